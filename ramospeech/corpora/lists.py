@@ -1,0 +1,160 @@
+"""Lists: one clip a line, `path<TAB>pinyin<TAB>hanzi[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
+
+Paths are relative to the program's `--data_root` (or absolute). Pinyin is brought to the form of
+`ramospeech.text.pinyin` on reading, so lists that write the neutral tone as 5, or ü as lü, are read too.
+"""
+
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ramospeech.errors import ListError, UnitError, UsageError
+from ramospeech.text import pinyin
+
+SPLITS = ("train", "dev", "test")
+_LIST_NAME = re.compile(r"(?P<corpus>.+)_(?P<split>train|dev|test)\.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording and what is said in it; `seconds` is None where the list does not tell."""
+
+    path: str
+    pinyin: tuple[str, ...]
+    hanzi: str
+    seconds: float | None = None
+
+
+def read_list(path: str | Path) -> list[Clip]:
+    """Read a list in UTF-8 (a byte order mark, CRLF and blank lines do no harm).
+
+    Raises ListError, naming `file:line`, for a file that cannot be read or a line that is not as above.
+    """
+    try:
+        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError as error:
+        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
+    clips = []
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        try:
+            clips.append(_parse(raw.decode("utf-8").rstrip("\r")))
+        except UnicodeDecodeError:
+            raise ListError(f"{path}:{number}: not UTF-8; save the list as UTF-8") from None
+        except ValueError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
+    return clips
+
+
+def write_list(path: str | Path, clips: Iterable[Clip]) -> None:
+    """Write a list whole or not at all. Raises ListError for a clip that a line cannot hold."""
+    lines = []
+    for clip in clips:
+        seconds = [] if clip.seconds is None else [f"{clip.seconds:.3f}"]
+        columns = [clip.path, " ".join(clip.pinyin), clip.hanzi, *seconds]
+        if any(re.search(r"[\t\r\n]", column) for column in columns):
+            raise ListError(f"{path}: {clip.path!r} has a tab or a line break in its path or text; rename it")
+        lines.append("\t".join(columns) + "\n")
+    write_text(path, "".join(lines))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all: under another name first, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ListError(
+            f"{path}: cannot write it ({error.strerror}); make room or choose another folder"
+        ) from None
+
+
+def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
+    """The lists of a split for `data_type`: corpus names joined by commas, or `all`.
+
+    `all` is every corpus that has this split in `config_path`. Raises UsageError for an unknown name, telling
+    which names there are, and for a named corpus that lacks the split.
+    """
+    if split not in SPLITS:
+        raise UsageError(f"no such split: {split!r}; choose one of {', '.join(SPLITS)}")
+    folder = Path(config_path)
+    if not folder.is_dir():
+        raise UsageError(f"no such folder of lists: {folder}; give one with --config_path")
+    there: dict[str, set[str]] = {}
+    for file in folder.iterdir():
+        if match := _LIST_NAME.fullmatch(file.name):
+            there.setdefault(match["corpus"], set()).add(match["split"])
+    known = ", ".join(sorted(there)) or "none"
+    names = list(dict.fromkeys(name.strip() for name in data_type.split(",") if name.strip()))
+    if "all" in names:
+        names = sorted(name for name in there if split in there[name])
+    if not names:
+        raise UsageError(f"no {split} list for --data_type {data_type!r} in {folder}; corpora there: {known}")
+    for name in names:
+        if name not in there:
+            raise UsageError(
+                f"unknown --data_type {name!r}: {folder} has lists of: {known}; "
+                "write the lists with `python -m ramospeech.corpora NAME`"
+            )
+        if split not in there[name]:
+            raise UsageError(
+                f"{folder / f'{name}_{split}.txt'}: {name} has no {split} list; write one, or leave it out"
+            )
+    return [folder / f"{name}_{split}.txt" for name in names]
+
+
+def _parse(line: str) -> Clip:
+    """A Clip from one line; ValueError says what is wrong with it."""
+    columns = line.split("\t")
+    if len(columns) not in (3, 4):
+        raise ValueError(
+            f"{len(columns)} columns, not 3 or 4; write path, pinyin, hanzi and optionally seconds, "
+            "separated by tabs"
+        )
+    path, syllables, hanzi = (column.strip() for column in columns[:3])
+    if not path:
+        raise ValueError("the path is empty; put the recording's path in the first column")
+    if not syllables:
+        raise ValueError("the pinyin is empty; put the syllables in the second column")
+    return Clip(
+        path,
+        tuple(_syllable(token) for token in syllables.split()),
+        hanzi,
+        _seconds(columns[3]) if len(columns) == 4 else None,
+    )
+
+
+def _seconds(column: str) -> float:
+    try:
+        seconds = float(column)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(
+            f"{column.strip()!r} is no duration; write seconds such as 3.25, or leave the column out"
+        )
+    return seconds
+
+
+@cache
+def _syllable(token: str) -> str:
+    """A token in the inventory's spelling. Latin words stay: the vocabulary makes them unknown."""
+    try:
+        return pinyin.normalise_syllable(token)
+    except UnitError:
+        plain = unicodedata.normalize("NFKC", token).lower()
+        if plain.isascii() and plain.isalpha():
+            return plain
+        raise ValueError(
+            f"{token!r} is not a pinyin syllable; write it like zhong1 (neutral tone: de)"
+        ) from None
