@@ -1,0 +1,6 @@
+"""Word-level decoding of CTC posteriors. Needs numpy only; torch CPU tensors are accepted as arrays."""
+
+from ctc_decode.greedy import GreedyDecoder
+from ctc_decode.hypothesis import Hypothesis
+
+__all__ = ["GreedyDecoder", "Hypothesis"]

@@ -1,0 +1,126 @@
+"""Edit distance of token sequences (rapidfuzz), and error rates over a corpus with a bootstrap interval."""
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+_TONE = re.compile(r"[1-5]$")
+
+
+@dataclass(frozen=True)
+class Edits:
+    """The least edits that turn a reference of `length` tokens into a hypothesis. Clips add up with `+`."""
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    length: int = 0
+
+    def __add__(self, other: "Edits") -> "Edits":
+        return Edits(
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.length + other.length,
+        )
+
+    @property
+    def errors(self) -> int:
+        """Substitutions, deletions and insertions together."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors per reference token; an empty reference counts as one token, so the rate stays finite."""
+        return self.errors / max(1, self.length)
+
+
+def edits(ref: Sequence[Hashable], hyp: Sequence[Hashable]) -> Edits:
+    """Count the edits between two token sequences.
+
+    >>> edits("a b c".split(), "a x".split())
+    Edits(substitutions=1, deletions=1, insertions=0, length=3)
+    """
+    counts = {"replace": 0, "delete": 0, "insert": 0}
+    for operation in Levenshtein.editops(ref, hyp):
+        counts[operation.tag] += 1
+    return Edits(counts["replace"], counts["delete"], counts["insert"], len(ref))
+
+
+def align(ref: Sequence[str], hyp: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs (reference token, hypothesis token) of a best alignment; "" stands for nothing.
+
+    >>> align("abc", "axcd")
+    [('a', 'a'), ('b', 'x'), ('c', 'c'), ('', 'd')]
+    """
+    pairs: list[tuple[str, str]] = []
+    for step in Levenshtein.opcodes(ref, hyp):
+        left, right = ref[step.src_start : step.src_end], hyp[step.dest_start : step.dest_end]
+        size = max(len(left), len(right))
+        pairs += zip([*left, *[""] * (size - len(left))], [*right, *[""] * (size - len(right))], strict=True)
+    return pairs
+
+
+@dataclass(frozen=True)
+class Score:
+    """The edits of each clip of a corpus, in order. A rate is total edits / total reference length."""
+
+    per_clip: tuple[Edits, ...]
+
+    @cached_property
+    def total(self) -> Edits:
+        """The edits of all clips together."""
+        return sum(self.per_clip, Edits())
+
+    @property
+    def clips(self) -> int:
+        """How many clips were scored."""
+        return len(self.per_clip)
+
+    @property
+    def rate(self) -> float:
+        """The error rate of the corpus (not the mean of the clips' rates)."""
+        return self.total.rate
+
+    @property
+    def correct(self) -> int:
+        """Clips without any error."""
+        return sum(clip.errors == 0 for clip in self.per_clip)
+
+    @property
+    def accuracy(self) -> float:
+        """Sentence accuracy: the share of clips without any error."""
+        return self.correct / max(1, self.clips)
+
+    def interval(self, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
+        """Percentile bootstrap interval of `rate`: clips are drawn with replacement (Bisani & Ney, 2004)."""
+        if not self.per_clip:
+            return 0.0, 0.0
+        pairs = np.array([(clip.errors, clip.length) for clip in self.per_clip], np.float64)
+        rng = np.random.default_rng(seed)
+        rates = []
+        for chunk in np.array_split(np.arange(resamples), max(1, resamples // 100)):  # bounds the memory
+            drawn = pairs[rng.integers(0, self.clips, (len(chunk), self.clips))].sum(axis=1)
+            rates.append(drawn[:, 0] / np.maximum(1, drawn[:, 1]))
+        low, high = np.quantile(np.concatenate(rates), [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+
+def _score(refs: Iterable[Sequence[str]], hyps: Iterable[Sequence[str]]) -> Score:
+    return Score(tuple(edits(ref, hyp) for ref, hyp in zip(refs, hyps, strict=True)))
+
+
+def ser(refs: Iterable[Sequence[str]], hyps: Iterable[Sequence[str]], toneless: bool = False) -> Score:
+    """Syllable error rate over a corpus of syllable sequences, with tones or without."""
+    if toneless:
+        refs, hyps = ([[_TONE.sub("", s) for s in line] for line in lines] for lines in (refs, hyps))
+    return _score(refs, hyps)
+
+
+def cer(refs: Iterable[str], hyps: Iterable[str]) -> Score:
+    """Character error rate over a corpus of hanzi strings as they are given (normalise them before)."""
+    return _score(refs, hyps)
