@@ -17,6 +17,6 @@ def frames(seconds: float) -> int:
 def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
     """Whether T = `frames` are too few for CTC to align U labels `ids`.
 
-    CTC needs T // reduction >= U + adjacent repeats: one output frame a label, and a blank between equal ones.
+    CTC needs T // reduction >= U + adjacent repeats: a frame a label, and a blank between equal ones.
     """
     return frames // reduction < len(ids) + sum(a == b for a, b in pairwise(ids))

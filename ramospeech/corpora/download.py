@@ -1,0 +1,203 @@
+"""Archives from OpenSLR: resumable download from several mirrors, checked by size and md5, unpacked once.
+
+A file carries its own name only when it is whole and checked; until then it is `NAME.part`, and the next run
+goes on where that ends. Marks beside the unpacked folders make a second run do nothing, even when the
+archives were deleted to save room.
+"""
+
+import hashlib
+import http.client
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from ramospeech.corpora.unpack import is_unpacked, unpack_once
+from ramospeech.errors import RamospeechError
+
+MIRRORS = (
+    "https://www.openslr.org/resources",
+    "https://openslr.trmal.net/resources",
+    "https://openslr.elda.org/resources",
+    "https://openslr.magicdatatech.com/resources",
+)
+_BLOCK = 1 << 20
+_TIMEOUT = 60  # seconds without a byte
+_ATTEMPTS = 3  # at a mirror, without any progress
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A file of an OpenSLR resource; size in bytes, md5 where somebody has published it."""
+
+    resource: int
+    name: str
+    size: int
+    md5: str = ""
+
+
+class _NotDeliveredError(Exception):
+    """Why one address did not deliver; the next may."""
+
+
+def obtain(
+    archives: Sequence[Archive], root: Path, into: Path | None = None, mirrors: Sequence[str] = MIRRORS
+) -> None:
+    """Download the archives to `root` and unpack them into `into` (default: `root`), each only once.
+
+    Raises RamospeechError when no mirror delivers the published file, the disk is full or an archive is bad.
+    """
+    into = into or root
+    for archive in archives:
+        if not is_unpacked(archive.name, into):
+            urls = [f"{mirror}/{archive.resource}/{archive.name}" for mirror in mirrors]
+            unpack_once(fetch(urls, root / archive.name, archive.size, archive.md5), into)
+
+
+def fetch(
+    urls: Sequence[str], target: Path, size: int | None = None, md5: str = "", pause: float = 2.0
+) -> Path:
+    """Download `target` from the first address that delivers it; returns `target`.
+
+    What is already in `target.part` is not asked for again. `size` (bytes) and `md5` are checked at the end.
+    `pause` is the time in seconds before the second try, doubled before each further one.
+    """
+    if target.exists():
+        if size is not None and target.stat().st_size != size:
+            raise RamospeechError(
+                f"{target}: {target.stat().st_size} bytes, where the publisher has {size}; "
+                "delete it and run again to download it"
+            )
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    failures = []
+    for url in urls:
+        try:
+            _deliver(url, part, size, pause)
+            _verify(part, size, md5)
+        except _NotDeliveredError as failure:
+            failures.append(f"  {url}: {failure}")
+            continue
+        part.replace(target)
+        return target
+    raise RamospeechError(
+        f"cannot download {target.name}:\n" + "\n".join(failures) + "\n"
+        "check the network and run again (what has arrived is kept), or download it elsewhere and "
+        f"put it at {target}"
+    )
+
+
+def _deliver(url: str, part: Path, size: int | None, pause: float) -> None:
+    """Fetch one address to its end, going on after each cut as long as some more has arrived."""
+    attempt, best = 0, -1
+    while True:
+        attempt = 1 if _size(part) > best else attempt + 1
+        best = max(best, _size(part))
+        try:
+            return _stream(url, part, size)
+        except urllib.error.HTTPError as error:
+            reason = f"HTTP {error.code} {error.reason}"
+            if error.code < 500:
+                raise _NotDeliveredError(reason) from None
+        except urllib.error.URLError as error:
+            reason = str(error.reason)
+        except (http.client.HTTPException, OSError) as error:
+            reason = f"the connection broke ({error or type(error).__name__})"
+        if attempt == _ATTEMPTS:
+            raise _NotDeliveredError(reason)
+        time.sleep(pause * 2 ** (attempt - 1))
+
+
+def _stream(url: str, part: Path, size: int | None) -> None:
+    """One request: append to `part` what is missing. Raises OSError or HTTPException when it is cut."""
+    start = _size(part)
+    if size is not None and start >= size:
+        return  # whole, or too long: the check will tell
+    request = urllib.request.Request(url, headers={"User-Agent": "ramospeech", "Accept-Encoding": "identity"})
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and start:  # nothing after what we hold: done, or not this file; the check tells
+            return
+        raise
+    with response:
+        start = _start_of(response, start)
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else size
+        if size is not None and total is not None and total != size:
+            raise _NotDeliveredError(f"has {total} bytes, where the publisher has {size}")
+        _room_for(part, (total or start) - start)
+        with (
+            _opened(part, start) as file,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as bar,
+        ):
+            while block := response.read(_BLOCK):
+                _write(file, block, part)
+                bar.update(len(block))
+    if total is not None and _size(part) < total:
+        raise ConnectionError(f"{_size(part)} of {total} bytes arrived")
+
+
+def _start_of(response, asked: int) -> int:
+    """Where the body begins in the file: a server may ignore the range that was asked for and send all."""
+    if response.status != http.client.PARTIAL_CONTENT:
+        return 0
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    if not match or int(match[1]) != asked:
+        raise _NotDeliveredError("answers with another part of the file than was asked for")
+    return asked
+
+
+def _verify(part: Path, size: int | None, md5: str) -> None:
+    """Check a finished download; a wrong one is deleted, since going on from it can never end well."""
+    wrong = ""
+    if size is not None and _size(part) != size:
+        wrong = f"{_size(part)} bytes instead of {size}"
+    elif md5:
+        with open(part, "rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        wrong = "" if found == md5 else f"md5 {found} instead of {md5}"
+    if wrong:
+        part.unlink()
+        raise _NotDeliveredError(f"what arrived is not the published file ({wrong}); it was deleted")
+
+
+def _opened(part: Path, start: int) -> BinaryIO:
+    """`part`, cut at `start` and open to go on from there."""
+    try:
+        file = open(part, "r+b" if start else "wb")  # noqa: SIM115 (the caller closes it)
+        file.seek(start)
+        file.truncate()
+    except OSError as error:
+        raise RamospeechError(f"{part}: cannot write ({error.strerror}); choose another --root") from None
+    return file
+
+
+def _write(file: BinaryIO, block: bytes, part: Path) -> None:
+    try:
+        file.write(block)
+    except OSError as error:
+        raise RamospeechError(f"{part}: cannot write ({error.strerror}); make room and run again") from None
+
+
+def _room_for(part: Path, missing: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if missing > free:
+        raise RamospeechError(
+            f"{part.parent}: {missing / 1e9:.1f} GB are still to come and {free / 1e9:.1f} GB are free; "
+            "make room or choose another --root"
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,131 @@
+"""Unpacking tar archives that strangers made: nothing is written outside the folder, and only once.
+
+The rules are those of tarfile's `data` filter, stated here because Python before 3.11.4 lacks it, and because
+its early versions could be led out of the folder by chains of links.
+"""
+
+import errno
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterable
+from itertools import takewhile
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+
+from ramospeech.errors import RamospeechError
+
+_BLOCK = 1 << 20
+
+
+def is_unpacked(name: str, folder: Path) -> bool:
+    """Whether an archive of that name was unpacked whole into the folder."""
+    return _mark(name, folder).exists()
+
+
+def unpack_once(archive: Path, folder: Path, there: bool = False) -> None:
+    """Unpack an archive, unless a mark tells that it was, or its content is `there` by other means."""
+    begun = _mark(archive.name, folder, "unpacking")
+    if is_unpacked(archive.name, folder) or (there and not begun.exists()):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    unpack(archive, folder)
+    begun.replace(_mark(archive.name, folder))
+
+
+def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
+    """Unpack the archives, one a speaker, that a corpus holds inside it: S0002.tar.gz -> .../S0002/*.wav."""
+    archives = sorted(archives)
+    if not archives:
+        return
+    speakers = {path.name for path in [*folder.iterdir(), *folder.glob("*/*")] if path.is_dir()}
+    for archive in archives:
+        unpack_once(archive, folder, there=archive.name.removesuffix(".tar.gz") in speakers)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive (gzip, bzip2, xz or none) into the folder; existing files are replaced.
+
+    Raises RamospeechError for a damaged archive, a full disk, and a member that would land or point outside.
+    """
+    base = folder.resolve()
+    try:
+        with tarfile.open(archive, "r:*") as tar:
+            for member in tar:
+                try:
+                    _extract(tar, member, base)
+                except ValueError as error:
+                    raise RamospeechError(
+                        f"{archive}: member {member.name!r} {error}; this is not the published archive: "
+                        "delete it and download it again"
+                    ) from None
+            while tar.fileobj is not None and tar.fileobj.read(_BLOCK):
+                pass  # to the end, where compressors keep their checksum
+    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
+        raise RamospeechError(
+            f"{archive}: damaged or not a tar archive ({error}); delete it and run again to download it"
+        ) from None
+    except OSError as error:
+        if error.errno is None:  # gzip and bzip2 report damage this way
+            raise RamospeechError(
+                f"{archive}: damaged ({error}); delete it and run again to download it"
+            ) from None
+        todo = "make room" if error.errno == errno.ENOSPC else "check the folder"
+        raise RamospeechError(
+            f"{archive}: cannot unpack into {folder} ({error.strerror}); {todo}, run again"
+        ) from None
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path) -> None:
+    """Write one member under `base`; ValueError says why a member is refused."""
+    target = _inside(base, member.name)
+    if target == base:
+        return
+    if not target.parent.resolve().is_relative_to(base):
+        raise ValueError("leads out of the folder through a link")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if member.isdir():
+        if not target.resolve().is_relative_to(base):
+            raise ValueError("leads out of the folder through a link")
+        target.mkdir(exist_ok=True)
+    elif member.isreg():
+        part = target.with_name(target.name + ".part")
+        part.unlink(missing_ok=True)
+        source = tar.extractfile(member)
+        assert source is not None  # a regular file has content
+        with source, open(part, "xb") as file:
+            shutil.copyfileobj(source, file, _BLOCK)
+        part.replace(target)
+    elif member.issym():
+        _check_link(member.linkname, target.parent.resolve(), base)
+        target.unlink(missing_ok=True)
+        target.symlink_to(member.linkname)
+    elif member.islnk():
+        origin = _inside(base, member.linkname)
+        if not origin.is_file() or not origin.resolve().is_relative_to(base):
+            raise ValueError(f"is a link to {member.linkname!r}, which the archive does not hold")
+        target.unlink(missing_ok=True)
+        target.hardlink_to(origin)
+    else:
+        raise ValueError("is a device or a pipe")
+
+
+def _inside(base: Path, name: str) -> Path:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("would land outside the folder")
+    return base.joinpath(*path.parts)
+
+
+def _check_link(link: str, folder: Path, base: Path) -> None:
+    """Refuse a symbolic link out of `base`. `..` may stand only first: after a name it could climb a link."""
+    parts = PurePosixPath(link).parts
+    climbs = sum(1 for _ in takewhile("..".__eq__, parts))
+    outside = PurePosixPath(link).is_absolute() or climbs > len(folder.relative_to(base).parts)
+    if not parts or outside or ".." in parts[climbs:]:
+        raise ValueError(f"is a link to {link!r}, outside the folder")
+
+
+def _mark(name: str, folder: Path, state: str = "unpacked") -> Path:
+    return folder / f".{name}.{state}"
