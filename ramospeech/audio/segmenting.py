@@ -15,7 +15,7 @@ def segments(source: Source, max_seconds: float = 20.0) -> Iterator[tuple[float,
     """Pieces (start in seconds, (S,) float32 at 16 kHz) of a recording; together they are the whole of it.
 
     No piece is longer than `max_seconds` (at least 2). A recording that is longer is cut again and again
-    at the quietest 0.2 s of the second half of the window. Memory is bounded by the window, not by the recording.
+    at the quietest 0.2 s of the second half of the window. Memory is bounded by the window alone.
     Raises AudioError as `load` does, possibly after some pieces were given.
     """
     if max_seconds < 2:
