@@ -1,0 +1,48 @@
+"""From waveforms (B, S) to features (B, T, F), batched, on the device of the model.
+
+This is the first stage of every acoustic model, so that training and transcription cannot differ. Frames are 25 ms
+long and 10 ms apart and lie wholly inside the clip: T = 1 + (S - 400) // 160, so the padding of a batch never
+touches a real frame.
+"""
+
+from torch import Tensor, nn
+
+from ramospeech.errors import UsageError
+from ramospeech.features.fbank import Fbank
+from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, frame_count, padding_mask
+from ramospeech.features.normalise import Normalise
+from ramospeech.features.spectrogram import Spectrogram
+
+__all__ = [
+    "FEATURES",
+    "HOP",
+    "SAMPLE_RATE",
+    "WINDOW",
+    "Fbank",
+    "Features",
+    "Normalise",
+    "Spectrogram",
+    "frame_count",
+    "padding_mask",
+]
+
+FEATURES = {"spectrogram": Spectrogram, "fbank": Fbank}
+
+
+class Features(nn.Module):
+    """A feature and its normalisation: (B, S) waveforms, (B,) samples -> (B, T, F), (B,) frames.
+
+    `bins` is F. Raises UsageError for an unknown kind or normalisation. Nothing in it is trained or saved.
+    """
+
+    def __init__(self, kind: str = "spectrogram", normalise: str = "clip") -> None:
+        super().__init__()
+        if kind not in FEATURES:
+            raise UsageError(f"unknown features {kind!r}; choose one of {', '.join(FEATURES)}")
+        self.extract = FEATURES[kind]()
+        self.normalise = Normalise(normalise)
+        self.bins = self.extract.bins
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        features, lengths = self.extract(waveforms, lengths)
+        return self.normalise(features, lengths), lengths

@@ -1,0 +1,47 @@
+"""Cutting a waveform into overlapping frames, and which frames of a padded batch are real."""
+
+import torch
+from torch import Tensor, nn
+
+SAMPLE_RATE = 16_000
+WINDOW = 400  # samples: 25 ms
+HOP = 160  # samples: 10 ms
+INT16_SCALE = 32_768.0  # features are computed at the scale of 16-bit samples, as Kaldi does
+
+
+def frame_count(samples: Tensor) -> Tensor:
+    """Frames T of clips of so many samples: 1 + (S - 400) // 160, or 0 below one window (no padding at the ends)."""
+    return ((samples - WINDOW) // HOP + 1).clamp(min=0)
+
+
+def padding_mask(lengths: Tensor, size: int) -> Tensor:
+    """(B, size) bool, True where position t >= lengths[b]: the padding of a batch."""
+    return torch.arange(size, device=lengths.device) >= lengths.unsqueeze(1)
+
+
+class FrameFeatures(nn.Module):
+    """What a feature of frames shares: framing, precision and the padding; subclasses say what a frame becomes.
+
+    Always computed in float32 (float64 for a module in double), whatever autocast says: a power spectrum at
+    16-bit scale does not fit in half precision.
+    """
+
+    bins: int
+    window: Tensor
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """waveforms (B, S) in [-1, 1], lengths (B,) samples -> features (B, T, F) and (B,) frames.
+
+        Frames in the padding are 0, whatever the waveform holds there.
+        """
+        frames = frame_count(lengths.to(waveforms.device))
+        waveforms = waveforms.to(self.window.dtype) * INT16_SCALE
+        if waveforms.shape[1] < WINDOW:
+            return waveforms.new_zeros(waveforms.shape[0], 0, self.bins), frames
+        with torch.autocast(waveforms.device.type, enabled=False):
+            features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
+        return features.masked_fill(padding_mask(frames, features.shape[1]).unsqueeze(2), 0.0), frames
+
+    def analyse(self, frames: Tensor) -> Tensor:
+        """Frames (B, T, 400) at 16-bit scale -> (B, T, F)."""
+        raise NotImplementedError

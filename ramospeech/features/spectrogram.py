@@ -1,0 +1,20 @@
+"""The log spectrogram of the original toolkit: 200 bins of 40 Hz."""
+
+import torch
+from torch import Tensor
+
+from ramospeech.features.framing import WINDOW, FrameFeatures
+
+
+class Spectrogram(FrameFeatures):
+    """log(|X| + 1) of bins 0..199 of a 400-point transform under a symmetric 25 ms Hamming window."""
+
+    bins = WINDOW // 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        window = torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64)
+        self.register_buffer("window", window.float(), persistent=False)
+
+    def analyse(self, frames: Tensor) -> Tensor:
+        return torch.fft.rfft(frames * self.window)[..., : self.bins].abs().log1p()

@@ -1,0 +1,113 @@
+"""What the acoustic model is trained for: CTC, ACE, and both together.
+
+All share one signature: log-posteriors (B, T', V), their lengths (B,), labels (B, U) padded with anything and their
+lengths (B,) -> Loss(sum, count, skipped). Sums and counts, not means, so that the loss of a batch does not depend on
+how it is split over steps or workers: divide the total of the sums by the total of the counts.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ramospeech.features import padding_mask
+from ramospeech.text import Vocabulary
+
+__all__ = ["Loss", "ace", "ctc", "ctc_ace", "ramp"]
+
+NEVER = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
+IMPOSSIBLE = 1e20  # a loss above this went through NEVER somewhere
+
+
+class Loss(NamedTuple):
+    """0-dim tensors: the sum over the clips in nats, the count of labels (an empty clip counts 1), and how many
+    clips were skipped, because no alignment exists or something was not finite: they add to neither of the two, and
+    their gradient is exactly 0."""
+
+    sum: Tensor
+    count: Tensor  # type: ignore[assignment]  # hides tuple.count, which no one needs here
+    skipped: Tensor
+
+
+def ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
+    """Connectionist temporal classification (Graves et al. 2006): -log p(labels), summed over the clips.
+
+    Divided by the count it is in nats a label. Computed in float32 at least.
+    """
+    log_probs = _prepared(log_probs)
+    return _total(log_probs, _ctc(log_probs, lengths, labels, label_lengths), label_lengths)
+
+
+def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
+    """Aggregation cross-entropy (Xie et al. 2019, arXiv 1904.08364): how often each unit occurs, in any order.
+
+    Of each clip the cross-entropy between the shares of the units in the label (the blank has the T' - U frames
+    that are left) and their mean posteriors, less the entropy of the former, which does not depend on the model: 0
+    is perfect. Clips are weighted by their labels, so that the sum divided by the count is in nats a clip.
+    """
+    log_probs = _prepared(log_probs)
+    return _total(log_probs, _ace(log_probs, lengths, labels, label_lengths), label_lengths)
+
+
+def ctc_ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, weight: float = 0.1) -> Loss:
+    """ctc + weight * ace; a clip that either would skip is skipped."""
+    log_probs = _prepared(log_probs)
+    per_clip = _ctc(log_probs, lengths, labels, label_lengths)
+    if weight:
+        per_clip = per_clip + weight * _ace(log_probs, lengths, labels, label_lengths)
+    return _total(log_probs, per_clip, label_lengths)
+
+
+def ramp(weight: float, step: int, ramp_steps: int) -> float:
+    """The weight at a step: rises linearly from 0 at step 0 to the whole weight at `ramp_steps`."""
+    return weight if step >= ramp_steps else weight * step / ramp_steps
+
+
+def _prepared(log_probs: Tensor) -> Tensor:
+    """At least float32, and finite where a probability is 0. Always a new tensor: `_total` hooks its gradient."""
+    return log_probs.to(torch.promote_types(log_probs.dtype, torch.float32)).clamp(min=NEVER)
+
+
+def _total(log_probs: Tensor, per_clip: Tensor, label_lengths: Tensor) -> Loss:
+    usable = per_clip < IMPOSSIBLE  # False for NaN too
+    if log_probs.requires_grad:
+        log_probs.register_hook(lambda gradient: gradient.masked_fill(~usable.view(-1, 1, 1), 0.0))
+    count = label_lengths.to(per_clip).clamp(min=1)
+    return Loss(
+        sum=per_clip.masked_fill(~usable, 0.0).sum(),
+        count=count.masked_fill(~usable, 0.0).sum(),
+        skipped=(~usable).sum(),
+    )
+
+
+def _ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
+    # int64 labels keep torch from its cuDNN kernel, which is not deterministic
+    return F.ctc_loss(
+        log_probs.transpose(0, 1), labels, lengths, label_lengths, blank=Vocabulary.BLANK, reduction="none"
+    )
+
+
+def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
+    """(B,): U times the divergence of the clip, infinite where it has fewer frames than labels.
+
+    With N_k the count of unit k in the label, sum_k N_k f(k) is the sum of f over the positions of the label, so
+    no unit has to be made unique: column 0 below is the blank, with T' - U frames, the others have one frame each.
+    """
+    lengths, label_lengths = lengths.to(log_probs.device), label_lengths.to(log_probs.device)
+    units = F.pad(labels, (1, 0), value=Vocabulary.BLANK)
+    absent = padding_mask(label_lengths + 1, units.shape[1])
+    units = units.masked_fill(absent, Vocabulary.BLANK)
+    frames = (~absent).to(log_probs.dtype)
+    frames[:, 0] = lengths - label_lengths
+
+    chosen = log_probs.gather(2, units.unsqueeze(1).expand(-1, log_probs.shape[1], -1))
+    silent = padding_mask(lengths, log_probs.shape[1]).unsqueeze(2)
+    total = lengths.to(log_probs.dtype).unsqueeze(1)
+    log_mean = chosen.masked_fill(silent, NEVER).logsumexp(1) - total.log()
+
+    same = (units.unsqueeze(1) == units.unsqueeze(2)).to(log_probs.dtype)
+    log_share = torch.log((same @ frames.unsqueeze(2)).squeeze(2) / total)
+    terms = torch.where(frames > 0, frames * (log_share - log_mean), 0.0)
+    weight = label_lengths.clamp(min=1) / lengths
+    return (weight * terms.sum(1)).masked_fill(lengths < label_lengths, torch.inf)

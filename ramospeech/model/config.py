@@ -1,0 +1,60 @@
+"""What describes an acoustic model completely; saved in its file."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ramospeech.errors import ModelError
+from ramospeech.features import FEATURES
+
+LARGEST = 16_384  # of any width: a file that asks for more is broken or hostile
+DEEPEST = 64
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Units (their order is the ids; 0 is the blank, 1 the unknown unit), features and sizes of a model.
+
+    `maps` are the channels of the four convolution stages of dfcnn, `fc` the width of its linear layers, `rnn` the
+    cells of each direction in each of its `rnn_layers` layers. `dropout` scales the published dropout rates. Raises
+    ModelError for what cannot be.
+    """
+
+    units: tuple[str, ...]
+    architecture: str = "dfcnn"
+    features: str = "spectrogram"
+    normalise: str = "clip"
+    maps: tuple[int, int, int, int] = (32, 64, 128, 128)
+    fc: int = 128
+    rnn: int = 128
+    rnn_layers: int = 4
+    dropout: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.units) < 3 or len(set(self.units)) != len(self.units):
+            raise ModelError("a model needs the blank, the unknown unit and at least one unit more, each only once")
+        if self.features not in FEATURES:
+            raise ModelError(f"unknown features {self.features!r}; choose one of {', '.join(FEATURES)}")
+        if len(self.maps) != 4:
+            raise ModelError(f"maps must be four numbers, one a stage, not {self.maps}")
+        if not all(_size(number, LARGEST) for number in (*self.maps, self.fc, self.rnn)):
+            raise ModelError(f"maps, fc and rnn must be whole numbers from 1 to {LARGEST}")
+        if not _size(self.rnn_layers, DEEPEST):
+            raise ModelError(f"rnn_layers must be a whole number from 1 to {DEEPEST}")
+        if not 0 <= self.dropout <= 1.9:  # the highest of the scaled rates is 0.5
+            raise ModelError(f"dropout scales the rates and must lie in 0 to 1.9, not {self.dropout}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The configuration in a model file. Raises ModelError for fields that are missing, unknown or odd."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
+        options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        try:
+            return cls(**options)
+        except TypeError as error:
+            raise ModelError(f"options missing or of the wrong type: {error}") from error
+
+
+def _size(number: object, largest: int) -> bool:
+    return isinstance(number, int) and 1 <= number <= largest

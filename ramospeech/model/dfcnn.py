@@ -1,0 +1,172 @@
+"""DFCNN + BiLSTM: four convolution stages that shorten time and frequency eightfold, then recurrent layers.
+
+It is the network of the original toolkit, layer by layer and name by name; new is that lengths are honoured: the
+posteriors of a clip do not depend on padding or on its neighbours in the batch.
+"""
+
+from collections import Counter
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ramospeech.features import padding_mask
+from ramospeech.model.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.config import ModelConfig
+
+KINDS = {
+    nn.Conv2d: "conv",
+    MaskedBatchNorm2d: "norm",
+    nn.ReLU: "relu",
+    nn.Dropout: "dropout",
+    nn.MaxPool2d: "maxpool",
+}
+
+
+class DFCNN(nn.Module):
+    """Features (B, T, F), (B,) frames -> log-posteriors (B, T', V) float32, (B,) with T' = T // 8.
+
+    With F = 200, V = 1215 and the default sizes it has 2,779,903 parameters. Rows at and beyond a clip's T' mean
+    nothing. Raises ValueError for a clip of fewer than 8 frames.
+    """
+
+    reduction = 8
+
+    def __init__(
+        self,
+        bins: int,
+        units: int,
+        maps: tuple[int, int, int, int] = (32, 64, 128, 128),
+        fc: int = 128,
+        rnn: int = 128,
+        rnn_layers: int = 4,
+        dropout: float = 1.0,
+    ) -> None:
+        super().__init__()
+
+        def conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
+            return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=bias)
+
+        def relu() -> nn.ReLU:
+            return nn.ReLU(inplace=True)
+
+        norm, pool = MaskedBatchNorm2d, nn.MaxPool2d
+        one, two, three, four = maps
+        light, heavy = nn.Dropout(0.1 * dropout), nn.Dropout(0.2 * dropout)
+        self.conv1 = Stage(
+            "conv1",
+            *(conv(1, one, bias=False), norm(one), relu(), light),
+            *(conv(one, one), norm(one), relu(), pool(2), light),
+        )
+        self.conv2 = Stage(
+            "conv2",
+            *(conv(one, two), norm(two), relu(), light),
+            *(conv(two, two), norm(two), relu(), pool(2), light),
+        )
+        self.conv3 = Stage(
+            "conv3",
+            *(conv(two, three), relu(), heavy, norm(three)),
+            *(conv(three, three), norm(three), relu(), pool(2), heavy),
+        )
+        self.conv4 = Stage(
+            "conv4",
+            *(conv(three, four), norm(four), relu(), heavy),
+            *(conv(four, four), relu()),
+            *(conv(four, four), norm(four), relu(), heavy),
+        )
+        self.fc1 = nn.Linear(four * (bins // self.reduction), fc)
+        between = 0.1 * dropout if rnn_layers > 1 else 0.0
+        self.rnn = nn.LSTM(fc, rnn, rnn_layers, batch_first=True, bidirectional=True, dropout=between)
+        self.fc2 = nn.Linear(2 * rnn, fc)
+        self.dropout = nn.Dropout(0.5 * dropout)
+        self.fc3 = nn.Linear(fc, units)
+        self.reset_parameters()
+
+    @classmethod
+    def from_config(cls, config: ModelConfig, bins: int) -> "DFCNN":
+        return cls(bins, len(config.units), config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout)
+
+    def reset_parameters(self) -> None:
+        """He et al. 2015 before a ReLU; recurrent weights orthogonal and forget gates open (bias 1)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.kaiming_normal_(self.fc1.weight, nonlinearity="relu")
+        cells = self.rnn.hidden_size
+        for name, parameter in self.rnn.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(parameter)
+            elif name.startswith("weight_hh"):
+                for gate in parameter.split(cells):
+                    nn.init.orthogonal_(gate)
+            else:
+                nn.init.zeros_(parameter)
+                if name.startswith("bias_ih"):  # gates in the order input, forget, cell, output
+                    nn.init.ones_(parameter.split(cells)[1])
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames = lengths.cpu()  # steers masks and packing
+        short = (frames < self.reduction).nonzero().flatten().tolist()
+        if short:
+            raise ValueError(
+                f"clip {short[0]} of the batch has {int(frames[short[0]])} frames, the model needs at least "
+                f"{self.reduction}: leave such clips out"
+            )
+        x = features[:, : int(frames.max())].unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
+            x, frames = stage(x, frames)
+        x = F.relu(self.fc1(x.transpose(1, 2).flatten(2)))
+        x = self._recur(x, frames)
+        x = self.fc3(self.dropout(self.fc2(x)))
+        precise = torch.promote_types(x.dtype, torch.float32)
+        return F.log_softmax(x, -1, dtype=precise), frames.to(lengths.device)
+
+    def _recur(self, x: Tensor, frames: Tensor) -> Tensor:
+        if bool((frames == x.shape[1]).all()):
+            return self.rnn(x)[0]
+        packed = pack_padded_sequence(x, frames, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+
+class Stage(nn.Sequential):
+    """Layers in a row, named `{name}_{kind}{number}`, through which padding goes as zeros.
+
+    A convolution reads one frame beyond each of its outputs, so wherever padding may have become non-zero it is set
+    to 0 again before the next one: a clip then sees what it would see alone.
+    """
+
+    def __init__(self, name: str, *layers: nn.Module) -> None:
+        super().__init__()
+        numbers: Counter[str] = Counter()
+        for layer in layers:
+            kind = KINDS[type(layer)]
+            numbers[kind] += 1
+            self.add_module(f"{name}_{kind}" + ("" if kind == "maxpool" else str(numbers[kind])), layer)
+
+    def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """x (B, C, T, F), frames (B,) on the CPU -> the same after the stage."""
+        mask, clean = _mask(x, frames), False
+        for layer in self:
+            if isinstance(layer, nn.Conv2d):
+                x = layer(x if clean or mask is None else x * mask)
+                clean = False
+            elif isinstance(layer, MaskedBatchNorm2d):
+                x = layer(x, mask)
+                clean = True
+            elif isinstance(layer, nn.MaxPool2d):
+                x, frames = layer(x), frames // 2
+                mask, clean = _mask(x, frames), False
+            else:
+                x = layer(x)
+        return x, frames
+
+
+def _mask(x: Tensor, frames: Tensor) -> Tensor | None:
+    """(B, 1, T, 1), 1 for the real frames of x (B, C, T, F); None where no frame is padding."""
+    padding = padding_mask(frames, x.shape[2])
+    if not padding.any():
+        return None
+    return (~padding).to(x.device, x.dtype).view(x.shape[0], 1, x.shape[2], 1)

@@ -1,0 +1,140 @@
+"""Model files: safetensors, with everything that inference needs in the metadata. Loading never runs code."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import ramospeech
+from ramospeech.errors import ModelError, UsageError
+from ramospeech.features import Features
+from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.config import ModelConfig
+
+FORMAT = 1  # of the metadata; raised when an older program could not read it
+KEY = "ramospeech"  # the metadata entry, JSON
+
+
+def save_model(
+    model: AcousticModel, path: str | Path, training: dict[str, Any], dtype: torch.dtype | None = None
+) -> None:
+    """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
+
+    `dtype` (torch.float16 for a model to ship) is that of the floating-point weights in the file. The file appears
+    whole or not at all. Raises ModelError where it cannot be written or a weight is not finite.
+    """
+    path = Path(path)
+    tensors = {name: _floating(tensor, dtype).contiguous() for name, tensor in _weights(model).items()}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
+    entry = {
+        "format": FORMAT,
+        "version": ramospeech.__version__,
+        "config": vars(model.config),
+        "training": training,
+    }
+    metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
+    _write(path, safetensors.torch.save(tensors, metadata=metadata))
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> AcousticModel:
+    """The model of a file, in eval mode and float32 whatever the file holds; `summary` is what training wrote there.
+
+    Raises ModelError, with what is wrong and what to do, for anything that `save_model` did not write.
+    """
+    path = Path(path)
+    entry, tensors = _read(path)
+    try:
+        config = ModelConfig.from_dict(entry["config"])
+        with torch.device("meta"):  # shapes only, so that nothing large is allocated before they are checked
+            model = AcousticModel(config)
+    except (ModelError, UsageError) as error:
+        raise ModelError(f"{path}: {error}") from error
+    _check(path, _weights(model), tensors)
+    model.load_state_dict({name: _floating(t, torch.float32) for name, t in tensors.items()}, assign=True)
+    model.features = Features(config.features, config.normalise)  # its windows are no weights
+    model.summary = entry["training"]
+    return model.to(device).eval()
+
+
+def _weights(model: AcousticModel) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in model.state_dict().items() if name.startswith("network.")}
+
+
+def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """In another floating-point type; counters stay integers."""
+    return tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it under the final name, or nothing: through a file beside it that is renamed at the end."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise ModelError(
+            f"{path}: not written ({error.strerror}); free some space or choose another --model_path"
+        ) from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The metadata entry and the tensors as they are in the file."""
+    try:
+        start = path.open("rb").read(2)
+        if start[:1] == b"\x80" or start == b"PK":
+            raise ModelError(
+                f"{path}: a pickle, which could run code when loaded; ramospeech reads safetensors files only: "
+                f"save the weights with ramospeech.model.save_model"
+            )
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path of the model") from error
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"{path}: truncated or not a safetensors file ({error}); copy it again") from error
+    if text is None:
+        raise ModelError(f"{path}: weights without the description that ramospeech writes beside them")
+    try:
+        entry = json.loads(text)
+        written = entry["format"]
+        complete = isinstance(entry["config"], dict) and isinstance(entry["training"], dict)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: its description is broken; copy it again or save it anew") from error
+    if written != FORMAT or not complete:
+        raise ModelError(
+            f"{path}: model format {written} of ramospeech {entry.get('version')}; this is {ramospeech.__version__}, "
+            f"which reads format {FORMAT}: install the version that wrote it"
+        )
+    return entry, tensors
+
+
+def _check(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:
+    """Raises ModelError unless the file holds exactly the weights of its configuration, all finite."""
+    odd = sorted(set(expected) ^ set(found))
+    if odd:
+        raise ModelError(f"{path}: weights of another architecture ({odd[0]} and {len(odd) - 1} more do not match)")
+    for name, tensor in expected.items():
+        if found[name].shape != tensor.shape:
+            raise ModelError(
+                f"{path}: {name} is {tuple(found[name].shape)}, its description (units and sizes) needs "
+                f"{tuple(tensor.shape)}: the file was put together from two models"
+            )
+        if found[name].is_floating_point() != tensor.is_floating_point():
+            raise ModelError(f"{path}: {name} has the wrong type {found[name].dtype}; save the model anew")
+        if not found[name].isfinite().all():
+            raise ModelError(f"{path}: {name} holds numbers that are not finite; use an earlier checkpoint")
