@@ -1,0 +1,92 @@
+"""Hanzi as people write them, made into what is said: digits, dates, times, units, money and symbols read out.
+
+The reading is done by the Chinese grammar of WeTextProcessing (`wetext`); this module feeds it well and keeps hanzi
+only. Punctuation is dropped, traditional characters and erhua stay. Latin words and all else that is no hanzi become
+`<UNK>` among the tokens, so that a label still has something where something is said, and are counted.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from ramospeech.text.vocabulary import UNK_UNIT
+
+_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # with the zero 〇
+_HANZI_ONLY = re.compile(f"[{_HAN}]*")
+_TOKEN = re.compile(f"[{_HAN}]|(?:(?![{_HAN}_])\\w)+(?:['’](?:(?![{_HAN}_])\\w)+)*")
+_THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_CLAUSE_END = re.compile(r"[。,;!?\n]")
+_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+_SPOKEN_DIGITS = str.maketrans("0123456789", "零幺二三四五六七八九")  # as numbers of telephones are read
+_REWRITES = (  # what the grammar does not know, or reads otherwise than people do
+    (re.compile("−"), "-"),
+    (re.compile("⁄"), "/"),
+    (re.compile(r"(\d+(?:\.\d+)?)\s*‰"), r"千分之\1"),
+    (re.compile(r"(?:(?<=[年月日号时点分元度%])|(?<=°C))\s*[-–—~〜]\s*(?=-?\d)"), "到"),
+    (re.compile(r"(?<=第)(\d+)\s*[-–—~〜]\s*(?=\d)"), r"\1到"),
+    (re.compile(r"(?<=\d)\s*[–—〜]\s*(?=\d)"), "-"),
+    (re.compile(r"(?<![\d.])0?2(?=[日号])"), "二"),
+    (re.compile(r"(?<![\d.])0?2(?=点(?:半|钟|整|\d+分))"), "两"),
+)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """What normalisation leaves of a text.
+
+    Attributes:
+        tokens: hanzi, and `<UNK>` where a Latin word (or a kana, a Greek letter ...) stands: input of
+            `pinyin.from_hanzi`, which gives a syllable for each.
+        unknown: those words, as they are written, and how often each occurs.
+    """
+
+    tokens: tuple[str, ...]
+    unknown: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """Hanzi only."""
+        return "".join(token for token in self.tokens if token != UNK_UNIT)
+
+
+def normalise(text: str) -> Normalised:
+    """Read digits and symbols out, keep hanzi, and count what is neither hanzi nor punctuation.
+
+    >>> normalise("2024年5月1日,气温25℃!").text
+    '二零二四年五月一日气温二十五摄氏度'
+    >>> normalise("买3个iPad").tokens
+    ('买', '三', '个', '<UNK>')
+    """
+    if _HANZI_ONLY.fullmatch(text):
+        return Normalised(tuple(text), {})
+    # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
+    text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
+    text = unicodedata.normalize("NFKC", text)
+    if re.search(r"\d", text):
+        text = _MOBILE.sub(lambda match: match[0].translate(_SPOKEN_DIGITS), text)
+        for pattern, replacement in _REWRITES:
+            text = pattern.sub(replacement, text)
+        # Clause by clause: the time of the grammar grows faster than the length.
+        text = " ".join(_read_out(clause) for clause in _CLAUSE_END.split(text))
+    tokens, unknown = [], Counter[str]()
+    for token in _TOKEN.findall(text):
+        if _HANZI_ONLY.fullmatch(token):
+            tokens.append(token)
+        else:
+            tokens.append(UNK_UNIT)
+            unknown[token] += 1
+    return Normalised(tuple(tokens), dict(unknown))
+
+
+def _read_out(clause: str) -> str:
+    return _grammar()(clause) if re.search(r"\d", clause) else clause
+
+
+@cache
+def _grammar() -> Callable[[str], str]:
+    from wetext import Normalizer  # loads all its grammars, which text without digits never needs
+
+    return Normalizer(lang="zh", operator="tn", remove_erhua=False).normalize
