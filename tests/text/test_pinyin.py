@@ -10,6 +10,7 @@ from ramospeech.errors import UnitError
 from ramospeech.text import Vocabulary, pinyin
 
 SYLLABLES = Vocabulary.inventory().units[2:]
+NO_PINYIN = "xyz ni6 ni33 3ni 5 ， ni3, beijing wto her hǎo3 nǜe4 ' u:4 <blank> ni3_hao3 你 zhongguo2 x́ 1.5"
 
 
 @pytest.mark.parametrize(
@@ -54,33 +55,7 @@ def test_reads(written, syllables):
     assert pinyin.parse(written) == syllables.split()
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        *[
-            "xyz",
-            "ni6",
-            "ni33",
-            "3ni",
-            "5",
-            "，",
-            "ni3,",
-            "beijing",
-            "wto",
-            "her",
-            "hǎo3",
-            "nǜe4",
-            "'",
-            "u:4",
-            "<blank>",
-            "ni3_hao3",
-            "你",
-            "zhongguo2",
-            "x́",
-            "1.5",
-        ]
-    ],
-)
+@pytest.mark.parametrize("token", NO_PINYIN.split())
 def test_names_what_is_no_pinyin_and_its_position(token):
     with pytest.raises(UnitError, match=r"^token 3: ") as caught:
         pinyin.parse(f"ni3 hao3 {token} ma")
