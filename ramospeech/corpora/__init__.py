@@ -1,6 +1,23 @@
 """Corpora: the lists that training reads, the programs that write them, and the check of what they name."""
 
-from ramospeech.corpora.check import frames, too_short
+from ramospeech.corpora.catalogue import CORPORA, Corpus
+from ramospeech.corpora.check import Limits, frames, too_short
 from ramospeech.corpora.lists import SPLITS, Clip, lists_of, read_list, write_list
+from ramospeech.corpora.prepare import Report, write_lists
+from ramospeech.corpora.utterances import Utterance
 
-__all__ = ["SPLITS", "Clip", "frames", "lists_of", "read_list", "too_short", "write_list"]
+__all__ = [
+    "CORPORA",
+    "SPLITS",
+    "Clip",
+    "Corpus",
+    "Limits",
+    "Report",
+    "Utterance",
+    "frames",
+    "lists_of",
+    "read_list",
+    "too_short",
+    "write_list",
+    "write_lists",
+]

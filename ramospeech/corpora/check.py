@@ -1,16 +1,65 @@
 """The check of clips against their recordings: what no model could align is dropped, counted and listed."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
+from pathlib import Path
 
-from ramospeech.audio import SAMPLE_RATE
+from tqdm import tqdm
 
-_WINDOW, _HOP = SAMPLE_RATE * 25 // 1000, SAMPLE_RATE // 100  # samples of the features' 25 ms and 10 ms
+from ramospeech import audio
+from ramospeech.corpora.lists import Clip
+from ramospeech.errors import AudioError
+from ramospeech.text import Vocabulary
+
+_WINDOW, _HOP = audio.SAMPLE_RATE * 25 // 1000, audio.SAMPLE_RATE // 100  # samples: 25 ms and 10 ms
+_BATCH = 64  # clips a task of the pool
+
+# Why a clip is dropped; a report keeps this order.
+REASONS = (
+    "no transcript",
+    "no label",
+    "no reading",
+    "unknown syllable",
+    "duplicate id",
+    "duplicate path",
+    "segment",
+    "missing",
+    "unreadable",
+    "too long",
+    "too short",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A clip that is left out: its split, the reason (one of REASONS) and what exactly is wrong."""
+
+    split: str
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a clip must keep to: the model's time reduction, its longest input in frames T, its units.
+
+    `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`; `read_audio`
+    decodes each recording whole, where otherwise its header is believed.
+    """
+
+    max_frames: int = 1600
+    reduction: int = 8
+    vocabulary: Vocabulary = field(default_factory=Vocabulary.inventory)
+    drop_unknown: bool = False
+    read_audio: bool = False
 
 
 def frames(seconds: float) -> int:
     """Feature frames T of a clip of that duration: 25 ms windows, 10 ms apart."""
-    samples = round(seconds * SAMPLE_RATE)
+    samples = round(seconds * audio.SAMPLE_RATE)
     return 1 + (samples - _WINDOW) // _HOP if samples >= _WINDOW else 0
 
 
@@ -19,4 +68,67 @@ def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
 
     CTC needs T // reduction >= U + adjacent repeats: a frame a label, and a blank between equal ones.
     """
-    return frames // reduction < len(ids) + sum(a == b for a, b in pairwise(ids))
+    return frames // reduction < _needed(ids)
+
+
+def check(
+    clips: Mapping[str, Sequence[Clip]], data_root: str | Path, limits: Limits, threads: int = 8
+) -> tuple[dict[str, list[Clip]], list[Dropped]]:
+    """The clips of each split that can be used, with their seconds, and those that cannot.
+
+    A path that comes twice is dropped the second time, in whichever split. Recordings are read by a pool of
+    threads, since most of the time is spent waiting for the disk.
+    """
+    root = Path(data_root)
+    jobs = [(split, clip) for split, part in clips.items() for clip in part]
+    kept: dict[str, list[Clip]] = {split: [] for split in clips}
+    dropped: list[Dropped] = []
+    seen: set[str] = set()
+    batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
+    with ThreadPoolExecutor(threads) as pool:
+        done = pool.map(lambda batch: [_examine(clip, root, limits) for _, clip in batch], batches)
+        results = tqdm(chain.from_iterable(done), "check", len(jobs), unit="clip", disable=None)
+        for (split, clip), result in zip(jobs, results, strict=True):
+            if clip.path in seen:
+                result = ("duplicate path", "is listed before")
+            seen.add(clip.path)
+            if isinstance(result, Clip):
+                kept[split].append(result)
+            else:
+                dropped.append(Dropped(split, clip.path, *result))
+    return kept, dropped
+
+
+def overlaps(clips: Mapping[str, Sequence[Clip]]) -> Iterator[tuple[str, int, int]]:
+    """For dev and test: clips whose text is the text of a train clip too, of how many clips."""
+    heard = {clip.pinyin for clip in clips.get("train", ())}
+    for split in ("dev", "test"):
+        if part := clips.get(split):
+            yield split, sum(clip.pinyin in heard for clip in part), len(part)
+
+
+def _examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
+    """The clip with its duration, or the reason and detail why it cannot be used."""
+    if not clip.pinyin:
+        return "no label", "nothing in the text has a syllable"
+    if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.pinyin)):
+        return "unknown syllable", " ".join(unknown)
+    path = root / clip.path
+    if not path.is_file():
+        return "missing", "no such file"
+    try:
+        seconds = len(audio.load(path)) / audio.SAMPLE_RATE if limits.read_audio else audio.duration(path)
+    except AudioError as error:
+        return "unreadable", str(error)
+    length, ids = frames(seconds), limits.vocabulary.encode(clip.pinyin)
+    if length > limits.max_frames:
+        return "too long", f"{seconds:.2f} s are {length} frames, at most {limits.max_frames}"
+    if too_short(length, ids, limits.reduction):
+        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {_needed(ids)} are needed"
+        return "too short", detail
+    return replace(clip, seconds=seconds)
+
+
+def _needed(ids: Sequence[object]) -> int:
+    """Output frames that CTC needs for these labels."""
+    return len(ids) + sum(a == b for a, b in pairwise(ids))

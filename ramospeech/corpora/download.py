@@ -35,35 +35,49 @@ _ATTEMPTS = 3  # at a mirror, without any progress
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A file of an OpenSLR resource; size in bytes, md5 where somebody has published it."""
+    """A file of an OpenSLR resource; size in bytes, md5 where somebody has published it.
+
+    `holds` is what unpacking brings, relative to the root; `into` the folder of the root to unpack into.
+    """
 
     resource: int
     name: str
     size: int
     md5: str = ""
+    holds: str = ""
+    into: str = ""
 
 
 class _NotDeliveredError(Exception):
     """Why one address did not deliver; the next may."""
 
 
-def obtain(
-    archives: Sequence[Archive], root: Path, into: Path | None = None, mirrors: Sequence[str] = MIRRORS
-) -> None:
-    """Download the archives to `root` and unpack them into `into` (default: `root`), each only once.
+def obtain(archives: Sequence[Archive], root: Path, mirrors: Sequence[str] = MIRRORS) -> None:
+    """Download the archives to `root` and unpack them there; what is there already is left as it is.
 
     Raises RamospeechError when no mirror delivers the published file, the disk is full or an archive is bad.
     """
-    into = into or root
     for archive in archives:
-        if not is_unpacked(archive.name, into):
+        if not _is_there(archive, root):
             urls = [f"{mirror}/{archive.resource}/{archive.name}" for mirror in mirrors]
-            unpack_once(fetch(urls, root / archive.name, archive.size, archive.md5), into)
+            fetch(urls, root / archive.name, archive.size, archive.md5)
+    unpack_found(archives, root)
 
 
-def fetch(
-    urls: Sequence[str], target: Path, size: int | None = None, md5: str = "", pause: float = 2.0
-) -> Path:
+def unpack_found(archives: Sequence[Archive], root: Path) -> None:
+    """Unpack those archives that lie in `root`, each only once."""
+    for archive in archives:
+        if (root / archive.name).exists() and not _is_there(archive, root):
+            unpack_once(root / archive.name, root / archive.into)
+
+
+def _is_there(archive: Archive, root: Path) -> bool:
+    """Whether an archive was unpacked: by us, or by the user, who leaves no mark."""
+    by_hand = bool(archive.holds) and (root / archive.holds).exists()
+    return is_unpacked(archive.name, root / archive.into, by_hand)
+
+
+def fetch(urls: Sequence[str], target: Path, size: int | None = None, md5: str = "", pause: float = 2.0) -> Path:
     """Download `target` from the first address that delivers it; returns `target`.
 
     What is already in `target.part` is not asked for again. `size` (bytes) and `md5` are checked at the end.
@@ -139,7 +153,7 @@ def _stream(url: str, part: Path, size: int | None) -> None:
         _room_for(part, (total or start) - start)
         with (
             _opened(part, start) as file,
-            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as bar,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,
         ):
             while block := response.read(_BLOCK):
                 _write(file, block, part)

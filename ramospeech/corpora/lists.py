@@ -1,16 +1,14 @@
 """Lists: one clip a line, `path<TAB>pinyin<TAB>hanzi[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
 
 Paths are relative to the program's `--data_root` (or absolute). Pinyin is brought to the form of
-`ramospeech.text.pinyin` on reading, so lists that write the neutral tone as 5, or ü as lü, are read too.
+`ramospeech.text.pinyin` on reading, so lists that write the neutral tone as 5, or lv4 as lü4, are read too.
 """
 
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from ramospeech.errors import ListError, UnitError, UsageError
@@ -74,9 +72,7 @@ def write_text(path: str | Path, text: str) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ListError(
-            f"{path}: cannot write it ({error.strerror}); make room or choose another folder"
-        ) from None
+        raise ListError(f"{path}: cannot write it ({error.strerror}); make room or choose another folder") from None
 
 
 def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
@@ -118,8 +114,7 @@ def _parse(line: str) -> Clip:
     columns = line.split("\t")
     if len(columns) not in (3, 4):
         raise ValueError(
-            f"{len(columns)} columns, not 3 or 4; write path, pinyin, hanzi and optionally seconds, "
-            "separated by tabs"
+            f"{len(columns)} columns, not 3 or 4; write path, pinyin, hanzi and optionally seconds, separated by tabs"
         )
     path, syllables, hanzi = (column.strip() for column in columns[:3])
     if not path:
@@ -128,10 +123,17 @@ def _parse(line: str) -> Clip:
         raise ValueError("the pinyin is empty; put the syllables in the second column")
     return Clip(
         path,
-        tuple(_syllable(token) for token in syllables.split()),
+        tuple(_syllables(syllables)),
         hanzi,
         _seconds(columns[3]) if len(columns) == 4 else None,
     )
+
+
+def _syllables(column: str) -> list[str]:
+    try:
+        return pinyin.parse(column)
+    except UnitError as error:
+        raise ValueError(f"in the pinyin, {error}") from None
 
 
 def _seconds(column: str) -> float:
@@ -140,21 +142,5 @@ def _seconds(column: str) -> float:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(
-            f"{column.strip()!r} is no duration; write seconds such as 3.25, or leave the column out"
-        )
+        raise ValueError(f"{column.strip()!r} is no duration; write seconds such as 3.25, or leave the column out")
     return seconds
-
-
-@cache
-def _syllable(token: str) -> str:
-    """A token in the inventory's spelling. Latin words stay: the vocabulary makes them unknown."""
-    try:
-        return pinyin.normalise_syllable(token)
-    except UnitError:
-        plain = unicodedata.normalize("NFKC", token).lower()
-        if plain.isascii() and plain.isalpha():
-            return plain
-        raise ValueError(
-            f"{token!r} is not a pinyin syllable; write it like zhong1 (neutral tone: de)"
-        ) from None

@@ -18,20 +18,18 @@ from ramospeech.errors import RamospeechError
 _BLOCK = 1 << 20
 
 
-def is_unpacked(name: str, folder: Path) -> bool:
-    """Whether an archive of that name was unpacked whole into the folder."""
-    return _mark(name, folder).exists()
+def is_unpacked(name: str, folder: Path, by_hand: bool = False) -> bool:
+    """Whether an archive of that name was unpacked whole into the folder, by us or `by_hand`."""
+    return _mark(name, folder, "unpacked").exists() or (by_hand and not _mark(name, folder, "unpacking").exists())
 
 
-def unpack_once(archive: Path, folder: Path, there: bool = False) -> None:
-    """Unpack an archive, unless a mark tells that it was, or its content is `there` by other means."""
-    begun = _mark(archive.name, folder, "unpacking")
-    if is_unpacked(archive.name, folder) or (there and not begun.exists()):
-        return
+def unpack_once(archive: Path, folder: Path) -> None:
+    """Unpack an archive, and leave a mark that tells whether that ended well."""
     folder.mkdir(parents=True, exist_ok=True)
+    begun = _mark(archive.name, folder, "unpacking")
     begun.touch()
     unpack(archive, folder)
-    begun.replace(_mark(archive.name, folder))
+    begun.replace(_mark(archive.name, folder, "unpacked"))
 
 
 def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
@@ -41,7 +39,8 @@ def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
         return
     speakers = {path.name for path in [*folder.iterdir(), *folder.glob("*/*")] if path.is_dir()}
     for archive in archives:
-        unpack_once(archive, folder, there=archive.name.removesuffix(".tar.gz") in speakers)
+        if not is_unpacked(archive.name, folder, archive.name.removesuffix(".tar.gz") in speakers):
+            unpack_once(archive, folder)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -61,20 +60,16 @@ def unpack(archive: Path, folder: Path) -> None:
                         "delete it and download it again"
                     ) from None
             while tar.fileobj is not None and tar.fileobj.read(_BLOCK):
-                pass  # to the end, where compressors keep their checksum
+                pass  # on to the end, where compressors keep their checksum
     except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
         raise RamospeechError(
             f"{archive}: damaged or not a tar archive ({error}); delete it and run again to download it"
         ) from None
     except OSError as error:
         if error.errno is None:  # gzip and bzip2 report damage this way
-            raise RamospeechError(
-                f"{archive}: damaged ({error}); delete it and run again to download it"
-            ) from None
+            raise RamospeechError(f"{archive}: damaged ({error}); delete it and run again to download it") from None
         todo = "make room" if error.errno == errno.ENOSPC else "check the folder"
-        raise RamospeechError(
-            f"{archive}: cannot unpack into {folder} ({error.strerror}); {todo}, run again"
-        ) from None
+        raise RamospeechError(f"{archive}: cannot unpack into {folder} ({error.strerror}); {todo}, run again") from None
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path) -> None:
@@ -127,5 +122,5 @@ def _check_link(link: str, folder: Path, base: Path) -> None:
         raise ValueError(f"is a link to {link!r}, outside the folder")
 
 
-def _mark(name: str, folder: Path, state: str = "unpacked") -> Path:
+def _mark(name: str, folder: Path, state: str) -> Path:
     return folder / f".{name}.{state}"

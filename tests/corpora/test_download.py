@@ -113,9 +113,7 @@ def test_404_goes_to_the_next_mirror_and_names_all_that_failed(server, tmp_path)
     server.files["/there"] = CONTENT
     assert get(server, tmp_path, "/gone", "/there").exists()
     (tmp_path / "a.tgz").unlink()
-    with pytest.raises(
-        RamospeechError, match=r"(?s)cannot download a.tgz.*/gone: HTTP 404.*/too: HTTP 404.*run again"
-    ):
+    with pytest.raises(RamospeechError, match=r"(?s)cannot download a.tgz.*/gone: HTTP 404.*/too: HTTP 404.*run again"):
         get(server, tmp_path, "/gone", "/too")
     assert [path for path, _ in server.asked].count("/gone") == 2  # a 404 is not tried again
 

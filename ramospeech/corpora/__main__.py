@@ -1,0 +1,98 @@
+"""Prepare a corpus: `python -m ramospeech.corpora aishell --root data --download`, then train on it.
+
+Reads the corpus as its publisher lays it out, checks every recording, and writes into --config_path:
+NAME_train.txt, NAME_dev.txt, NAME_test.txt (the lists of `train.py --data_type NAME`), NAME_report.txt (what was
+found, dropped and kept) and NAME_dropped.tsv (every clip that was dropped, and why).
+
+Paths in the lists are relative to --data_root, which must be the --data_root of train.py; recordings outside of
+it are listed by their absolute path. An archive that you have put into --root yourself is unpacked, not fetched.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ramospeech import errors
+from ramospeech.corpora.catalogue import CORPORA
+from ramospeech.corpora.check import Limits
+from ramospeech.corpora.prepare import write_lists
+from ramospeech.text import Vocabulary
+
+
+def _parser() -> argparse.ArgumentParser:
+    class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+        pass
+
+    parser = argparse.ArgumentParser(
+        prog="python -m ramospeech.corpora", description=__doc__, formatter_class=Formatter
+    )
+    titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
+    parser.add_argument("corpus", choices=CORPORA, metavar="NAME", help=titles)
+    where = parser.add_argument_group("where")
+    where.add_argument("--root", type=Path, default=Path("data"), help="the folder with the corpus in it")
+    where.add_argument("--download", action="store_true", help="fetch what is not there from OpenSLR")
+    where.add_argument("--config_path", type=Path, default=Path("data_config"), help="the folder of the lists")
+    where.add_argument("--data_root", type=Path, default=Path("data"), help="what the lists' paths are relative to")
+    own = parser.add_argument_group("corpora without a split")
+    own.add_argument("--name", help="for `folder`: the name of the lists; the name of the folder if not given")
+    own.add_argument("--dev_share", type=_share, default=0.05, help="share of the speakers for the dev list")
+    own.add_argument("--test_share", type=_share, default=0.05, help="share of the speakers for the test list")
+    check = parser.add_argument_group("check")
+    check.add_argument("--max_window", type=int, default=1600, help="longest clip in frames of 10 ms")
+    check.add_argument("--reduction", type=int, default=8, help="frames that the model makes one output of")
+    check.add_argument("--vocabulary", type=Path, help="units of the model; the inventory if not given")
+    check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is no unit")
+    check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
+    check.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="recordings at once")
+    return parser
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share < 0.5:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 0.5")
+    return share
+
+
+def _name(args: argparse.Namespace) -> str:
+    """The name of the lists, which becomes a value of --data_type."""
+    if args.corpus != "folder":
+        if args.name:
+            raise errors.UsageError(f"--name is for `folder`; the lists of {args.corpus} are called {args.corpus}")
+        return args.corpus
+    name = args.name or args.root.resolve().name.split(".")[0]
+    if not re.fullmatch(r"[\w-]+", name) or name == "all":
+        raise errors.UsageError(f"{name!r} cannot name lists; give letters, digits, _ and - with --name")
+    return name
+
+
+@errors.program
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; prints the report."""
+    args = _parser().parse_args(argv)
+    for option in ("max_window", "reduction", "threads"):
+        if getattr(args, option) < 1:
+            raise errors.UsageError(f"--{option} must be at least 1")
+    corpus, name = CORPORA[args.corpus], _name(args)
+    vocabulary = Vocabulary.load(args.vocabulary) if args.vocabulary else Vocabulary.inventory()
+    if args.download:
+        if corpus.download is None:
+            raise errors.UsageError(f"there is nothing to download for {args.corpus}; leave --download out")
+        corpus.download(args.root)
+    report = write_lists(
+        name,
+        corpus.prepare(args.root),
+        args.config_path,
+        args.data_root,
+        Limits(args.max_window, args.reduction, vocabulary, args.drop_unknown, args.read_audio),
+        (args.dev_share, args.test_share),
+        args.threads,
+    )
+    print(report)
+    print(f"lists, report and dropped clips: {args.config_path / name}_*")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

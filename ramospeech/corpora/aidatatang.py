@@ -1,0 +1,39 @@
+"""aidatatang_200zh (OpenSLR 62, CC BY-NC-ND 4.0): 200 hours, 600 speakers, split by the publisher.
+
+    aidatatang_200zh/transcript/aidatatang_200_zh_transcript.txt    T0055G0002S0001 以后 你 是 男孩子
+    aidatatang_200zh/corpus/{train,dev,test}/G0002.tar.gz           one archive a speaker, holding:
+    aidatatang_200zh/corpus/{train,dev,test}/G0002/T0055G0002S0001.{wav,txt,metadata}
+
+OpenSLR has withdrawn it at times; the archive, from wherever, can be put into the root by hand.
+"""
+
+from pathlib import Path
+
+from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.lists import SPLITS
+from ramospeech.corpora.unpack import unpack_nested
+from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table
+
+ARCHIVES = (
+    Archive(62, "aidatatang_200zh.tgz", 18_756_983_399, "6e0f4f39cd5f667a7ee53c397c8d0949", holds="aidatatang_200zh"),
+)
+_TRANSCRIPT = "transcript/aidatatang_200_zh_transcript.txt"
+
+
+def download_aidatatang(root: Path) -> None:
+    """Download and unpack aidatatang_200zh into `root`."""
+    obtain(ARCHIVES, root)
+
+
+def prepare_aidatatang(root: Path) -> list[Utterance]:
+    """The utterances of aidatatang_200zh; speakers' archives that still are packed are unpacked."""
+    unpack_found(ARCHIVES, root)
+    folder = find_folder(root, "aidatatang_200zh", _TRANSCRIPT)
+    recordings = []
+    for split in SPLITS:
+        part = folder / "corpus" / split
+        unpack_nested(part.glob("*.tar.gz"), part)
+        for path in sorted(part.rglob("*.wav")):
+            speaker = path.relative_to(part).parts[0]
+            recordings.append(Utterance(path.stem, path, None, speaker=speaker, split=split))
+    return match(recordings, read_table(folder / _TRANSCRIPT))

@@ -1,0 +1,36 @@
+"""AISHELL-1 (OpenSLR 33, Apache-2.0): 178 hours, 400 speakers, split by the publisher.
+
+    data_aishell/transcript/aishell_transcript_v0.8.txt     BAC009S0002W0122 而 对 楼市 ...
+    data_aishell/wav/S0002.tar.gz                           one archive a speaker, holding:
+    data_aishell/wav/{train,dev,test}/S0002/BAC009S0002W0122.wav
+
+325 of the 141,925 recordings have no transcript.
+"""
+
+from pathlib import Path
+
+from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.lists import SPLITS
+from ramospeech.corpora.unpack import unpack_nested
+from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table
+
+ARCHIVES = (Archive(33, "data_aishell.tgz", 15_582_913_665, "2f494334227864a8a8fec932999db9d8", holds="data_aishell"),)
+
+
+def download_aishell(root: Path) -> None:
+    """Download and unpack AISHELL-1 into `root`."""
+    obtain(ARCHIVES, root)
+
+
+def prepare_aishell(root: Path) -> list[Utterance]:
+    """The utterances of AISHELL-1; speakers' archives that still are packed are unpacked."""
+    unpack_found(ARCHIVES, root)
+    folder = find_folder(root, "data_aishell", "transcript/aishell_transcript_v0.8.txt")
+    wavs = folder / "wav"
+    unpack_nested(wavs.glob("*.tar.gz"), wavs)
+    recordings = (
+        Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
+        for split in SPLITS
+        for path in sorted((wavs / split).rglob("*.wav"))
+    )
+    return match(recordings, read_table(folder / "transcript/aishell_transcript_v0.8.txt"))

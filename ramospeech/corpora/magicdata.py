@@ -1,0 +1,54 @@
+"""MAGICDATA Mandarin Chinese Read Speech (OpenSLR 68, CC BY-NC-ND 4.0): 755 hours, 1,080 speakers, split.
+
+    magicdata/{train,dev,test}/TRANS.txt        UtteranceID<TAB>SpeakerID<TAB>Transcription, with that header
+    magicdata/{train,dev,test}/38_5716/38_5716_20170914202211.wav
+
+Its three archives hold `train`, `dev` and `test` without a folder around them, so they get one of their own.
+"""
+
+import re
+from pathlib import Path
+
+from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.lists import SPLITS
+from ramospeech.corpora.utterances import Utterance, find_folder, match, read_text
+from ramospeech.errors import ListError
+
+ARCHIVES = (
+    Archive(68, "train_set.tar.gz", 52_627_842_921, holds="magicdata/train", into="magicdata"),
+    Archive(68, "dev_set.tar.gz", 1_035_537_823, holds="magicdata/dev", into="magicdata"),
+    Archive(68, "test_set.tar.gz", 2_201_936_013, holds="magicdata/test", into="magicdata"),
+)
+_NOISES = re.compile(r"\[?(?:FIL|SPK)\]?|[\[\]]")  # marks of fillers and noises, some without their brackets
+
+
+def download_magicdata(root: Path) -> None:
+    """Download and unpack MAGICDATA into `root/magicdata`."""
+    obtain(ARCHIVES, root)
+
+
+def prepare_magicdata(root: Path) -> list[Utterance]:
+    """The utterances of MAGICDATA; those of splits that are not there are left out."""
+    unpack_found(ARCHIVES, root)
+    folder = find_folder(root, "magicdata", "*/TRANS.txt")
+    utterances = []
+    for split in SPLITS:
+        if (folder / split).is_dir():
+            recordings = (
+                Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
+                for path in sorted((folder / split).rglob("*.wav"))
+            )
+            utterances += match(recordings, _transcripts(folder / split / "TRANS.txt"))
+    return utterances
+
+
+def _transcripts(path: Path) -> dict[str, str]:
+    texts = {}
+    for number, line in enumerate(read_text(path)[0].splitlines(), 1):
+        columns = line.split("\t")
+        if not line.strip() or columns[0] == "UtteranceID":
+            continue
+        if len(columns) != 3:
+            raise ListError(f"{path}:{number}: {len(columns)} columns, not 3; unpack the corpus again")
+        texts[columns[0].removesuffix(".wav")] = _NOISES.sub(" ", columns[2])
+    return texts

@@ -1,0 +1,199 @@
+"""Manifests of other toolkits, read by what their records hold rather than by their names.
+
+    wav_path,txt_path                                       deepspeech.pytorch's CSV, no header
+    path,sentence ... / wav_filename,transcript ...         CSV or TSV with a header (Common Voice, DeepSpeech)
+    {"root_path", "samples": [{"wav_path", "transcript_path"}]}         deepspeech.pytorch's JSON
+    {"key", "wav", "txt"}                                   a line of wenet's data.list
+    {"audio_filepath", "text"}, {"audio": {"path"}, "sentence"} ...     a line of NeMo, MASR, PaddleSpeech
+    {"recording", "supervisions", "start", "duration"}      a line of lhotse's cuts, or
+    {"sources"} and {"recording_id", "text"}                of its recordings and supervisions
+
+Only whole recordings can be listed: pieces of longer ones are reported and left out.
+"""
+
+import csv
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ramospeech.corpora.utterances import Utterance, decode, locate, read_text
+from ramospeech.errors import ListError
+
+_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".jsonl.gz", ".list")
+_SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
+_AUDIO = ("wav", "wav_path", "audio_filepath", "audio_path", "audio", "wav_filename", "path", "file", "feat")
+_TEXT = ("txt", "text", "transcript", "sentence")
+_TEXT_FILE = ("transcript_path", "txt_path")
+_SPEAKER = ("speaker", "spk", "speaker_id", "client_id", "user_id", "utt2spk")
+_ID = ("key", "id", "utt", "utt_id")
+PIECE = "a piece of a longer recording; cut the recordings first"
+_SLACK = 0.05  # seconds that a cut may differ from its recording and still be all of it
+
+
+def split_of(name: str) -> str | None:
+    """The split that a file or folder name tells: `train`, `aishell_cuts_dev.jsonl.gz`, `val.csv`."""
+    parts = re.split(r"[_.\- ]", name.lower())
+    return next((_SPLITS[part] for part in parts if part in _SPLITS), None)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the name is one of a manifest."""
+    return path.is_file() and path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".")
+
+
+def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Utterance]:
+    """The utterances of all manifests; those of lhotse's recordings and supervisions are brought together.
+
+    Raises ListError that names `file:line` for a record that has no recording, or cannot be parsed.
+    """
+    records = []
+    for path in paths:
+        text, note = _content(path)
+        part = split or split_of(path.name)
+        records += [(f"{path}:{line}", record, path.parent, part, note) for line, record in _records(path, text)]
+    recordings = {str(record.get("id")): record for _, record, *_ in records if "sources" in record}
+    utterances = []
+    for where, record, base, part, note in records:
+        if "supervisions" in record:
+            utterances.append(_of_cut(where, record, base, part))
+        elif "recording_id" in record:
+            recording = recordings.get(str(record["recording_id"]))
+            if recording is None:
+                raise ListError(
+                    f"{where}: recording {record['recording_id']!r} is in none of the manifests; "
+                    "put the recordings' manifest beside the supervisions'"
+                )
+            utterances.append(_of_supervision(record, recording, base, part))
+        elif "sources" not in record:
+            utterances.append(_of_record(where, record, base, part, note))
+    return utterances
+
+
+def _content(path: Path) -> tuple[str, str]:
+    """The text of a manifest, unpacked where it is a .gz, and the note of `decode`."""
+    if not path.name.lower().endswith(".gz"):
+        return read_text(path)
+    try:
+        return decode(gzip.decompress(path.read_bytes()), path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ListError(f"{path}: damaged ({error}); make it again") from None
+
+
+def _records(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Line number and record; a JSON document counts its samples instead."""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        yield from _rows(path, text)
+        return
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and not _is_record(lines[0][1]):  # one document over many lines
+        lines = [(1, text)]
+    for number, line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ListError(f"{path}:{number}: not JSON ({error}); write one record a line") from None
+        if isinstance(value, dict) and isinstance(value.get("samples"), list):
+            root = str(value.get("root_path", ""))
+            value = [{**sample, "root_path": root} for sample in value["samples"] if isinstance(sample, dict)]
+        for offset, record in enumerate(value) if isinstance(value, list) else [(0, value)]:
+            if not isinstance(record, dict):
+                raise ListError(f"{path}:{number}: a record in braces is expected, not {str(record)[:40]!r}")
+            yield number + offset, record
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Rows of a table; without a header the columns are the recording and its text, or the text's file."""
+    lines = text.splitlines()
+    reader = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
+    header: list[str] = []
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        names = [cell.lower() for cell in cells]
+        if not any(cells):
+            continue
+        if not header and set(names) & {*_AUDIO}:
+            header = names
+            continue
+        if len(cells) != (len(header) or 2):
+            raise ListError(
+                f"{path}:{reader.line_num}: {len(cells)} columns, not {len(header) or 2}; "
+                "write the recording and its text, or a header with `path` and `text`"
+            )
+        is_file = not header and Path(cells[1]).suffix.lower() in (".txt", ".trn", ".lab")
+        yield (
+            reader.line_num,
+            dict(zip(header or ("wav", "txt_path" if is_file else "txt"), cells, strict=True)),
+        )
+
+
+def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | None, note: str) -> Utterance:
+    """A record that names its recording and its text, under one of the usual keys."""
+    wav = _first(record, _AUDIO)
+    wav = wav.get("path") if isinstance(wav, dict) else wav
+    if not wav or not isinstance(wav, str):
+        raise ListError(
+            f"{where}: no recording; a record needs one of {', '.join(_AUDIO)} and one of {', '.join(_TEXT)}"
+        )
+    base = base / record.get("root_path", "")
+    text = _first(record, _TEXT)
+    if text is None and (written := _first(record, _TEXT_FILE)):
+        file = locate(base, str(written))
+        text, note = read_text(file) if file.is_file() else (None, note)
+    problem = "segment" if "end" in record or record.get("offset") or record.get("start") else ""
+    return Utterance(
+        str(_first(record, _ID) or wav),
+        locate(base, wav),
+        None if text is None else str(text),
+        str(_first(record, _SPEAKER) or ""),
+        split,
+        problem,
+        PIECE if problem else "",
+        note,
+    )
+
+
+def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> Utterance:
+    """A lhotse cut with one supervision over all of a recording."""
+    spoken, recording = cut["supervisions"], cut.get("recording")
+    if not isinstance(recording, dict) or len(spoken) != 1:
+        name = str(cut.get("id", where))
+        detail = f"a {cut.get('type', 'cut')} of {len(spoken)} supervisions, not one of a recording"
+        return Utterance(name, None, "", split=split, problem="segment", detail=detail)
+    supervision = {**spoken[0], "start": cut.get("start", 0), "duration": cut.get("duration")}
+    return _of_supervision(supervision, recording, base, split)
+
+
+def _of_supervision(
+    supervision: Mapping[str, Any], recording: Mapping[str, Any], base: Path, split: str | None
+) -> Utterance:
+    source = (recording.get("sources") or [{}])[0]
+    length, start = recording.get("duration", 0), supervision.get("start") or 0
+    problem, detail = "", ""
+    if source.get("type") != "file":
+        problem, detail = "missing", f"a source of type {source.get('type')!r}, not a file"
+    elif start > _SLACK or abs((supervision.get("duration") or length) - length) > _SLACK:
+        problem, detail = "segment", PIECE
+    return Utterance(
+        str(supervision.get("id") or recording.get("id")),
+        locate(base, source["source"]) if problem != "missing" else None,
+        supervision.get("text"),
+        supervision.get("speaker") or "",
+        split,
+        problem,
+        detail,
+    )
+
+
+def _first(record: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((record[key] for key in keys if record.get(key) not in (None, "")), None)

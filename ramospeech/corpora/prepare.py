@@ -1,0 +1,157 @@
+"""From the utterances of a corpus to its lists, a report, and a table of every clip that was dropped."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os.path import abspath
+from pathlib import Path
+
+from ramospeech.corpora.check import REASONS, Dropped, Limits, check, overlaps
+from ramospeech.corpora.lists import SPLITS, Clip, write_list, write_text
+from ramospeech.corpora.utterances import Utterance, split
+from ramospeech.errors import ListError, UnitError
+from ramospeech.text import UNK_UNIT, hanzi, pinyin
+
+_NO_SPLIT = "-"  # of a transcript without a recording, where no split tells
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a corpus: the clips of each split, those that were dropped, and remarks."""
+
+    name: str
+    kept: Mapping[str, Sequence[Clip]]
+    dropped: Sequence[Dropped]
+    notes: Sequence[str]
+
+    def __str__(self) -> str:
+        """A table with a column for each split, then the remarks."""
+        counts = Counter((row.reason, row.split) for row in self.dropped)
+        columns = [*SPLITS, *([_NO_SPLIT] if any(row.split == _NO_SPLIT for row in self.dropped) else [])]
+        lost = {column: sum(counts[reason, column] for reason in REASONS) for column in columns}
+        found = {column: lost[column] + len(self.kept.get(column, ())) for column in columns}
+        hours = {column: sum(clip.seconds or 0 for clip in self.kept.get(column, ())) / 3600 for column in columns}
+        rows: list[tuple[str, Mapping[str, float], str]] = [("found", found, "d")]
+        for reason in REASONS:
+            of_reason = {column: counts[reason, column] for column in columns}
+            if any(of_reason.values()):
+                rows.append((f"  {reason}", of_reason, "d"))
+        rows += [("kept", {column: found[column] - lost[column] for column in columns}, "d"), ("hours", hours, ".2f")]
+        lines = [f"{self.name:<20}" + "".join(f"{column:>10}" for column in [*columns, "all"])]
+        for label, values, form in rows:
+            cells = [values[column] for column in columns]
+            lines.append(f"{label:<20}" + "".join(f"{cell:>10{form}}" for cell in [*cells, sum(cells)]))
+        return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
+
+
+def write_lists(
+    name: str,
+    utterances: Sequence[Utterance],
+    config_path: str | Path,
+    data_root: str | Path,
+    limits: Limits | None = None,
+    shares: tuple[float, float] = (0.05, 0.05),
+    threads: int = 8,
+) -> Report:
+    """Write `NAME_{train,dev,test}.txt`, `NAME_report.txt` and `NAME_dropped.tsv` into `config_path`.
+
+    `shares` are those of dev and test where the publisher has made no split. A split that has no clip gets no
+    list, and an older list of it goes. Raises ListError when no clip is left at all; the report is written.
+    """
+    utterances, split_note = split(utterances, *shares)
+    candidates, dropped, notes = _label(utterances, data_root)
+    kept, unusable = check(candidates, data_root, limits or Limits(), threads)
+    dropped += unusable
+    notes = [*([split_note] if split_note else []), *notes, *_remarks(kept, limits or Limits())]
+    report = Report(name, kept, dropped, notes)
+    folder = Path(config_path)
+    write_text(folder / f"{name}_dropped.tsv", _table(dropped))
+    write_text(folder / f"{name}_report.txt", f"{report}\n")
+    for part in SPLITS:
+        if kept[part]:
+            write_list(folder / f"{name}_{part}.txt", kept[part])
+        else:
+            (folder / f"{name}_{part}.txt").unlink(missing_ok=True)
+    if not any(kept.values()):
+        raise ListError(
+            f"{name}: none of {len(utterances)} clips can be used; {folder / f'{name}_dropped.tsv'} tells why of each"
+        )
+    return report
+
+
+def _label(
+    utterances: Sequence[Utterance], data_root: str | Path
+) -> tuple[dict[str, list[Clip]], list[Dropped], list[str]]:
+    """Clips with their pinyin, what was dropped on the way, and what is worth a remark."""
+    base = Path(abspath(data_root))
+    clips: dict[str, list[Clip]] = {part: [] for part in SPLITS}
+    dropped: list[Dropped] = []
+    notes: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    with_words, ids = 0, set()
+    for utterance in utterances:
+        part, path = utterance.split or _NO_SPLIT, _listed(utterance, base)
+        reason, detail, label = utterance.problem, utterance.detail, hanzi.Normalised((), {})
+        syllables: list[str] = []
+        if not reason and utterance.text is None:
+            reason, detail = "no transcript", "the corpus has no text for this recording"
+        elif not reason and utterance.id in ids:
+            reason, detail = "duplicate id", utterance.id
+        elif not reason:
+            label = hanzi.normalise(utterance.text or "")
+            try:
+                syllables = pinyin.from_hanzi(label.tokens)
+            except UnitError as error:
+                reason, detail = "no reading", str(error)
+            if not reason and not label.text:
+                reason, detail = "no label", f"no hanzi in {utterance.text!r}"
+        ids.add(utterance.id)
+        if reason:
+            dropped.append(Dropped(part, path, reason, detail))
+            continue
+        clips[part].append(Clip(path, tuple(syllables), label.text))
+        words.update(label.unknown)
+        with_words += bool(label.unknown)
+        notes.update([utterance.note] if utterance.note else [])
+    remarks = [f"{note}: {count} clips" for note, count in sorted(notes.items())]
+    if words:
+        common = ", ".join(f"{word} ({count})" for word, count in words.most_common(10))
+        remarks.append(f"words without a syllable are labelled {UNK_UNIT} in {with_words} clips: {common}")
+    return clips, dropped, remarks
+
+
+def _remarks(kept: Mapping[str, Sequence[Clip]], limits: Limits) -> list[str]:
+    """Unknown syllables, overlap of texts, and splits without clips."""
+    unknown = Counter(
+        unit for part in kept.values() for clip in part for unit in limits.vocabulary.unknown(clip.pinyin)
+    )
+    remarks = []
+    if unknown:
+        common = ", ".join(f"{unit} ({count})" for unit, count in unknown.most_common(10))
+        remarks.append(f"syllables that the vocabulary does not have, {UNK_UNIT} to the model: {common}")
+    for part, both, size in overlaps(kept):
+        remarks.append(f"text of {part} that is in train too: {both} of {size} clips")
+    empty = [part for part in SPLITS if not kept[part]]
+    if empty:
+        remarks.append(f"no {' and no '.join(empty)} list: no clip for it")
+    return remarks
+
+
+def _listed(utterance: Utterance, base: Path) -> str:
+    """The path as lists have it: relative to the data root where it is inside, absolute otherwise."""
+    if utterance.path is None:
+        return utterance.id
+    path = Path(abspath(utterance.path))
+    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+
+
+def _table(dropped: Sequence[Dropped]) -> str:
+    """Tab-separated values with a header; tabs and line breaks inside a value become spaces."""
+    out = io.StringIO()
+    writer = csv.writer(out, dialect="excel-tab", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+    writer.writerow(["path", "split", "reason", "detail"])
+    for row in dropped:
+        writer.writerow([" ".join(cell.split()) for cell in (row.path, row.split, row.reason, row.detail)])
+    return out.getvalue()

@@ -1,0 +1,42 @@
+"""Primewords Chinese Corpus Set 1 (OpenSLR 47, CC BY-NC-ND 4.0): 100 hours, 296 speakers, no split of its own.
+
+    primewords_md_2018_set1/set1_transcript.json        [{"id", "file", "user_id", "text", "length"}, ...]
+    primewords_md_2018_set1/audio_files/0/00/<file>     by the first letters of the name
+
+518 records name a recording that an earlier record has.
+"""
+
+import json
+from pathlib import Path
+
+from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.utterances import Utterance, find_folder, read_text
+from ramospeech.errors import ListError
+
+ARCHIVES = (Archive(47, "primewords_md_2018_set1.tar.gz", 9_057_625_192, holds="primewords_md_2018_set1"),)
+
+
+def download_primewords(root: Path) -> None:
+    """Download and unpack Primewords into `root`."""
+    obtain(ARCHIVES, root)
+
+
+def prepare_primewords(root: Path) -> list[Utterance]:
+    """The utterances of Primewords, without a split."""
+    unpack_found(ARCHIVES, root)
+    folder = find_folder(root, "primewords_md_2018_set1", "set1_transcript.json")
+    transcript = folder / "set1_transcript.json"
+    paths = {path.name: path for path in (folder / "audio_files").rglob("*.wav")}
+    try:
+        records = [
+            (str(record["file"]), str(record["text"]), str(record["user_id"]))
+            for record in json.loads(read_text(transcript)[0])
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ListError(f"{transcript}: not the published transcript ({error!r}); unpack it again") from None
+    utterances = []
+    for name, text, speaker in records:
+        path = paths.get(name, folder / "audio_files" / name[:1] / name[:2] / name)
+        utterances.append(Utterance(Path(name).stem, path, text, speaker))
+    named = {name for name, _, _ in records}
+    return utterances + [Utterance(paths[name].stem, paths[name], None) for name in sorted(paths.keys() - named)]

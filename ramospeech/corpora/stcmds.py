@@ -1,0 +1,30 @@
+"""ST-CMDS (OpenSLR 38, Surfingtech, CC BY-NC-ND 4.0): 110 hours, 855 speakers, no split of its own.
+
+    ST-CMDS-20170001_1-OS/20170001P00001A0001.{wav,txt,metadata}
+
+P00001 is the person, A or I the kind of recording.
+"""
+
+from pathlib import Path
+
+from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.utterances import Utterance, find_folder, read_text
+
+ARCHIVES = (Archive(38, "ST-CMDS-20170001_1-OS.tar.gz", 8_231_662_593, holds="ST-CMDS-20170001_1-OS"),)
+
+
+def download_stcmds(root: Path) -> None:
+    """Download and unpack ST-CMDS into `root`."""
+    obtain(ARCHIVES, root)
+
+
+def prepare_stcmds(root: Path) -> list[Utterance]:
+    """The utterances of ST-CMDS, without a split."""
+    unpack_found(ARCHIVES, root)
+    folder = find_folder(root, "ST-CMDS-20170001_1-OS", "20170001*.wav")
+    utterances = []
+    for path in sorted(folder.rglob("*.wav")):
+        written = path.with_suffix(".txt")
+        text, note = read_text(written) if written.exists() else (None, "")
+        utterances.append(Utterance(path.stem, path, text, speaker=path.stem[8:14], note=note))
+    return utterances
