@@ -1,0 +1,150 @@
+"""The closed domain of the demo: commands for a home, alarms, travel, weather, music and the telephone.
+
+A sentence is a template whose slots are filled at random, e.g. 把{room}的{device}打开. The words are chosen
+so that speech and label agree: no character has two readings here, no third tone meets another third tone (it
+would be spoken as a second tone), and 一 keeps its first tone. Sentences that break this are dropped.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from pypinyin import Style, lazy_pinyin
+
+DIGITS = "零一二三四五六七八九"
+MIN_SYLLABLES, MAX_SYLLABLES = 3, 13
+
+SLOTS = {
+    "room": "客厅 卧室 厨房 书房 阳台 车库",
+    "device": "灯 空调 电视 窗帘 风扇 音响",
+    "sound": "电视 音响",
+    "city": "北京 上海 广州 西安 南京 天津 成都 武汉 杭州",
+    "place": "机场 医院 学校 公园 银行 超市 图书馆 东站 西站 南站 北站",
+    "day": "今天 明天 后天 周一 周二 周三 周四 周五 周六",
+    "part": "早上 中午 下午 晚上",
+    "task": "开会 上课 出门 吃药 睡觉 起床 买菜",
+    "called": "医院 学校 银行 机场 车站 超市",
+}
+
+# One row a kind of command; every kind is as likely as any other, whatever its number of templates.
+COMMANDS = {
+    "switch": [
+        "把{room}的{device}打开",
+        "把{room}的{device}关上",
+        "打开{room}的{device}",
+        "关上{room}的{device}",
+        "{time}打开{room}的{device}",
+        "{n}分钟后关上{room}的{device}",
+    ],
+    "setting": [
+        "把{room}空调开到{n}度",
+        "把{room}{sound}音量加到百分之{n}",
+        "{room}温度加到{n}度",
+        "把音量换到{n}",
+        "把{room}的灯加到百分之{n}",
+    ],
+    "alarm": [
+        "{day}{time}叫我{task}",
+        "{time}叫我{task}",
+        "取消{day}{time}的闹钟",
+        "{day}{time}去{place}",
+        "定时{n}分钟",
+        "{n}分钟后叫我{task}",
+        "{day}{part}叫我{task}",
+    ],
+    "navigation": [
+        "导航到{city}{place}",
+        "导航去{place}",
+        "从{place}到{city}{place}",
+        "我要去{city}{place}",
+        "买{day}去{city}的车票",
+        "买{date}号去{city}的车票",
+        "从{city}到{city}的车票",
+        "去{place}{n}楼",
+    ],
+    "weather": [
+        "{city}{day}天气怎么样",
+        "{day}{city}下雨吗",
+        "{city}{part}气温多少度",
+        "{day}{part}天气怎么样",
+        "{city}{day}{part}下雨吗",
+        "{city}今天{n}度",
+    ],
+    "media": [
+        "播放第{n}首歌",
+        "看电视第{n}集",
+        "播放音乐",
+        "暂停播放第{n}首音乐",
+        "{room}播放第{n}首歌",
+        "看第{n}集",
+        "{time}播放音乐",
+        "电视换到{n}台",
+    ],
+    "telephone": ["给{called}打电话", "拨打电话{digits}", "{time}给{called}打电话", "拨打{digits}"],
+}
+
+
+def number(value: int) -> str:
+    """1 to 99 as it is read: 7 is 七, 10 is 十, 45 is 四十五."""
+    tens, ones = divmod(value, 10)
+    return ("" if tens == 0 else "十" if tens == 1 else DIGITS[tens] + "十") + (DIGITS[ones] if ones else "")
+
+
+def pinyin(hanzi: str) -> list[str]:
+    """The label of a sentence: toned syllables, tone digit last, neutral tone bare."""
+    return lazy_pinyin(hanzi, style=Style.TONE3)
+
+
+def fill(template: str, chance: random.Random) -> str:
+    """A template with a random value in every slot."""
+    while "{" in template:
+        slot = template[template.index("{") + 1 : template.index("}")]
+        if slot in ("n", "date"):
+            value = number(chance.randint(1, 99 if slot == "n" else 31))
+        elif slot == "digits":
+            value = "".join(chance.choice(DIGITS) for _ in range(chance.randint(3, 6)))
+        elif slot == "time":
+            minute = chance.choice(["", "半", number(chance.randint(10, 59)), number(chance.randint(10, 59)) + "分"])
+            value = chance.choice(["", "{part}"]) + number(chance.randint(3, 12)) + "点" + minute
+        else:
+            value = chance.choice(SLOTS[slot].split())
+        template = template.replace("{" + slot + "}", value, 1)
+    return template
+
+
+def speakable(hanzi: str, syllables: list[str]) -> bool:
+    """Whether tone sandhi and length leave the label true to the speech."""
+    if not MIN_SYLLABLES <= len(syllables) <= MAX_SYLLABLES or len(syllables) != len(hanzi):
+        return False
+    if any(a[-1] == b[-1] == "3" for a, b in pairwise(syllables)):
+        return False
+    return all(s == "yi1" for c, s in zip(hanzi, syllables, strict=True) if c == "一")
+
+
+def sentences(chance: random.Random) -> Iterator[str]:
+    """Endless distinct sentences, every kind of command alike."""
+    seen = set()
+    while True:
+        hanzi = fill(chance.choice(COMMANDS[chance.choice(list(COMMANDS))]), chance)
+        if hanzi not in seen and speakable(hanzi, pinyin(hanzi)):
+            seen.add(hanzi)
+            yield hanzi
+
+
+def balanced(pool: list[str], count: int, chance: random.Random) -> list[str]:
+    """Pick `count` of a pool so that every prefix of the result spreads over the syllables evenly.
+
+    Each step draws a handful of the pool and takes the sentence whose syllables are the rarest so far.
+    """
+    labels = {hanzi: pinyin(hanzi) for hanzi in pool}
+    seen: Counter[str] = Counter()
+    chosen: list[str] = []
+    while len(chosen) < count:
+        best = max(
+            chance.sample(sorted(labels), min(200, len(labels))),
+            key=lambda hanzi: sum(1 / (1 + seen[s]) for s in labels[hanzi]) / len(hanzi),
+        )
+        seen.update(labels.pop(best))
+        chosen.append(best)
+    return chosen
