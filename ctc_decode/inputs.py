@@ -23,7 +23,5 @@ def checked_batch(log_probs: Any, lengths: Any, units: int) -> tuple[np.ndarray,
     if frames.size and frames.dtype.kind not in "iu":
         raise ValueError(f"lengths has type {frames.dtype}; it must be integers")
     for item in np.flatnonzero((frames < 0) | (frames > array.shape[1]))[:1]:
-        raise ValueError(
-            f"item {item}: length {frames[item]} is not within 0 and the {array.shape[1]} frames"
-        )
+        raise ValueError(f"item {item}: length {frames[item]} is not within 0 and the {array.shape[1]} frames")
     return array, frames.astype(np.int64)

@@ -113,9 +113,7 @@ def blocks(source: Source) -> Iterator[np.ndarray]:
     name = name_of(source)
     with _opened(source) as file:
         rate = file.samplerate
-        resampler = (
-            None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        )
+        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         found = 0
         while len(block := file.read(rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)):
             found += len(block)

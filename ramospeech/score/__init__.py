@@ -1,5 +1,6 @@
 """Scoring: edit distance, error rates over a corpus with their uncertainty, reports."""
 
 from ramospeech.score.distance import Edits, Score, align, cer, edits, ser
+from ramospeech.score.report import Pair, Report, characters, readings, syllables
 
-__all__ = ["Edits", "Score", "align", "cer", "edits", "ser"]
+__all__ = ["Edits", "Pair", "Report", "Score", "align", "cer", "characters", "edits", "readings", "ser", "syllables"]

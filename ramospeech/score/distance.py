@@ -1,6 +1,5 @@
 """Edit distance of token sequences (rapidfuzz), and error rates over a corpus with a bootstrap interval."""
 
-import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-_TONE = re.compile(r"[1-5]$")
+from ramospeech.text import pinyin
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,10 @@ def _score(refs: Iterable[Sequence[str]], hyps: Iterable[Sequence[str]]) -> Scor
 def ser(refs: Iterable[Sequence[str]], hyps: Iterable[Sequence[str]], toneless: bool = False) -> Score:
     """Syllable error rate over a corpus of syllable sequences, with tones or without."""
     if toneless:
-        refs, hyps = ([[_TONE.sub("", s) for s in line] for line in lines] for lines in (refs, hyps))
+        refs, hyps = ([[pinyin.toneless(s) for s in line] for line in lines] for lines in (refs, hyps))
     return _score(refs, hyps)
 
 
-def cer(refs: Iterable[str], hyps: Iterable[str]) -> Score:
-    """Character error rate over a corpus of hanzi strings as they are given (normalise them before)."""
+def cer(refs: Iterable[Sequence[str]], hyps: Iterable[Sequence[str]]) -> Score:
+    """Character error rate over a corpus of texts, strings or tokens, as they are given (see `characters`)."""
     return _score(refs, hyps)

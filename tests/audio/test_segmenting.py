@@ -62,6 +62,4 @@ def test_two_hours_in_bounded_memory(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     total = sum(len(piece) for _, piece in segments(path))
     assert total == 7200 * SAMPLE_RATE
-    assert (
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
-    )  # KiB; the whole is 460 MB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB; the whole is 460 MB

@@ -1,0 +1,161 @@
+"""A report on hypotheses against references: rates with their intervals, the worst clips, every clip's alignment."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from ramospeech.errors import UnitError
+from ramospeech.score.distance import Score, align, cer, ser
+from ramospeech.text import hanzi, pinyin
+
+_NOTHING = "*"  # stands for no token in an alignment
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What was said in a clip, and what was recognised; `found` is False where there is no hypothesis."""
+
+    id: str
+    ref_pinyin: tuple[str, ...]
+    ref_hanzi: tuple[str, ...]
+    hyp_pinyin: tuple[str, ...] = ()
+    hyp_hanzi: tuple[str, ...] = ()
+    found: bool = True
+
+
+def syllables(text: str) -> tuple[str, ...]:
+    """The normalised syllables of a line; what is no pinyin stays as it is, and so is scored as wrong.
+
+    >>> syllables("Ni3 hao3 ma5 ???")
+    ('ni3', 'hao3', 'ma', '???')
+    """
+    read: list[str] = []
+    for token in text.split():
+        try:
+            read += pinyin.parse(token)
+        except UnitError:
+            read.append(token)
+    return tuple(read)
+
+
+def characters(text: str) -> tuple[str, ...]:
+    """Hanzi with digits read out and punctuation dropped; a Latin word is one `<UNK>`.
+
+    >>> characters("有 3 个。")
+    ('有', '三', '个')
+    """
+    return hanzi.normalise(text).tokens
+
+
+def readings(text: tuple[str, ...]) -> tuple[str, ...]:
+    """The syllables of hanzi by pypinyin, for systems that give hanzi only; `text` as `characters` gives it."""
+    try:
+        return tuple(pinyin.from_hanzi(text))
+    except UnitError:  # a rare character without a reading: scored as wrong
+        return text
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of `pairs`, each a clip of the references. `extra`: ids of hypotheses that no reference has."""
+
+    pairs: tuple[Pair, ...]
+    extra: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Ids of references that have no hypothesis; all of their tokens count as deleted."""
+        return tuple(pair.id for pair in self.pairs if not pair.found)
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """`ser`, `ser_toneless`, and `cer` where the references have hanzi."""
+        refs, hyps = [p.ref_pinyin for p in self.pairs], [p.hyp_pinyin for p in self.pairs]
+        scores = {"ser": ser(refs, hyps), "ser_toneless": ser(refs, hyps, toneless=True)}
+        if any(pair.ref_hanzi for pair in self.pairs):
+            scores["cer"] = cer([p.ref_hanzi for p in self.pairs], [p.hyp_hanzi for p in self.pairs])
+        return scores
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON. Rates are fractions."""
+        entry: dict[str, Any] = {
+            "clips": len(self.pairs),
+            "missing": list(self.missing),
+            "extra": list(self.extra),
+        }
+        for name, score in self.scores.items():
+            low, high = score.interval()
+            entry[name] = {
+                "rate": score.rate,
+                "interval_95": [low, high],
+                "errors": score.total.errors,
+                **asdict(score.total),
+                "correct": score.correct,
+                "sentence_accuracy": score.accuracy,
+                "clips": score.clips,
+            }
+        return entry
+
+    def as_table(self) -> str:
+        """The report for people."""
+        lines = [f"{len(self.pairs)} clips, {len(self.missing)} of them without a hypothesis"]
+        if self.extra:
+            lines.append(f"{len(self.extra)} hypotheses without a reference were left out")
+        lines.append("")
+        heads = ("", "error %", "95 % interval", "errors", "sub", "del", "ins", "of", "sentences right")
+        rows: list[tuple[str, ...]] = [heads]
+        for name, score in self.scores.items():
+            low, high = score.interval()
+            total = score.total
+            counts = (total.errors, total.substitutions, total.deletions, total.insertions, total.length)
+            rows.append(
+                (
+                    {"ser": "SER", "ser_toneless": "SER toneless", "cer": "CER"}[name],
+                    f"{100 * score.rate:.2f}",
+                    f"{100 * low:.2f} to {100 * high:.2f}",
+                    *map(str, counts),
+                    f"{100 * score.accuracy:.1f} % ({score.correct})",
+                )
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+            lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+        return "\n".join(lines) + "\n"
+
+    def worst(self, clips: int = 20) -> str:
+        """The alignments of the clips with the most syllable errors, for people."""
+        order = sorted(zip(self.scores["ser"].per_clip, self.pairs, strict=True), key=lambda e: -e[0].errors)
+        blocks = []
+        for edits, pair in order[:clips]:
+            if edits.errors:
+                ref, hyp = aligned(pair.ref_pinyin, pair.hyp_pinyin)
+                blocks.append(f"{pair.id}  {edits.errors} of {edits.length} wrong\n  ref {ref}\n  hyp {hyp}\n")
+        return "\n".join(blocks)
+
+    def details(self) -> str:
+        """A tab-separated table of every clip: counts and both alignments; `*` stands for nothing."""
+        columns = "id found ser_errors ser_length cer_errors cer_length ref_pinyin hyp_pinyin ref_hanzi hyp_hanzi"
+        lines = [columns.replace(" ", "\t")]
+        by_syllable = self.scores["ser"].per_clip
+        by_character = cer([p.ref_hanzi for p in self.pairs], [p.hyp_hanzi for p in self.pairs]).per_clip
+        for pair, s, c in zip(self.pairs, by_syllable, by_character, strict=True):
+            counts = (int(pair.found), s.errors, s.length, c.errors, c.length)
+            texts = (*aligned(pair.ref_pinyin, pair.hyp_pinyin), *aligned(pair.ref_hanzi, pair.hyp_hanzi))
+            lines.append("\t".join([pair.id, *map(str, counts), *texts]))
+        return "\n".join(lines) + "\n"
+
+
+def aligned(ref: Sequence[str], hyp: Sequence[str]) -> tuple[str, str]:
+    """Both sides with as many tokens each, padded so that they stand above each other.
+
+    >>> aligned(("ni3", "hao3"), ("ni3", "men", "hao4"))
+    ('ni3 *   hao3', 'ni3 men hao4')
+    """
+    pairs = [(left or _NOTHING, right or _NOTHING) for left, right in align(ref, hyp)]
+    widths = [max(map(len, pair)) for pair in pairs]
+    left, right = (
+        " ".join(pair[side].ljust(width) for pair, width in zip(pairs, widths, strict=True)).rstrip() for side in (0, 1)
+    )
+    return left, right

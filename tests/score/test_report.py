@@ -1,0 +1,74 @@
+"""The report: what is counted, what is missing, how texts are normalised."""
+
+import doctest
+import json
+
+import pytest
+
+from ramospeech.score import Pair, Report, characters, readings, report, syllables
+
+
+def pair(name, ref, hyp, found=True):
+    """A pair of hanzi whose syllables pypinyin reads."""
+    ref, hyp = characters(ref), characters(hyp)
+    return Pair(name, readings(ref), ref, readings(hyp), hyp, found)
+
+
+@pytest.fixture
+def sample():
+    return Report(
+        (pair("a", "今天天气好", "今天天汽好"), pair("b", "你好", "", found=False), pair("c", "好", "好")), ("z",)
+    )
+
+
+def test_rates_are_of_the_corpus(sample):
+    entry = sample.as_dict()
+    assert entry["clips"] == 3
+    assert (entry["missing"], entry["extra"]) == (["b"], ["z"])
+    assert entry["ser"]["errors"] == entry["ser"]["deletions"] == 2
+    assert entry["ser"]["rate"] == pytest.approx(2 / 8)
+    assert entry["cer"]["rate"] == pytest.approx(3 / 8)
+    assert entry["cer"]["substitutions"] == 1
+    assert entry["cer"]["sentence_accuracy"] == pytest.approx(1 / 3)
+    low, high = entry["cer"]["interval_95"]
+    assert low <= entry["cer"]["rate"] <= high
+    json.dumps(entry)
+
+
+def test_the_table_shows_counts(sample):
+    table = sample.as_table()
+    assert "3 clips, 1 of them without a hypothesis" in table
+    assert "1 hypotheses without a reference" in table
+    assert [line.split()[:2] for line in table.splitlines()[-3:]] == [
+        ["SER", "25.00"],
+        ["SER", "toneless"],
+        ["CER", "37.50"],
+    ]
+    assert len({len(line) for line in table.splitlines()[-4:]}) == 1
+
+
+def test_references_without_hanzi_have_no_cer():
+    assert set(Report((Pair("a", ("ni3",), (), ("ni3",)),)).scores) == {"ser", "ser_toneless"}
+
+
+def test_worst_and_details(sample):
+    assert sample.worst().startswith("b  2 of 2 wrong\n  ref ni3 hao3\n  hyp *   *\n")
+    assert "c  " not in sample.worst()
+    rows = [line.split("\t") for line in sample.details().splitlines()]
+    assert [row[0] for row in rows] == ["id", "a", "b", "c"]
+    assert dict(zip(rows[0], rows[1], strict=True))["cer_errors"] == "1"
+    assert rows[2][1] == "0"
+
+
+def test_what_is_no_pinyin_is_scored_as_wrong():
+    assert syllables("Ni3 hao3 ma5 <UNK> 42") == ("ni3", "hao3", "ma", "<UNK>", "42")
+    assert Report((Pair("a", ("ni3",), (), syllables("?")),)).scores["ser"].rate == 1.0
+
+
+def test_both_sides_are_normalised():
+    assert characters("我有 3 个 iPad。") == ("我", "有", "三", "个", "<UNK>")
+    assert Report((pair("a", "3个！", "三个"),)).scores["cer"].rate == 0.0
+
+
+def test_docstring_examples():
+    assert doctest.testmod(report).failed == 0

@@ -1,0 +1,80 @@
+"""evaluate.py: matching by id, reports, exit statuses."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+REF = "\ufeffa.wav\tni3 hao3\t你好\n\nb.wav\tzai4 jian4\t再见\t1.25\n"
+HYP = (
+    "id\tpinyin\thanzi\tseconds\tscore\terror\na.wav\tni3 hao4\t你好\t1.0\t-1.0\t\nb.wav\tzai4 jian4\t再见\t1.2\t-2\t\n"
+)
+
+
+@pytest.fixture
+def evaluate(root, tmp_path, monkeypatch, capsys):
+    """Runs the program, in this process, on a reference list and a hypothesis table."""
+    monkeypatch.syspath_prepend(root)
+    monkeypatch.chdir(tmp_path)
+    program = importlib.import_module("evaluate")
+
+    def run(*options, ref=REF, hyp=HYP):
+        (tmp_path / "ref.txt").write_text(ref, encoding="utf-8")
+        (tmp_path / "hyp.tsv").write_text(hyp, encoding="utf-8")
+        status = program.main(["--ref", "ref.txt", "--hyp", "hyp.tsv", *options])
+        return subprocess.CompletedProcess(options, status, *capsys.readouterr())
+
+    return run
+
+
+def test_json_table_and_report(evaluate, tmp_path):
+    done = evaluate("--json", "--report", "out")
+    assert done.returncode == 0, done.stderr
+    entry = json.loads(done.stdout)
+    assert entry["ser"]["rate"] == 0.25
+    assert entry["ser_toneless"]["rate"] == entry["cer"]["rate"] == 0.0
+    assert sorted(os.listdir(tmp_path / "out")) == ["details.tsv", "report.json", "report.txt"]
+    assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == entry
+    assert "hyp ni3 hao4" in (tmp_path / "out" / "report.txt").read_text(encoding="utf-8")
+
+
+def test_missing_and_extra_are_named(evaluate):
+    done = evaluate(hyp=HYP.replace("b.wav", "c.wav"))
+    assert done.returncode == 0
+    assert "no hypothesis for b.wav" in done.stderr
+    assert "no reference for c.wav" in done.stderr
+    assert "75.00" in done.stdout
+
+
+def test_a_table_as_reference_and_hanzi_alone_as_hypothesis(evaluate):
+    done = evaluate("--json", ref=HYP, hyp="id\thanzi\nb.wav\t再见。\na.wav\t你号\n")
+    entry = json.loads(done.stdout)
+    assert (entry["cer"]["errors"], entry["ser"]["errors"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("ref", "hyp", "message"),
+    [
+        (REF + "a.wav\tni3\t你\n", HYP, "ref.txt:4: a.wav is there twice"),
+        (REF, HYP + "a.wav\tni3\t你\t1\t1\t\n", "hyp.tsv:4: a.wav is there twice"),
+        (REF, HYP.replace("a.wav", "x/a.wav").replace("b.wav", "x/b.wav"), "references look like 'a.wav'"),
+        (REF + "c.wav\n", HYP, "ref.txt:4: "),
+        (REF, "a.wav\tni3\n", "hyp.tsv:1: the header"),
+        ("", HYP, "no hypothesis has the id"),
+    ],
+)
+def test_bad_input(evaluate, ref, hyp, message):
+    done = evaluate(ref=ref, hyp=hyp)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_as_a_program(root):
+    command = [sys.executable, str(root / "evaluate.py"), "--ref", "none.txt", "--hyp", "none.tsv"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: none.txt")
