@@ -1,0 +1,297 @@
+"""Everything from audio to transcript, as a library call.
+
+from ramospeech import Transcriber
+print(Transcriber.from_pretrained().transcribe("a.wav").text)
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ctc_decode import GreedyDecoder, Hypothesis
+from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
+from ramospeech.corpora import read_list
+from ramospeech.errors import AudioError, ListError, ModelError, UsageError
+from ramospeech.features import HOP, WINDOW
+from ramospeech.model import AcousticModel, load_model
+from ramospeech.translate import NgramTranslator, Translation
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+
+# Recordings are read ahead and sorted by length within a window of this many batches.
+_WINDOW_BATCHES = 8
+_LISTS = frozenset({".txt", ".tsv", ".lst", ".list"})
+
+Source = str | Path | bytes
+
+
+class Decoder(Protocol):
+    """Log-posteriors (B, T', V) and lengths (B,) -> B lists of hypotheses, best first."""
+
+    def decode(self, log_probs: np.ndarray, lengths: np.ndarray) -> list[list[Hypothesis]]: ...
+
+
+class Translator(Protocol):
+    """U toned syllables -> up to `nbest` sentences of U hanzi, best first."""
+
+    def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]: ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds."""
+
+    pinyin: str
+    hanzi: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in one recording.
+
+    id: the source as it was given. text: hanzi; "" without a translator. seconds: length of the recording.
+    score: log probability of the syllables, summed over the pieces of a long recording.
+    nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
+    error: None, or why there is no transcript; everything but id and seconds is then empty.
+    """
+
+    id: str
+    text: str = ""
+    pinyin: tuple[str, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    seconds: float = 0.0
+    score: float = 0.0
+    error: str | None = None
+    nbest: tuple[Translation, ...] = ()
+
+
+@dataclass
+class _Piece:
+    """A part of a recording, short enough for the model; `hypothesis` is None until it went through."""
+
+    start: float
+    hypothesis: Hypothesis | None = None
+
+
+@dataclass
+class _Draft:
+    """A recording on its way to a Transcript."""
+
+    id: str
+    pieces: list[_Piece] = field(default_factory=list)
+    samples: int = 0
+    error: str | None = None
+    read: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.read and all(piece.hypothesis for piece in self.pieces)
+
+
+class Transcriber:
+    """Recordings of any length and format -> transcripts.
+
+    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty.
+    decoder: None is greedy decoding. nbest: how many texts to give. max_seconds: longer recordings are cut at
+    pauses and their pieces transcribed one by one. Raises UsageError for a device that is not there.
+    """
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        translator: Translator | None = None,
+        decoder: Decoder | None = None,
+        device: str = "cpu",
+        nbest: int = 1,
+        max_seconds: float = 20.0,
+    ):
+        self.device = _checked_device(device)
+        self.model = model.to(self.device).eval()
+        self.translator = translator
+        self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
+        self.nbest = nbest
+        self.max_seconds = max_seconds
+        self._least_samples = WINDOW + (model.reduction - 1) * HOP
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path | None = None,
+        translator: str | Path | None = None,
+        device: str = "cpu",
+        nbest: int = 1,
+    ) -> "Transcriber":
+        """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
+
+        Raises ModelError for a file that is missing or cannot be used.
+        """
+        _checked_device(device)
+        path = PRETRAINED / "dfcnn.safetensors" if model is None else Path(model)
+        if model is None and not path.is_file():
+            raise ModelError(
+                f"{path}: no acoustic model is shipped there; train one (`make demo`, or train.py) "
+                "and pass its file with --model"
+            )
+        return cls(load_model(path, device), NgramTranslator.load(translator), device=device, nbest=nbest)
+
+    def transcribe(self, source: Source) -> Transcript:
+        """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""
+        [transcript] = self.transcribe_batch([source])
+        if transcript.error:
+            raise AudioError(transcript.error)
+        return transcript
+
+    def transcribe_batch(self, sources: Iterable[Source], batch_seconds: float = 60.0) -> Iterator[Transcript]:
+        """Transcribe many recordings, several at a time; gives transcripts in the order of the sources.
+
+        batch_seconds: audio per batch, padding included. Sources are read ahead by a bounded amount.
+        A recording that cannot be transcribed gives a Transcript with `error`; the others go on.
+        """
+        drafts: deque[_Draft] = deque()
+        window: list[tuple[_Piece, np.ndarray]] = []
+        held = 0
+        for source in sources:
+            draft = _Draft(name_of(source))
+            drafts.append(draft)
+            for piece, waveform in self._pieces(source, draft):
+                window.append((piece, waveform))
+                held += len(waveform)
+                if held >= _WINDOW_BATCHES * batch_seconds * SAMPLE_RATE:
+                    self._recognise(window, batch_seconds)
+                    window, held = [], 0
+            while drafts and drafts[0].ready:
+                yield self._finish(drafts.popleft())
+        self._recognise(window, batch_seconds)
+        for draft in drafts:
+            yield self._finish(draft)
+
+    def _pieces(self, source: Source, draft: _Draft) -> Iterator[tuple[_Piece, np.ndarray]]:
+        """Read a recording into its draft; an error is kept there."""
+        try:
+            for start, waveform in segments(source, self.max_seconds):
+                draft.samples += len(waveform)
+                if len(waveform) >= self._least_samples:
+                    piece = _Piece(start)
+                    draft.pieces.append(piece)
+                    yield piece, waveform
+            if not draft.pieces:
+                raise AudioError(
+                    f"{draft.id}: too short: {draft.samples / SAMPLE_RATE:.3f} s, and the model needs "
+                    f"{self._least_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
+                )
+        except AudioError as error:
+            draft.error = str(error)
+        draft.read = True
+
+    @torch.inference_mode()
+    def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
+        """Fill in the hypotheses of the pieces, batched by length so that little is padded."""
+        longest_first = sorted(window, key=lambda item: -len(item[1]))
+        while longest_first:
+            size = max(1, int(batch_seconds * SAMPLE_RATE) // len(longest_first[0][1]))
+            batch, longest_first = longest_first[:size], longest_first[size:]
+            waveforms = torch.zeros(len(batch), len(batch[0][1]))
+            for row, (_, waveform) in zip(waveforms, batch, strict=True):
+                row[: len(waveform)] = torch.from_numpy(waveform)
+            lengths = torch.tensor([len(waveform) for _, waveform in batch])
+            log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
+            try:
+                decoded = self.decoder.decode(log_probs.float().cpu().numpy(), frames.cpu().numpy())
+            except ValueError as error:
+                raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
+            for (piece, _), hypotheses in zip(batch, decoded, strict=True):
+                piece.hypothesis = hypotheses[0]
+
+    def _finish(self, draft: _Draft) -> Transcript:
+        """Translate the pieces of a recording and join them."""
+        seconds = draft.samples / SAMPLE_RATE
+        if draft.error:
+            return Transcript(draft.id, seconds=seconds, error=draft.error)
+        texts = [Translation("", 0.0)]
+        spoken = [(piece.start, piece.hypothesis) for piece in draft.pieces if piece.hypothesis]
+        for _, hypothesis in spoken:
+            if self.translator and hypothesis.tokens:
+                texts = _joined(texts, self.translator.translate(hypothesis.tokens, self.nbest), self.nbest)
+        pinyin = tuple(token for _, hypothesis in spoken for token in hypothesis.tokens)
+        frame = self.model.seconds_per_frame
+        times = [
+            (start + first * frame, start + last * frame)
+            for start, hypothesis in spoken
+            for first, last in zip(hypothesis.start_frames, hypothesis.end_frames, strict=True)
+        ]
+        hanzi = texts[0].hanzi if self.translator else [""] * len(pinyin)
+        return Transcript(
+            id=draft.id,
+            text=texts[0].hanzi,
+            pinyin=pinyin,
+            tokens=tuple(Token(p, h, *t) for p, h, t in zip(pinyin, hanzi, times, strict=True)),
+            seconds=seconds,
+            score=sum(hypothesis.score for _, hypothesis in spoken),
+            nbest=tuple(texts) if self.translator else (),
+        )
+
+
+def recordings(inputs: Iterable[str], data_root: str | Path = "data") -> list[tuple[str, Path]]:
+    """(id, path) of every recording that the inputs of a program name.
+
+    An input is an audio file, a folder (searched through, in the order of names, for files that look like audio),
+    or a list: a .txt, .tsv, .lst or .list file in the format of DESIGN's list line, or with one path a line. Paths
+    in lists are looked for under `data_root`, then as they are; the id of a recording is its path as given.
+    Raises UsageError where there is nothing to transcribe, ListError for a list that cannot be read.
+    """
+    found: list[tuple[str, Path]] = []
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("[!.]*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+            if not inside:
+                raise UsageError(f"{name}: no audio in this folder ({', '.join(sorted(EXTENSIONS))})")
+            found += [(str(p), p) for p in inside]
+        elif path.suffix.lower() in _LISTS:
+            ids = _paths_of(path)
+            if not ids:
+                raise UsageError(f"{name}: the list names no recordings")
+            under = [(id, Path(data_root) / id) for id in ids]
+            found += [(id, there if there.exists() else Path(id)) for id, there in under]
+        else:
+            found.append((name, path))
+    if not found:
+        raise UsageError("no recordings given; name audio files, folders or lists")
+    return found
+
+
+def _paths_of(path: Path) -> list[str]:
+    """The paths in a list of either kind."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
+    except UnicodeDecodeError:
+        raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
+    if any("\t" in line for line in lines):
+        return [clip.path for clip in read_list(path)]
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _joined(heads: list[Translation], tails: list[Translation], nbest: int) -> list[Translation]:
+    """The best `nbest` of all combinations of two parts of a text."""
+    pairs = (Translation(a.hanzi + b.hanzi, a.score + b.score) for a in heads for b in tails)
+    return heapq.nlargest(nbest, pairs, key=lambda text: text.score)
+
+
+def _checked_device(device: str) -> torch.device:
+    try:
+        checked = torch.device(device)
+        torch.zeros(1, device=checked)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"cannot use --device {device} ({reason}); cpu always works") from error
+    return checked

@@ -1,0 +1,99 @@
+"""Transcribe audio files, folders and lists: txt, json, srt, vtt or tsv to stdout or a file.
+
+    python speech2text.py a.wav
+    python speech2text.py --format srt --output talk.srt talk.mp3
+    python speech2text.py --format tsv --output hyp.tsv --data_root data data_config/thchs_test.txt
+    python speech2text.py --format all --output transcripts/ recordings/
+
+Exit status: 0 when every recording was transcribed, 3 when some were not (named on stderr, kept in the output
+with an empty text and an error), 2 for wrong usage.
+"""
+
+import argparse
+import io
+import sys
+from dataclasses import replace
+
+from tqdm import tqdm
+
+from ramospeech.errors import UsageError, program
+from ramospeech.output import WRITERS, Output
+from ramospeech.pipeline import Transcriber, recordings
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the examples as they are written."""
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="speech2text.py", description=__doc__, formatter_class=_Formatter)
+    parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="an audio file (any format of libsndfile, any rate), a folder, or a list: a .txt, .tsv, .lst or .list "
+        "file with the path first, alone or followed by a tab and more",
+    )
+    group = parser.add_argument_group("models")
+    group.add_argument("--model", metavar="FILE", help="acoustic model; None is the one in pretrained/")
+    group.add_argument("--translator", metavar="FILE", help="pinyin to hanzi; None is the one in pretrained/")
+    group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
+    group = parser.add_argument_group("search")
+    group.add_argument("--decoder", choices=["greedy"], default="greedy", help="how posteriors become pinyin")
+    group.add_argument("--nbest", type=int, default=1, metavar="N", help="texts for each recording (in json)")
+    group.add_argument(
+        "--batch_seconds", type=float, default=60.0, metavar="S", help="audio that goes through the model at once"
+    )
+    group = parser.add_argument_group("input and output")
+    group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
+    group.add_argument(
+        "--format",
+        choices=[*WRITERS, "all"],
+        default="txt",
+        help="txt, json and tsv hold all recordings; srt and vtt are one file a recording",
+    )
+    group.add_argument(
+        "--output",
+        default="-",
+        metavar="PATH",
+        help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
+    )
+    args = parser.parse_intermixed_args(argv)
+    if args.nbest < 1:
+        raise UsageError(f"--nbest is {args.nbest}; it must be at least 1")
+    if not args.batch_seconds > 0:
+        raise UsageError(f"--batch_seconds is {args.batch_seconds}; it must be more than 0")
+    return args
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    """Transcribe what the command line names."""
+    args = parse(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    found = recordings(args.inputs, args.data_root)
+    output = Output(args.format, args.output, several=len(found) > 1)
+    transcriber = Transcriber.from_pretrained(args.model, args.translator, device=args.device, nbest=args.nbest)
+    failed = 0
+    with output, tqdm(total=len(found), unit="clip", disable=_quiet(args.output)) as bar:
+        transcripts = transcriber.transcribe_batch([path for _, path in found], args.batch_seconds)
+        for (name, _), transcript in zip(found, transcripts, strict=True):
+            if transcript.error:
+                failed += 1
+                bar.write(f"error: {transcript.error}", file=sys.stderr)
+            output.write(replace(transcript, id=name))
+            bar.update()
+    if failed:
+        print(f"{failed} of {len(found)} recordings were not transcribed", file=sys.stderr)
+    return 3 if failed else 0
+
+
+def _quiet(output: str) -> bool:
+    """No bar where nobody watches, nor where it would run into the results."""
+    return not sys.stderr.isatty() or (output == "-" and sys.stdout.isatty())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,188 @@
+"""The formats of transcripts, and that nothing is left half-written."""
+
+import doctest
+import io
+import itertools
+import json
+import os
+
+import pytest
+
+from ramospeech import output
+from ramospeech.errors import ListError, UsageError
+from ramospeech.output import WRITERS, Output, cues, get_writer, read_tsv, whole_file
+from ramospeech.pipeline import Token, Transcript, Translation
+
+
+def tokens_at(*starts: float, length: float = 0.16) -> tuple[Token, ...]:
+    return tuple(Token("hao3", "好", start, start + length) for start in starts)
+
+
+GOOD = Transcript(
+    id="x/a.wav",
+    text="你好",
+    pinyin=("ni3", "hao3"),
+    tokens=(Token("ni3", "你", 0.08, 0.24), Token("hao3", "好", 0.4, 0.56)),
+    seconds=1.5,
+    score=-1.25,
+    nbest=(Translation("你好", -2.0), Translation("拟好", -4.5)),
+)
+BAD = Transcript(id="y/b\tc\n.wav", error="y/b.wav: the file is empty")
+
+
+def document(form: str, *transcripts: Transcript) -> str:
+    file = io.StringIO()
+    writer = get_writer(form, file)
+    for transcript in transcripts:
+        writer.write(transcript)
+    writer.close()
+    return file.getvalue()
+
+
+def test_txt():
+    assert document("txt", GOOD, BAD, Transcript("c", pinyin=("ni3", "hao3"))) == "你好\n\nni3 hao3\n"
+
+
+def test_tsv():
+    assert document("tsv", GOOD, BAD) == (
+        "id\tpinyin\thanzi\tseconds\tscore\terror\n"
+        "x/a.wav\tni3 hao3\t你好\t1.500\t-1.2500\t\n"
+        "y/b c .wav\t\t\t0.000\t\ty/b.wav: the file is empty\n"
+    )
+
+
+def test_json():
+    first, second = json.loads(document("json", GOOD, BAD))
+    assert first["text"] == "你好"
+    assert first["pinyin"] == "ni3 hao3"
+    assert first["tokens"][1] == {"pinyin": "hao3", "hanzi": "好", "start": 0.4, "end": 0.56}
+    assert first["nbest"] == [{"text": "你好", "score": -2.0}, {"text": "拟好", "score": -4.5}]
+    assert first["error"] is None
+    assert second["id"] == BAD.id
+    assert second["error"] == BAD.error
+    assert json.loads(document("json")) == []
+
+
+def test_srt():
+    assert document("srt", GOOD) == "1\n00:00:00,080 --> 00:00:01,060\n你好\n\n"
+    assert document("srt", BAD) == ""
+
+
+def test_vtt_escapes_markup():
+    unknown = Transcript("a", pinyin=("<UNK>",), tokens=(Token("<UNK>", "", 3661.0, 3661.1),), seconds=4000.0)
+    assert document("vtt", unknown) == "WEBVTT\n\n01:01:01.000 --> 01:01:01.600\n&lt;UNK&gt;\n\n"
+
+
+def test_an_unknown_format():
+    with pytest.raises(UsageError, match="txt, json, srt, vtt, tsv"):
+        get_writer("docx", io.StringIO())
+
+
+def test_cues_are_cut_at_the_longest_pause():
+    times = [*(i * 0.25 for i in range(12)), *(4.0 + i * 0.25 for i in range(15))]
+    transcript = Transcript("a", tokens=tokens_at(*times), seconds=10.0)
+    assert [(round(start, 2), text) for start, _, text in cues(transcript)] == [(0.0, "好" * 12), (4.0, "好" * 15)]
+
+
+def test_cues_keep_their_limits_and_lose_nothing(rng):
+    starts = rng.exponential(0.5, 2000).cumsum()
+    tokens = tuple(Token("a1", chr(0x4E00 + i), s, s + 0.1) for i, s in enumerate(starts))
+    found = list(cues(Transcript("a", tokens=tokens, seconds=starts[-1] + 1)))
+    assert "".join(text for _, _, text in found) == "".join(token.hanzi for token in tokens)
+    assert max(len(text) for _, _, text in found) <= 20
+    assert all(0 < end - start <= 6.5 for start, end, _ in found)
+    assert all(a[1] <= b[0] or a[1] - b[0] < 0.11 for a, b in itertools.pairwise(found))
+
+
+def test_many_equal_pauses_split_evenly():
+    transcript = Transcript("a", tokens=tokens_at(*(0.2 * i for i in range(5000))), seconds=1001.0)
+    assert min(len(text) for _, _, text in cues(transcript)) >= 5
+
+
+def test_a_document_in_a_file(tmp_path):
+    with Output("txt", str(tmp_path / "new" / "a.txt"), several=True) as target:
+        target.write(GOOD)
+        assert not (tmp_path / "new" / "a.txt").exists()
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "你好\n"
+    assert os.listdir(tmp_path / "new") == ["a.txt"]
+
+
+def test_all_formats_in_a_folder(tmp_path):
+    other = Transcript("y/a.mp3", text="好", pinyin=("hao3",), tokens=tokens_at(0.0), seconds=1.0)
+    with Output("all", str(tmp_path / "out"), several=True) as target:
+        target.write(GOOD)
+        target.write(other)
+        target.write(BAD)
+    names = {"transcripts.txt", "transcripts.json", "transcripts.tsv"}
+    names |= {f"{stem}.{form}" for stem in ("a", "a-2", "b\tc\n") for form in ("srt", "vtt")}
+    assert set(os.listdir(tmp_path / "out")) == names
+    assert "你好" in (tmp_path / "out" / "a.srt").read_text(encoding="utf-8")
+    assert "\n好\n" in (tmp_path / "out" / "a-2.srt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_one_recording_to_stdout_in_every_format(capsys, form):
+    with Output(form, "-", several=False) as target:
+        target.write(GOOD)
+    assert capsys.readouterr().out == document(form, GOOD)
+
+
+def test_subtitles_of_several_need_a_folder(tmp_path):
+    for form in ("srt", "all"):
+        with pytest.raises(UsageError, match="--output DIR"):
+            Output(form, "-", several=True)
+    (tmp_path / "a.srt").touch()
+    with pytest.raises(UsageError, match="--output DIR"):
+        Output("srt", str(tmp_path / "a.srt"), several=True)
+
+
+def test_nothing_is_left_when_the_work_fails(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(RuntimeError), Output("txt", str(tmp_path / "a.txt"), several=False) as target:
+        target.write(GOOD)
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_full_disk_or_a_wrong_place_is_named(tmp_path):
+    with pytest.raises(UsageError, match="No space left"), whole_file(tmp_path / "a.txt") as file:
+        raise OSError(28, "No space left on device")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot write"), whole_file(tmp_path / "file" / "a.txt") as file:
+        file.write("x")
+
+
+def test_file_names_that_are_not_unicode(tmp_path):
+    with Output("tsv", str(tmp_path / "a.tsv"), several=False) as target:
+        target.write(Transcript(os.fsdecode(b"\xff.wav"), text="好"))
+    assert "\\udcff.wav" in (tmp_path / "a.tsv").read_text(encoding="utf-8")
+
+
+def test_reading_a_table_back(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text(document("tsv", GOOD, BAD), encoding="utf-8-sig", newline="\r\n")
+    (two, first), (three, second) = read_tsv(path)
+    assert (two, three) == (2, 3)
+    assert (first["id"], first["pinyin"], first["hanzi"]) == ("x/a.wav", "ni3 hao3", "你好")
+    assert second["error"] == BAD.error
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"a\.tsv:1: the header"),
+        (b"name\tpinyin\n", r"a\.tsv:1: the header"),
+        (b"id\tpinyin\nx\n", r"a\.tsv:2: 1 cells where the header has 2"),
+        (b"id\tpinyin\n\xff\t\n", "not UTF-8"),
+    ],
+)
+def test_a_bad_table_is_named(tmp_path, content, message):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(content)
+    with pytest.raises(ListError, match=message):
+        list(read_tsv(path))
+
+
+def test_docstring_examples():
+    assert doctest.testmod(output).failed == 0

@@ -1,0 +1,228 @@
+"""The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ramospeech.audio import SAMPLE_RATE
+from ramospeech.errors import AudioError, ListError, ModelError, UsageError
+from ramospeech.pipeline import Transcriber, Translation, recordings
+from ramospeech.text import Vocabulary
+
+UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
+HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
+FRAME = 1280
+
+
+class ToneModel(torch.nn.Module):
+    """Hears unit k in a frame whose strongest frequency is 500 k Hz, the blank in silence."""
+
+    def __init__(self):
+        super().__init__()
+        self.vocabulary = Vocabulary(UNITS)
+        self.reduction = 8
+        self.seconds_per_frame = 0.08
+        self.batches = []
+
+    def forward(self, waveforms, lengths):
+        assert not self.training
+        self.batches.append(tuple(waveforms.shape))
+        frames = torch.where(lengths >= 400, 1 + (lengths - 400) // 160, 0) // 8
+        T = int(frames.max())
+        spectrum = torch.fft.rfft(waveforms[:, : T * FRAME].reshape(len(waveforms), T, FRAME)).abs()
+        unit = (spectrum.argmax(dim=2) * SAMPLE_RATE / FRAME / 500).round().long()
+        unit[spectrum.amax(dim=2) < 1] = 0
+        return torch.log_softmax(10.0 * torch.nn.functional.one_hot(unit, len(UNITS)).float(), dim=2), frames
+
+
+class Digits:
+    """Syllables to hanzi; the k-th best text ends in k question marks."""
+
+    def translate(self, syllables, nbest=1):
+        text = "".join(HANZI.get(s, "□") for s in syllables)
+        return [Translation(text[: len(text) - k] + "？" * k, -float(k)) for k in range(min(nbest, len(text) + 1))]
+
+
+def speak(*units: int, pause: int = 1) -> np.ndarray:
+    """A waveform of two frames a unit and `pause` frames of silence after each."""
+    tone = np.arange(2 * FRAME) / SAMPLE_RATE
+    parts = []
+    for unit in units:
+        parts += [0.5 * np.sin(2 * np.pi * 500 * unit * tone), np.zeros(pause * FRAME)]
+    return np.concatenate([*parts, np.zeros(400)]).astype(np.float32)
+
+
+@pytest.fixture
+def say(tmp_path):
+    """Writes a recording of units and gives its path."""
+
+    def write(name, *units, rate=SAMPLE_RATE, **options):
+        import soxr
+
+        path = tmp_path / name
+        soundfile.write(path, soxr.resample(speak(*units, **options), SAMPLE_RATE, rate), rate)
+        return path
+
+    return write
+
+
+def transcriber(**options: Any) -> Transcriber:
+    model: Any = ToneModel()
+    return Transcriber(model, Digits(), **options)
+
+
+def test_one_recording(say):
+    transcript = transcriber().transcribe(say("a.wav", 2, 3, 3))
+    assert transcript.text == "一二二"
+    assert transcript.pinyin == ("yi1", "er4", "er4")
+    assert [(t.pinyin, t.hanzi) for t in transcript.tokens] == [("yi1", "一"), ("er4", "二"), ("er4", "二")]
+    times = [(t.start, t.end) for t in transcript.tokens]
+    np.testing.assert_allclose(times, [(0.0, 0.16), (0.24, 0.40), (0.48, 0.64)])
+    assert transcript.seconds == pytest.approx((9 * FRAME + 400) / SAMPLE_RATE, abs=1e-3)
+    assert -0.1 < transcript.score < 0
+    assert transcript.error is None
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_other_rates_and_bytes(say, rate):
+    path = say("a.wav", 2, 5, rate=rate)
+    assert transcriber().transcribe(path).text == "一四"
+    assert transcriber().transcribe(path.read_bytes()).text == "一四"
+
+
+def test_a_batch_keeps_the_order_and_survives_bad_clips(say, tmp_path, rng):
+    said = [tuple(int(u) for u in rng.integers(2, 6, rng.integers(1, 12))) for _ in range(30)]
+    paths = [say(f"{i}.wav", *units) for i, units in enumerate(said)]
+    (tmp_path / "junk.wav").write_bytes(b"not audio at all")
+    soundfile.write(tmp_path / "short.wav", np.zeros(320), SAMPLE_RATE)
+    paths[7:7] = [tmp_path / "junk.wav"]
+    paths[20:20] = [tmp_path / "short.wav"]
+    paths.append(tmp_path / "none.wav")
+    machine: Any = transcriber()
+    transcripts = list(machine.transcribe_batch(paths, batch_seconds=5.0))
+    assert [t.id for t in transcripts] == [str(p) for p in paths]
+    bad = {t.id: t.error for t in transcripts if t.error}
+    assert set(bad) == {str(tmp_path / name) for name in ("junk.wav", "short.wav", "none.wav")}
+    assert "cannot be read as audio" in bad[str(tmp_path / "junk.wav")]
+    assert "too short: 0.020 s, and the model needs 0.095 s" in bad[str(tmp_path / "short.wav")]
+    good = [t for t in transcripts if not t.error]
+    assert [t.text for t in good] == ["".join(HANZI[UNITS[u]] for u in units) for units in said]
+    assert all(t.text == "" and t.tokens == () for t in transcripts if t.error)
+    assert all(rows * samples <= 5 * SAMPLE_RATE for rows, samples in machine.model.batches)
+    assert len(machine.model.batches) < 30
+
+
+def test_a_long_recording_is_cut_and_put_together_again(say):
+    units = [2, 3, 4, 5] * 40
+    path = say("long.wav", *units, pause=4)
+    machine: Any = transcriber(max_seconds=10.0)
+    transcript = machine.transcribe(path)
+    assert transcript.text == "一二三四" * 40
+    assert max(samples for _, samples in machine.model.batches) <= 10 * SAMPLE_RATE
+    starts = [token.start for token in transcript.tokens]
+    np.testing.assert_allclose(starts, np.arange(160) * 6 * 0.08, atol=0.081)
+    assert transcript.seconds == pytest.approx(160 * 6 * 0.08 + 0.025)
+
+
+def test_reading_ahead_is_bounded(say):
+    """The first transcripts come before the last sources are read."""
+    path = say("a.wav", 2, 3, 4)
+    read = []
+
+    def sources():
+        for number in range(400):
+            read.append(number)
+            yield path
+
+    next(transcriber().transcribe_batch(sources(), batch_seconds=2.0))
+    assert len(read) < 40
+
+
+def test_texts_of_pieces_combine_to_the_best(say):
+    transcript = transcriber(max_seconds=3.0, nbest=3).transcribe(say("a.wav", 2, 3, 4, 5, 2, pause=6))
+    scores = [text.score for text in transcript.nbest]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == 0.0
+    assert transcript.nbest[0].hanzi == transcript.text == "一二三四一"
+    assert scores[1:] == [-1.0, -1.0]
+
+
+def test_silence_has_no_text(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    transcript = transcriber().transcribe(tmp_path / "a.wav")
+    assert (transcript.text, transcript.tokens, transcript.error) == ("", (), None)
+
+
+def test_without_a_translator(say):
+    model: Any = ToneModel()
+    transcript = Transcriber(model).transcribe(say("a.wav", 2, 3))
+    assert (transcript.text, transcript.pinyin, transcript.nbest) == ("", ("yi1", "er4"), ())
+
+
+def test_one_bad_recording_raises(tmp_path):
+    with pytest.raises(AudioError, match="no such file"):
+        transcriber().transcribe(tmp_path / "none.wav")
+
+
+def test_a_broken_model_is_named(say):
+    class Broken(ToneModel):
+        def forward(self, waveforms, lengths):
+            log_probs, frames = super().forward(waveforms, lengths)
+            return log_probs * torch.nan, frames
+
+    model: Any = Broken()
+    with pytest.raises(ModelError, match="item 0, frame 0"):
+        Transcriber(model, Digits()).transcribe(say("a.wav", 2))
+
+
+def test_devices_and_weights_that_are_not_there(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="--device quantum"):
+        transcriber(device="quantum")
+    with pytest.raises(ModelError):
+        Transcriber.from_pretrained(tmp_path / "none.safetensors")
+    monkeypatch.setattr("ramospeech.pipeline.PRETRAINED", tmp_path)
+    with pytest.raises(ModelError, match="make demo"):
+        Transcriber.from_pretrained()
+
+
+def test_a_transcript_cannot_be_changed(say):
+    transcript: Any = transcriber().transcribe(say("a.wav", 2))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        transcript.text = ""
+
+
+def test_recordings_of_files_folders_and_lists(tmp_path):
+    for name in ("b.wav", "a.FLAC", "sub/c.mp3", ".hidden.wav", "notes.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    folder = str(tmp_path)
+    inside = [str(tmp_path / name) for name in ("a.FLAC", "b.wav", "sub/c.mp3")]
+    assert [id for id, _ in recordings([folder])] == inside
+    assert recordings(["x.wav"]) == [("x.wav", tmp_path.__class__("x.wav"))]
+
+    ours = tmp_path / "ours.txt"
+    ours.write_text("\ufeffsub/c.mp3\tni3 hao3\t你好\r\n\r\nb.wav\tni3\t你\t1.5\r\n", encoding="utf-8")
+    assert recordings([str(ours)], tmp_path) == [("sub/c.mp3", tmp_path / "sub/c.mp3"), ("b.wav", tmp_path / "b.wav")]
+    plain = tmp_path / "plain.lst"
+    plain.write_text(f"b.wav\n\n{tmp_path}/a.FLAC\n")
+    assert [path for _, path in recordings([str(plain)], tmp_path)] == [tmp_path / "b.wav", tmp_path / "a.FLAC"]
+
+
+def test_recordings_that_are_none(tmp_path):
+    with pytest.raises(UsageError, match="no audio in this folder"):
+        recordings([str(tmp_path)])
+    with pytest.raises(UsageError, match="no recordings given"):
+        recordings([])
+    with pytest.raises(ListError, match=r"none\.txt"):
+        recordings([str(tmp_path / "none.txt")])
+    (tmp_path / "bad.txt").write_text("a.wav\tonly two\n")
+    with pytest.raises(ListError, match=r"bad\.txt:1"):
+        recordings([str(tmp_path / "bad.txt")])
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(UsageError, match="names no recordings"):
+        recordings([str(tmp_path / "empty.txt")])

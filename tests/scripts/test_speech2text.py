@@ -1,0 +1,141 @@
+"""speech2text.py and its wrapper as programs: bad input of every kind, exit statuses, formats."""
+
+import importlib
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ramospeech.model import AcousticModel, ModelConfig, save_model
+from ramospeech.text import Vocabulary
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A tiny model with random weights."""
+    torch.manual_seed(0)
+    units = tuple(Vocabulary.inventory().units)
+    config = ModelConfig(units, features="fbank", maps=(2, 2, 2, 2), fc=8, rnn=8, rnn_layers=1)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(AcousticModel(config), path, {})
+    return path
+
+
+@pytest.fixture
+def transcribe(root, tmp_path, model, monkeypatch, capsys):
+    """Runs the program, in this process, with the tiny model and in a folder of its own."""
+    monkeypatch.syspath_prepend(root)
+    monkeypatch.chdir(tmp_path)
+    program = importlib.import_module("speech2text")
+
+    def run(*arguments):
+        try:
+            status = program.main(["--model", str(model), *arguments])
+        except SystemExit as refusal:  # argparse's
+            status = refusal.code
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
+
+
+def noise(seconds: float, rate: int = 16000, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.3, 0.3, (round(seconds * rate), channels))
+
+
+def test_every_kind_of_input(transcribe, tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    soundfile.write(clips / "8bit.wav", noise(1.0), 16000, subtype="PCM_U8")
+    soundfile.write(clips / "8khz.wav", noise(1.0, 8000), 8000)
+    soundfile.write(clips / "48khz.wav", noise(1.0, 48000, 2), 48000)
+    soundfile.write(clips / "long.wav", noise(45.0), 16000)
+    soundfile.write(clips / "opus.ogg", noise(1.0), 16000, subtype="OPUS")
+    soundfile.write(clips / "short.wav", noise(0.02), 16000)
+    (clips / "empty.wav").touch()
+    (clips / "truncated.wav").write_bytes((clips / "8bit.wav").read_bytes()[:8000])
+    (clips / "text.wav").write_text("not audio")
+    done = transcribe("clips", "missing.wav", "--format", "tsv", "--output", "hyp.tsv")
+    assert (done.returncode, done.stdout) == (3, "")
+    rows = [line.split("\t") for line in (tmp_path / "hyp.tsv").read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == ["id", "pinyin", "hanzi", "seconds", "score", "error"]
+    names = ["48khz", "8bit", "8khz", "empty", "long", "opus", "short", "text", "truncated"]
+    extensions = [".ogg" if name == "opus" else ".wav" for name in names]
+    assert [row[0] for row in rows[1:]] == [
+        *(os.path.join("clips", name + end) for name, end in zip(names, extensions, strict=True)),
+        "missing.wav",
+    ]
+    failed = {row[0]: row for row in rows[1:] if row[5]}
+    reasons = {
+        "clips/empty.wav": "empty",
+        "clips/short.wav": "too short",
+        "clips/text.wav": "cannot be read",
+        "clips/truncated.wav": "truncated",
+        "missing.wav": "no such file",
+    }
+    assert failed.keys() == reasons.keys()
+    for name, reason in reasons.items():
+        assert reason in failed[name][5]
+        assert failed[name][1] == failed[name][2] == failed[name][4] == ""
+        assert f"error: {failed[name][5]}" in done.stderr
+    assert [row[3] for row in rows[1:4]] == ["1.000"] * 3
+    assert rows[5][3] == "45.000"
+    assert "5 of 10 recordings were not transcribed" in done.stderr
+
+
+def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):
+    audio = shared / "audio"
+    done = transcribe(
+        str(audio / "samples.txt"), "--data_root", str(audio), "--format", "all", "--output", "out", "--nbest", "2"
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    ids = [line.split("\t")[0] for line in (audio / "samples.txt").read_text(encoding="utf-8").splitlines()]
+    entries = json.loads((tmp_path / "out" / "transcripts.json").read_text(encoding="utf-8"))
+    assert [entry["id"] for entry in entries] == ids
+    assert all(len(entry["text"]) == len(entry["pinyin"].split()) for entry in entries)
+    assert len(os.listdir(tmp_path / "out")) == 3 + 2 * len(ids)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "docx", "a.wav"], "docx"),
+        ([], "INPUT"),
+        (["none.txt"], "none.txt: cannot read this list"),
+        (["--format", "srt", "a.wav", "b.wav"], "--output DIR"),
+        (["--device", "quantum", "a.wav"], "--device quantum"),
+        (["--nbest", "0", "a.wav"], "--nbest is 0"),
+        (["--model", "none.safetensors", "a.wav"], "none.safetensors"),
+        (["."], "no audio in this folder"),
+    ],
+)
+def test_wrong_usage(transcribe, arguments, message):
+    done = transcribe(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_wrapper_works_from_anywhere(root, tmp_path, model):
+    soundfile.write(tmp_path / "a b.wav", noise(1.0), 16000)
+    (tmp_path / "link.sh").symlink_to(root / "speech2text.sh")
+    command = [str(tmp_path / "link.sh"), "--model", str(model), "a b.wav"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    done = subprocess.run([*command, "none.wav"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    assert done.stdout.count("\n") == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_two_hours(transcribe, tmp_path):
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", 16000, 1, "PCM_U8") as file:
+        for _ in range(120):
+            file.write(noise(60.0))
+    done = transcribe("long.wav", "--format", "srt", "--output", "long.srt")
+    assert done.returncode == 0, done.stderr
