@@ -7,7 +7,7 @@
 Folders or manifests named train, dev (valid, val) and test are taken as the split; else one is made.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ramospeech.audio import EXTENSIONS
@@ -36,11 +36,18 @@ def _source(folder: Path, split: str | None) -> list[Utterance]:
     inside = sorted(folder.iterdir())
     if manifests := [path for path in inside if is_manifest(path)]:
         return read_manifests(manifests, split)
-    parts = [(path, split_of(path.name)) for path in inside if path.is_dir()]
-    if split is None and any(name for _, name in parts):
-        # What is in no split of the user's own must not change the dev and test that the user has made.
-        return [utterance for path, name in parts for utterance in _source(path, name or "train")]
+    parts = {path: split_of(path.name) for path in inside if path.is_dir()}
+    if split is None and any(parts.values()):
+        return _of_splits(parts)
     return list(_beside(folder, split))
+
+
+def _of_splits(parts: Mapping[Path, str | None]) -> list[Utterance]:
+    """The user's own splits. What is in none of them goes to train, so that dev and test stay as they were made."""
+    utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
+    named = {utterance.path for utterance in utterances}
+    others = (utterance for path, name in parts.items() if not name for utterance in _source(path, "train"))
+    return utterances + [utterance for utterance in others if utterance.path not in named]
 
 
 def _kaldi(folder: Path, split: str | None) -> Iterator[Utterance]:
@@ -67,7 +74,7 @@ def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
     recordings = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
     used = set()
     for path in recordings:
-        name = "/".join(filter(None, (split, path.relative_to(folder).with_suffix("").as_posix())))
+        name = path.relative_to(folder.parent if split else folder).with_suffix("").as_posix()
         candidates = (
             path.with_suffix(".txt"),
             Path(f"{path}.txt"),

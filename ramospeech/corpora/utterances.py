@@ -12,9 +12,9 @@ from ramospeech.errors import ListError, UsageError
 class Utterance:
     """A recording and its transcript as published.
 
-    `path` is None without a recording, `text` without a transcript, `speaker` empty when unknown, `split` None when the publisher has made
-    none. `problem` names why the utterance cannot be used whatever the audio is (`detail` explains it), `note`
-    something that the report should count.
+    `path` is None without a recording, `text` without a transcript, `speaker` empty when unknown, `split` None
+    when the publisher has made none. `problem` names why the utterance cannot be used whatever the audio is
+    (`detail` explains it), `note` something that the report should count.
     """
 
     id: str

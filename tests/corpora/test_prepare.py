@@ -1,0 +1,180 @@
+"""From utterances to lists: splits, labels, the report, the table of what was dropped, and the program."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+
+from ramospeech.corpora import Utterance, lists_of, read_list, write_lists
+from ramospeech.corpora.__main__ import main
+from ramospeech.corpora.utterances import split
+from ramospeech.errors import ListError
+
+
+def make(name, text="你好", **more):
+    return Utterance(name, more.pop("path", None), text, **more)
+
+
+def test_a_split_keeps_speakers_apart_and_is_the_same_however_it_grows():
+    few = [make(f"{s}-{n}", speaker=f"S{s}") for s in range(200) for n in range(3)]
+    many = few + [make(f"{s}-{n}", speaker=f"S{s}") for s in range(200, 400) for n in range(3)]
+    first, note = split(few, 0.1, 0.1)
+    second, _ = split(many[::-1], 0.1, 0.1)
+    assert note == "split by a hash of the speaker"
+    assert {u.id: u.split for u in first}.items() <= {u.id: u.split for u in second}.items()
+    of_speaker = {(u.speaker, u.split) for u in second}
+    assert len(of_speaker) == 400
+    counts = [sum(name == part for _, name in of_speaker) for part in ("dev", "test")]
+    assert all(20 < count < 60 for count in counts)
+
+
+def test_few_speakers_are_split_by_id_and_published_splits_stay():
+    done, note = split([make(str(n), speaker="S") for n in range(300)] + [make("x", split="test")], 0.1, 0.1)
+    assert "of the id" in note and done[-1].split == "test"
+    assert {u.split for u in done} == {"train", "dev", "test"}
+    assert split([make("x", split="dev")], 0.1, 0.1) == ([make("x", split="dev")], "")
+
+
+@pytest.mark.parametrize("count", [3, 4, 6])
+def test_a_small_corpus_still_gets_all_three_splits(count):
+    done, _ = split([make(str(n)) for n in range(count)], 0.05, 0.05)
+    assert {u.split for u in done} == {"train", "dev", "test"}
+    assert {u.split for u in split([make(str(n)) for n in range(count)], 0, 0)[0]} == {"train"}
+
+
+def test_labels_words_notes_and_every_drop_before_the_audio(speak, tmp_path):
+    texts = {
+        "good": "今天25℃，很好！",
+        "latin": "打开K歌App",
+        "only latin": "hello",
+        "empty": "",
+        "none": None,
+        "same": "你好",
+        "rare": "𪚥",
+    }
+    utterances = [
+        make(name, text, path=speak(tmp_path / f"{name}.wav", 4.0), split="train") for name, text in texts.items()
+    ]
+    utterances += [
+        make("same", path=speak(tmp_path / "other.wav"), split="test"),
+        make("cut", split="train", problem="segment", detail="a piece"),
+        make("gbk", path=speak(tmp_path / "gbk.wav"), split="test", note="read as GB18030"),
+        make("gone", path=tmp_path / "gone.wav", split="test"),
+    ]
+    report = write_lists("c", utterances, tmp_path / "config", tmp_path)
+    kept = {clip.path: clip for clip in read_list(tmp_path / "config/c_train.txt")}
+    assert " ".join(kept["good.wav"].pinyin) == "jin1 tian1 er4 shi2 wu3 she4 shi4 du4 hen3 hao3"
+    assert kept["good.wav"].hanzi == "今天二十五摄氏度很好" and kept["good.wav"].seconds == 4.0
+    assert kept["latin.wav"].pinyin == ("da3", "kai1", "<UNK>", "ge1", "<UNK>")
+    with open(tmp_path / "config/c_dropped.tsv", encoding="utf-8") as file:
+        rows = {row["path"]: (row["split"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")}
+    expected = {
+        "only latin.wav": ("train", "no label"),
+        "empty.wav": ("train", "no label"),
+        "none.wav": ("train", "no transcript"),
+        "other.wav": ("test", "duplicate id"),
+        "cut": ("train", "segment"),
+        "gone.wav": ("test", "missing"),
+    }
+    assert expected.items() <= rows.items()
+    assert set(rows) - set(expected) <= {"rare.wav"}  # as pypinyin has a reading for it or not
+    assert len(rows) + sum(len(part) for part in report.kept.values()) == len(utterances)
+    text = str(report)
+    assert "- read as GB18030: 1 clips" in text
+    assert "labelled <UNK> in 1 clips: K (1), App (1)" in text
+    assert "- text of test that is in train too: 1 of 1 clips" in text
+    assert "- no dev list: no clip for it" in text
+    assert (tmp_path / "config/c_report.txt").read_text(encoding="utf-8") == text + "\n"
+
+
+def test_the_report_adds_up(speak, tmp_path):
+    utterances = [
+        make(f"u{n}", path=speak(tmp_path / f"u{n}.wav", 0.05 if n < 2 else 1.0), split="dev") for n in range(5)
+    ]
+    utterances.append(make("x", problem="missing"))
+    lines = [line.split() for line in str(write_lists("c", utterances, tmp_path, tmp_path)).splitlines()]
+    assert lines[:5] == [
+        ["c", "train", "dev", "test", "-", "all"],
+        ["found", "0", "5", "0", "1", "6"],
+        ["missing", "0", "0", "0", "1", "1"],
+        ["too", "short", "0", "2", "0", "0", "2"],
+        ["kept", "0", "3", "0", "0", "3"],
+    ]
+
+
+def test_nothing_left_is_an_error_that_leaves_the_table(tmp_path):
+    with pytest.raises(ListError, match=r"c: none of 1 clips can be used; .*c_dropped.tsv"):
+        write_lists("c", [make("a", path=tmp_path / "gone.wav", split="train")], tmp_path, tmp_path)
+    assert "gone.wav\ttrain\tmissing\tno such file\n" in (tmp_path / "c_dropped.tsv").read_text()
+    assert not (tmp_path / "c_train.txt").exists()
+
+
+def test_an_older_list_of_a_split_without_clips_goes(speak, tmp_path):
+    speak(tmp_path / "a.wav")
+    for part in ("dev", "train"):
+        write_lists("c", [make("a", path=tmp_path / "a.wav", split=part)], tmp_path, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("c_*.txt")) == ["c_report.txt", "c_train.txt"]
+
+
+def test_recordings_outside_of_the_data_root_are_listed_absolutely(speak, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    utterances = [
+        make("in", path=speak("data/in.wav"), split="train"),
+        make("out", path=speak("elsewhere/out.wav"), split="train"),
+    ]
+    write_lists("c", utterances, "config", "data")
+    assert [clip.path for clip in read_list("config/c_train.txt")] == ["in.wav", f"{tmp_path}/elsewhere/out.wav"]
+
+
+@pytest.fixture
+def recordings(speak, tmp_path):
+    for n in range(8):
+        speak(tmp_path / f"data/mine/{n}.wav", 1.0 + n)
+        (tmp_path / f"data/mine/{n}.txt").write_text("你好", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_program_writes_what_training_reads(recordings, root):
+    """With all defaults but --root and --name, run as a user runs it."""
+    command = [sys.executable, "-m", "ramospeech.corpora", "folder", "--root", "data/mine", "--name", "my_own"]
+    done = subprocess.run(command, cwd=recordings, env={"PYTHONPATH": str(root)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("my_own ") and "kept" in done.stdout
+    clips = read_list(lists_of("my_own", "train", recordings / "data_config")[0])
+    assert all((recordings / "data" / clip.path).exists() and clip.seconds for clip in clips)
+
+
+def test_limits_of_the_program(recordings, capsys):
+    place = ["--config_path", str(recordings / "config"), "--data_root", str(recordings / "data")]
+    assert main(["folder", "--root", str(recordings / "data/mine"), "--max_window", "350", *place]) == 0
+    assert "too long" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["aishell", "--root", "gone"], "no data_aishell in gone"),
+        (["folder", "--root", "gone"], "no such folder or manifest"),
+        (["folder", "--download"], "nothing to download"),
+        (["folder", "--name", "a/b"], "cannot name lists"),
+        (["folder", "--name", "all"], "cannot name lists"),
+        (["thchs", "--name", "mine"], "--name is for `folder`"),
+        (["thchs", "--threads", "0"], "--threads must be at least 1"),
+        (["thchs", "--vocabulary", "gone.txt"], "gone.txt: no such vocabulary"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(arguments, what, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and what in error and error.count("\n") == 1
+
+
+def test_help_shows_every_default(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert "(default: data_config)" in shown and "(default: 1600)" in shown and "aidatatang_200zh" in shown
+    with pytest.raises(SystemExit):
+        main(["librispeech"])
