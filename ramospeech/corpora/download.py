@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import re
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -68,6 +69,7 @@ def unpack_found(archives: Sequence[Archive], root: Path) -> None:
     """Unpack those archives that lie in `root`, each only once."""
     for archive in archives:
         if (root / archive.name).exists() and not _is_there(archive, root):
+            print(f"unpacking {archive.name}, which takes some minutes", file=sys.stderr)
             unpack_once(root / archive.name, root / archive.into)
 
 

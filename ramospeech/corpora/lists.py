@@ -65,13 +65,14 @@ def write_list(path: str | Path, clips: Iterable[Clip]) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all: under another name first, then renamed."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8", newline="\n")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            part.unlink(missing_ok=True)
         raise ListError(f"{path}: cannot write it ({error.strerror}); make room or choose another folder") from None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from os.path import abspath
 from pathlib import Path
 
+from tqdm import tqdm
+
 from ramospeech.corpora.check import REASONS, Dropped, Limits, check, overlaps
 from ramospeech.corpora.lists import SPLITS, Clip, write_list, write_text
 from ramospeech.corpora.utterances import Utterance, split
@@ -91,7 +93,7 @@ def _label(
     notes: Counter[str] = Counter()
     words: Counter[str] = Counter()
     with_words, ids = 0, set()
-    for utterance in utterances:
+    for utterance in tqdm(utterances, "label", unit="clip", disable=None):
         part, path = utterance.split or _NO_SPLIT, _listed(utterance, base)
         reason, detail, label = utterance.problem, utterance.detail, hanzi.Normalised((), {})
         syllables: list[str] = []

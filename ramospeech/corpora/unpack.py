@@ -13,6 +13,8 @@ from itertools import takewhile
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
+from tqdm import tqdm
+
 from ramospeech.errors import RamospeechError
 
 _BLOCK = 1 << 20
@@ -38,7 +40,7 @@ def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
     if not archives:
         return
     speakers = {path.name for path in [*folder.iterdir(), *folder.glob("*/*")] if path.is_dir()}
-    for archive in archives:
+    for archive in tqdm(archives, "unpack", unit="speaker", disable=None):
         if not is_unpacked(archive.name, folder, archive.name.removesuffix(".tar.gz") in speakers):
             unpack_once(archive, folder)
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import socket
+import tarfile
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ramospeech.corpora import download
+from ramospeech.corpora import Clip, download, read_list, thchs
+from ramospeech.corpora.__main__ import main
 from ramospeech.corpora.download import Archive, fetch, obtain
 from ramospeech.errors import RamospeechError
 
@@ -45,6 +48,7 @@ def server():
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.handle_error = lambda *args: None  # clients hang up in these tests
         thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         Handler.address = f"http://127.0.0.1:{http.server_port}"
@@ -155,6 +159,29 @@ def test_obtain_unpacks_once_and_a_second_run_does_nothing(server, tmp_path, tar
     obtain(wanted, tmp_path / "root", mirrors=[server.address])
     assert (tmp_path / "root/corpus/a.txt").read_bytes() == b"text"
     assert len(server.asked) == 1
+
+
+def test_the_program_downloads_unpacks_and_writes_lists(server, tmp_path, tar_of, speak, monkeypatch):
+    """As `python -m ramospeech.corpora thchs --root data --download`, with a small archive on our server."""
+    monkeypatch.chdir(tmp_path)
+    members = {}
+    for split, name in (("train", "A11_0"), ("dev", "A11_101"), ("test", "D11_750")):
+        members[f"data_thchs30/data/{name}.wav"] = speak(tmp_path / "tmp.wav").read_bytes()
+        members[f"data_thchs30/data/{name}.wav.trn"] = "绿 是\nlv4 shi4\n".encode()
+        for suffix in ("wav", "wav.trn"):
+            link = tarfile.TarInfo()
+            link.type, link.linkname = tarfile.SYMTYPE, f"../data/{name}.{suffix}"
+            members[f"data_thchs30/{split}/{name}.{suffix}"] = link
+    content = tar_of(members, "data_thchs30.tgz").read_bytes()
+    server.files["/18/data_thchs30.tgz"] = content
+    archive = Archive(18, "data_thchs30.tgz", len(content), hashlib.md5(content).hexdigest(), "data_thchs30")
+    monkeypatch.setattr(thchs, "ARCHIVES", (archive,))
+    monkeypatch.setattr(thchs, "obtain", partial(obtain, mirrors=[server.address]))
+    for _ in range(2):
+        assert main(["thchs", "--root", "data", "--download"]) == 0
+    assert len(server.asked) == 1
+    clips = read_list("data_config/thchs_test.txt")
+    assert clips == [Clip("data_thchs30/test/D11_750.wav", ("lv4", "shi4"), "绿是", 2.0)]
 
 
 def test_published_addresses_are_openslr_over_https():
