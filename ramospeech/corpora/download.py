@@ -189,14 +189,11 @@ def _verify(part: Path, size: int | None, md5: str) -> None:
 
 
 def _opened(part: Path, start: int) -> BinaryIO:
-    """`part`, cut at `start` and open to go on from there."""
+    """`part`, open to go on at its end, or from the beginning."""
     try:
-        file = open(part, "r+b" if start else "wb")  # noqa: SIM115 (the caller closes it)
-        file.seek(start)
-        file.truncate()
+        return open(part, "ab" if start else "wb")
     except OSError as error:
         raise RamospeechError(f"{part}: cannot write ({error.strerror}); choose another --root") from None
-    return file
 
 
 def _write(file: BinaryIO, block: bytes, part: Path) -> None:
