@@ -1,0 +1,26 @@
+# make demo       sets up, trains on the demo corpus with two Horovod workers and transcribes its test clips
+# make test       sets up and runs the tests;  make test-slow: those that take minutes too
+# make bench      measures and writes docs/benchmarks.md
+# make check      ruff and mypy
+.PHONY: demo test test-slow bench check setup
+PY := .venv/bin/python
+
+demo: setup
+	demo/run.sh
+
+test: setup
+	$(PY) -m pytest
+
+test-slow: setup
+	$(PY) -m pytest -m 'slow or not slow'
+
+bench: setup
+	for file in benchmarks/bench_*.py; do $(PY) $$file || exit 1; done
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+setup:
+	@./install.sh

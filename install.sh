@@ -1,0 +1,82 @@
+#!/bin/sh
+# Builds .venv: Python packages, then Horovod against that torch. A second run installs nothing.
+# Without a compiler everything but several processes works; the last line says what to do about it.
+#   PYTHON=python3.11 ./install.sh     another interpreter
+#   ./install.sh --horovod             try Horovod again after a failed build
+set -eu
+cd "$(dirname "$0")"
+VENV=.venv
+PY=$VENV/bin/python
+STAMP=$VENV/requirements.sha256
+FAILED=$VENV/horovod-failed
+HOROVOD_LOG=$VENV/horovod-build.log
+
+say() { printf '%s\n' "$*" >&2; }
+fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
+
+make_venv() {
+    "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
+        { say "error: Python 3.11 or 3.12 is needed; name one: PYTHON=python3.11 make ..."; exit 1; }
+    "${PYTHON:-python3}" -m venv $VENV ||
+        { rm -rf $VENV; say "error: no venv module: apt-get install python3-venv"; exit 1; }
+}
+
+install_packages() {
+    say "Installing Python packages into $VENV (once, a few minutes) ..."
+    $PY -m pip install -q --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+}
+
+explain_no_horovod() {
+    say "note: no Horovod ($1). Training in one process works; for several: apt-get install g++ make, then ./install.sh --horovod"
+}
+
+build_horovod() {
+    if ! command -v g++ >/dev/null 2>&1 || ! command -v make >/dev/null 2>&1; then
+        touch $FAILED
+        explain_no_horovod "no g++ and make on this machine"
+        return 0
+    fi
+    say "Building Horovod (once, about 3 minutes; log: $HOROVOD_LOG) ..."
+    tools=$(mktemp -d)
+    trap 'rm -rf "$tools"' EXIT
+    # Horovod puts -std=c++14 on the command line and torch 2 needs C++17; the last one wins.
+    printf '#!/bin/sh\nexec g++ "$@" -std=c++17\n' > "$tools/g++17"
+    chmod +x "$tools/g++17"
+    gpu=
+    if $PY -c 'import sys, torch; sys.exit(torch.version.cuda is None)' && command -v nvcc >/dev/null 2>&1; then
+        nccl=$($PY -c 'import nvidia.nccl as n; print(list(n.__path__)[0])' 2>/dev/null || true)
+        gpu="HOROVOD_GPU_OPERATIONS=NCCL ${nccl:+HOROVOD_NCCL_HOME=$nccl}"
+    fi
+    # The others first, without isolation from torch: pip would otherwise build Horovod before setuptools is right.
+    if grep -v '^horovod' requirements-horovod.txt > "$tools/needs.txt" &&
+        $PY -m pip install -q --disable-pip-version-check -r "$tools/needs.txt" > $HOROVOD_LOG 2>&1 &&
+        env $gpu CXX="$tools/g++17" PATH="$PWD/$VENV/bin:$PATH" HOROVOD_WITH_PYTORCH=1 \
+            HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITH_GLOO=1 \
+            $PY -m pip install -v --disable-pip-version-check --no-build-isolation --no-deps \
+            "$(grep -o '^horovod==[0-9.]*' requirements-horovod.txt)" >> $HOROVOD_LOG 2>&1 &&
+        check_horovod; then
+        rm -f $FAILED
+    else
+        touch $FAILED
+        explain_no_horovod "its build failed, see $HOROVOD_LOG"
+    fi
+}
+
+check_horovod() {
+    built=$($VENV/bin/horovodrun --check-build 2>> $HOROVOD_LOG) || return 1
+    printf '%s\n' "$built" >> $HOROVOD_LOG
+    printf '%s\n' "$built" | grep -q '\[X\] PyTorch' && printf '%s\n' "$built" | grep -q '\[X\] Gloo'
+}
+
+[ -x $PY ] || make_venv
+if [ "$(cat $STAMP 2>/dev/null)" != "$(fingerprint)" ]; then
+    install_packages
+    rm -f $FAILED
+    fingerprint > $STAMP
+    # A Horovod that was built for another torch does not load: build it again.
+    $PY -c 'import horovod.torch' >/dev/null 2>&1 || $PY -m pip uninstall -q -y horovod >/dev/null 2>&1
+fi
+if [ "${1:-}" = --horovod ]; then rm -f $FAILED; fi
+if [ ! -x $VENV/bin/horovodrun ] && [ ! -e $FAILED ]; then
+    build_horovod
+fi

@@ -1,0 +1,67 @@
+"""The few exceptions of the toolkit. Each message names the file or line, what is wrong and what to do.
+
+Programs wrap their `main` in `program`, so that a user sees one line and an exit status, never a traceback.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+
+
+class RamospeechError(Exception):
+    """Base of every error that a user can act on."""
+
+    exit_status = 1
+
+
+class UsageError(RamospeechError):
+    """A wrong option, or options that do not go together."""
+
+    exit_status = 2
+
+
+class AudioError(RamospeechError):
+    """A recording that cannot be used: missing, empty, truncated, not audio, too short."""
+
+
+class ListError(RamospeechError):
+    """A list, manifest or table with a bad line; the message names the file and the line number."""
+
+    exit_status = 2
+
+
+class UnitError(RamospeechError):
+    """A syllable or character that the inventory does not have."""
+
+
+class ModelError(RamospeechError):
+    """A model file or checkpoint that is missing, broken, hostile or of another architecture."""
+
+    exit_status = 2
+
+
+class DistributedError(RamospeechError):
+    """Workers that do not agree, or Horovod missing where it is needed."""
+
+    exit_status = 2
+
+
+class TrainingError(RamospeechError):
+    """Training that cannot go on: nothing left to train on, a full disk, a loss that stays non-finite."""
+
+
+def program(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Wrap a program's main: a RamospeechError becomes `error: ...` on stderr and its exit status."""
+
+    @functools.wraps(main)
+    def wrapped(*args, **kwargs) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except RamospeechError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_status
+        except BrokenPipeError:  # the reader of our output went away (`| head`)
+            sys.stderr.close()
+            return 0
+
+    return wrapped
