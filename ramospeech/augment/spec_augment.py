@@ -1,0 +1,45 @@
+"""SpecAugment (Park et al., arXiv 1904.08779): bands of frequency and spans of time are silenced in training."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SpecAugment(nn.Module):
+    """Masks features with their mean after normalisation, which is 0.
+
+    Args:
+        frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a share).
+        time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a share).
+
+    Draws from torch's default generator, so a seed set before the step repeats it.
+    """
+
+    def __init__(
+        self,
+        frequency_masks: int = 2,
+        frequency_width: float = 0.2,
+        time_masks: int = 2,
+        time_width: float = 0.08,
+    ) -> None:
+        super().__init__()
+        self.frequency_masks, self.frequency_width = frequency_masks, frequency_width
+        self.time_masks, self.time_width = time_masks, time_width
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, F), (B,) frames -> (B, T, F) with bands and spans set to 0."""
+        B, T, F = features.shape
+        bins = torch.full((B,), F, device=features.device)
+        bands = _spans(bins, self.frequency_masks, self.frequency_width, F)
+        spans = _spans(lengths, self.time_masks, self.time_width, T)
+        return features.masked_fill(bands[:, None, :] | spans[:, :, None], 0.0)
+
+
+def _spans(lengths: Tensor, count: int, width: float, size: int) -> Tensor:
+    """`count` random spans within each of B lengths, none wider than `width` of it -> (B, size) bool."""
+    B = lengths.shape[0]
+    draws = torch.rand(2, B, count, 1, device=lengths.device)
+    limit = lengths[:, None, None].to(draws.dtype)
+    widths = (draws[0] * width * limit).floor()
+    starts = (draws[1] * (limit - widths + 1)).floor()
+    positions = torch.arange(size, device=lengths.device)
+    return ((positions >= starts) & (positions < starts + widths)).any(dim=1)

@@ -1,0 +1,63 @@
+"""Duration buckets: which clips go together, in which step and on which worker.
+
+A plan is a list of steps, a step one batch for each worker, a batch a list of clip indices. It follows from the
+durations, the seed, the epoch and the number of workers alone, so every worker makes the same plan and none has more
+steps than another.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Batch = list[int]
+Step = list[Batch]
+
+
+def batches(seconds: Sequence[float], order: Sequence[int], batch_seconds: float, batch_size: int) -> list[Batch]:
+    """Cut `order` into batches of at most `batch_seconds` of audio, padding counted, and `batch_size` clips.
+
+    A clip longer than the budget gets a batch of its own.
+    """
+    result: list[Batch] = []
+    batch: Batch = []
+    longest = 0.0
+    for index in order:
+        longest = max(longest, seconds[index])
+        if batch and (len(batch) == batch_size or longest * (len(batch) + 1) > batch_seconds):
+            result.append(batch)
+            batch, longest = [], seconds[index]
+        batch.append(index)
+    if batch:
+        result.append(batch)
+    return result
+
+
+def train_plan(
+    seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, seed: int, epoch: int
+) -> list[Step]:
+    """The steps of one epoch, shuffled by (seed, epoch).
+
+    Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
+    another. Every clip is seen; where the batches do not fill the last step, the first ones are seen twice.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    length = np.asarray(seconds, dtype=np.float64)
+    # Jittered lengths: similar clips still meet, but not the same ones every epoch.
+    order = np.argsort(length * rng.uniform(0.9, 1.1, len(length)), kind="stable")
+    parts = batches(seconds, order.tolist(), batch_seconds, batch_size)
+    parts += [parts[i % len(parts)] for i in range(-len(parts) % workers)]
+    steps = [parts[i : i + workers] for i in range(0, len(parts), workers)]
+    return [steps[i] for i in rng.permutation(len(steps))]
+
+
+def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:
+    """This worker's share of the batches of an evaluation: each clip once, on one worker; shares may differ by one."""
+    order = np.argsort(np.asarray(seconds), kind="stable").tolist()
+    return batches(seconds, order, batch_seconds, batch_size)[rank::workers]
+
+
+def padding_share(seconds: Sequence[float], plan: Sequence[Step]) -> float:
+    """The part of the plan's padded audio that is padding."""
+    padded = sum(max(seconds[i] for i in batch) * len(batch) for step in plan for batch in step)
+    real = sum(seconds[i] for step in plan for batch in step for i in batch)
+    return 1.0 - real / padded if padded else 0.0

@@ -1,0 +1,168 @@
+"""Clips of a plan -> padded batches, read ahead by threads.
+
+Threads rather than processes: decoding and resampling release the interpreter lock, nothing is pickled, nothing forks
+under Horovod, and one cache serves all.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ramospeech import audio, augment
+from ramospeech.corpora import Clip, frames, too_short
+from ramospeech.errors import AudioError
+from ramospeech.text import Vocabulary
+
+
+@dataclass
+class Batch:
+    """Padded clips.
+
+    Attributes: waveforms (B, S) float32; lengths (B,) int64 samples; labels (B, U) int64 padded with the blank;
+    label_lengths (B,) int64; clips: B clips; unreadable: what was left out of this batch, as messages.
+    """
+
+    waveforms: Tensor
+    lengths: Tensor
+    labels: Tensor
+    label_lengths: Tensor
+    clips: list[Clip]
+    unreadable: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio without the padding."""
+        return float(self.lengths.sum()) / audio.SAMPLE_RATE
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch with its tensors on `device`."""
+        tensors = (self.waveforms, self.lengths, self.labels, self.label_lengths)
+        return Batch(*(t.to(device, non_blocking=True) for t in tensors), self.clips, self.unreadable)
+
+
+def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:
+    """Stack B waveforms (S,) and label sequences of different lengths."""
+    longest = max((len(w) for w in waveforms), default=0)
+    most = max((len(ids) for ids in labels), default=0)
+    padded = np.zeros((len(waveforms), longest), dtype=np.float32)
+    padded_labels = np.full((len(labels), most), Vocabulary.BLANK, dtype=np.int64)
+    for row, waveform in enumerate(waveforms):
+        padded[row, : len(waveform)] = waveform
+        padded_labels[row, : len(labels[row])] = labels[row]
+    return Batch(
+        torch.from_numpy(padded),
+        torch.tensor([len(w) for w in waveforms], dtype=torch.int64),
+        torch.from_numpy(padded_labels),
+        torch.tensor([len(ids) for ids in labels], dtype=torch.int64),
+        clips,
+    )
+
+
+def noise() -> Batch:
+    """One second of faint noise labelled as unknown: stands in for a batch of which no clip could be read."""
+    waveform = np.random.default_rng(0).normal(0.0, 0.01, audio.SAMPLE_RATE).astype(np.float32)
+    clip = Clip("<noise>", ("<UNK>",), "", 1.0)
+    return pad([waveform], [[Vocabulary.UNK]], [clip])
+
+
+class Loader:
+    """Reads batches of clips ahead of the training loop, in order.
+
+    Args:
+        clips: what the indices of a plan refer to.
+        data_root: the folder that the clips' paths are relative to.
+        vocabulary: turns pinyin into ids.
+        reduction: feature frames per output frame of the model, for the check that a clip can still be aligned.
+        workers: threads that read (at least 1).
+        speeds: factors of which one is drawn for each clip (seeded); (1.0,) for none.
+        seed: of that draw, together with the epoch and the clip.
+        cache_bytes: decoded audio kept in memory as 16-bit samples, at most.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        data_root: str | Path,
+        vocabulary: Vocabulary,
+        reduction: int,
+        workers: int = 2,
+        speeds: Sequence[float] = (1.0,),
+        seed: int = 0,
+        cache_bytes: int = 0,
+    ) -> None:
+        self.clips = clips
+        self.data_root = Path(data_root)
+        self.labels = [vocabulary.encode(clip.pinyin) for clip in clips]
+        self.reduction = reduction
+        self.workers = max(1, workers)
+        self.speeds = tuple(speeds)
+        self.seed = seed
+        self._cache: dict[int, np.ndarray] = {}
+        self._cache_room = cache_bytes
+        self._lock = threading.Lock()
+
+    def _waveform(self, index: int) -> np.ndarray:
+        kept = self._cache.get(index)
+        if kept is not None:
+            return kept.astype(np.float32) / 32768.0
+        waveform = audio.load(self.data_root / self.clips[index].path)
+        if self._cache_room >= 2 * len(waveform):
+            with self._lock:
+                self._cache_room -= 2 * len(waveform)
+            self._cache[index] = np.round(np.clip(waveform, -1.0, 32767 / 32768) * 32768.0).astype(np.int16)
+        return waveform
+
+    def _load(self, index: int, epoch: int) -> np.ndarray:
+        waveform = self._waveform(index)
+        factor = self.speeds[np.random.default_rng((self.seed, epoch, index)).integers(len(self.speeds))]
+        if factor != 1.0:
+            faster = augment.speed(waveform, factor)
+            if self._fits(faster, index):
+                waveform = faster
+        if not self._fits(waveform, index):
+            raise AudioError(
+                f"{self.data_root / self.clips[index].path}: {len(waveform) / audio.SAMPLE_RATE:.2f} s of audio is too "
+                f"short for its {len(self.labels[index])} labels; its list gives another length: correct the list"
+            )
+        return waveform
+
+    def _fits(self, waveform: np.ndarray, index: int) -> bool:
+        return not too_short(frames(len(waveform) / audio.SAMPLE_RATE), self.labels[index], self.reduction)
+
+    def _batch(self, indices: Sequence[int], epoch: int) -> Batch:
+        waveforms, kept, unreadable = [], [], []
+        for index in indices:
+            try:
+                waveforms.append(self._load(index, epoch))
+                kept.append(index)
+            except AudioError as error:
+                unreadable.append(str(error))
+        batch = pad(waveforms, [self.labels[i] for i in kept], [self.clips[i] for i in kept])
+        batch.unreadable = unreadable
+        return batch
+
+    def __call__(self, plan: Sequence[Sequence[int]], epoch: int = 0) -> Iterator[Batch]:
+        """The batches of `plan` (lists of clip indices) in order; a clip that cannot be read is left out and named."""
+        ahead: deque[Future[Batch]] = deque()
+        waiting = iter(plan)
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="loader") as pool:
+            try:
+                while True:
+                    while len(ahead) <= 2 * self.workers and (indices := next(waiting, None)) is not None:
+                        ahead.append(pool.submit(self._batch, indices, epoch))
+                    if not ahead:
+                        return
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()

@@ -1,0 +1,185 @@
+"""Several workers as one: the only file that imports Horovod, and its one-process twin with the same methods.
+
+`connect()` gives `Horovod` under `horovodrun` and `Alone` otherwise. Collectives must be called by every worker in the
+same order; `together` turns an error of one worker into the same error on all, so that none is left waiting.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ramospeech.errors import DistributedError, RamospeechError
+from ramospeech.model import MaskedBatchNorm2d
+
+Result = TypeVar("Result")
+
+INSTALL_HOROVOD = "Horovod is not installed here: run ./install.sh --horovod (it needs g++ and make)"
+
+
+class Alone:
+    """One process: every collective is the identity."""
+
+    rank = 0
+    local_rank = 0
+    size = 1
+    local_size = 1
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum `values` over the workers (any shape, float)."""
+        return values
+
+    def gather(self, item: Any) -> list[Any]:
+        """One picklable item of each worker, in rank order, on every worker."""
+        return [item]
+
+    def share(self, item: Any) -> Any:
+        """Rank 0's item on every worker."""
+        return item
+
+    def broadcast_parameters(self, model: nn.Module) -> None:
+        """Give every worker rank 0's weights and buffers."""
+
+    def broadcast_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        """Give every worker rank 0's optimizer state."""
+
+    def wrap_optimizer(self, optimizer: torch.optim.Optimizer, model: nn.Module, fp16: bool = False) -> Any:
+        """The optimizer whose gradients are averaged over the workers (`fp16`: sent in half precision)."""
+        return optimizer
+
+    def synchronize(self, optimizer: torch.optim.Optimizer) -> None:
+        """Wait until the gradients of this step are the average over the workers."""
+
+    def step(self, optimizer: torch.optim.Optimizer, step: Callable[..., Any]) -> None:
+        """Call `step` (the optimizer's, or a gradient scaler's) after `synchronize`."""
+        step()
+
+    def together(self, what: Callable[[], Result]) -> Result:
+        """Run `what` on every worker; if it fails on any, fail on all with that worker's message.
+
+        Raises: RamospeechError: the error of this worker; DistributedError: the error of another one.
+        """
+        result: Result | None = None
+        error: RamospeechError | None = None
+        try:
+            result = what()
+        except RamospeechError as raised:
+            error = raised
+        errors = self.gather(None if error is None else str(error))
+        if error is not None:
+            raise error
+        for rank, message in enumerate(errors):
+            if message is not None:
+                raise DistributedError(f"worker {rank}: {message}")
+        return result  # type: ignore[return-value]
+
+    def rank_0(self, what: Callable[[], Result]) -> Result:
+        """Run `what` on rank 0 alone; its result, or its error, on all.
+
+        Raises: as `together`.
+        """
+        return self.share(self.together(lambda: what() if self.rank == 0 else None))
+
+    def agree(self, name: str, value: Any) -> None:
+        """Check that every worker has the same `value`; raises DistributedError that names the workers that differ."""
+        values = self.gather(value)
+        different = [rank for rank, other in enumerate(values) if other != values[0]]
+        if different:
+            raise DistributedError(
+                f"workers {different} have another {name} than worker 0; give every host the same files and options"
+            )
+
+    def synchronise_batch_norm(self, model: nn.Module) -> None:
+        """Make the batch statistics of training those of all workers' clips together."""
+
+    def average_batch_norm(self, model: nn.Module) -> None:
+        """Replace each worker's running statistics by the average over the workers."""
+
+    def barrier(self) -> None:
+        """Wait for all workers."""
+        self.gather(None)
+
+
+class Horovod(Alone):
+    """The workers that `horovodrun` started."""
+
+    def __init__(self) -> None:
+        try:
+            import horovod.torch as hvd
+        except ImportError as error:
+            raise DistributedError(f"{INSTALL_HOROVOD} ({error})") from error
+        # A worker that waits longer than this for another one gives up: an error, not a hang.
+        os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", "120")
+        os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", "1800")
+        hvd.init()
+        self._hvd = hvd
+        self.rank: int = hvd.rank()
+        self.local_rank: int = hvd.local_rank()
+        self.size: int = hvd.size()
+        self.local_size: int = hvd.local_size()
+
+    def sum(self, values: Tensor) -> Tensor:
+        # The same name for the same shape: Horovod negotiates it once and then answers from its cache.
+        return self._hvd.allreduce(values, op=self._hvd.Sum, name=f"sum.{values.dtype}.{tuple(values.shape)}")
+
+    def gather(self, item: Any) -> list[Any]:
+        return self._hvd.allgather_object(item, name="gather")
+
+    def share(self, item: Any) -> Any:
+        return self._hvd.broadcast_object(item, root_rank=0, name="share")
+
+    def broadcast_parameters(self, model: nn.Module) -> None:
+        self._hvd.broadcast_parameters(model.state_dict(), root_rank=0)
+
+    def broadcast_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
+        # As one object, before wrapping: hvd.broadcast_optimizer_state takes a step of its own to create the state.
+        optimizer.load_state_dict(self.share(optimizer.state_dict() if self.rank == 0 else None))
+
+    def wrap_optimizer(self, optimizer: torch.optim.Optimizer, model: nn.Module, fp16: bool = False) -> Any:
+        compression = self._hvd.Compression.fp16 if fp16 else self._hvd.Compression.none
+        return self._hvd.DistributedOptimizer(
+            optimizer,
+            named_parameters=model.named_parameters(),
+            compression=compression,
+            op=self._hvd.Average,
+        )
+
+    def synchronize(self, optimizer: Any) -> None:
+        optimizer.synchronize()
+
+    def step(self, optimizer: Any, step: Callable[..., Any]) -> None:
+        with optimizer.skip_synchronize():
+            step()
+
+    def synchronise_batch_norm(self, model: nn.Module) -> None:
+        for module in model.modules():
+            if isinstance(module, MaskedBatchNorm2d):
+                module.all_reduce = self.sum
+
+    def average_batch_norm(self, model: nn.Module) -> None:
+        buffers = [
+            buffer
+            for module in model.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            for buffer in (module.running_mean, module.running_var)
+            if buffer is not None
+        ]
+        if buffers:
+            mean = self.sum(torch.cat([buffer.flatten() for buffer in buffers])) / self.size
+            for buffer, part in zip(buffers, mean.split([buffer.numel() for buffer in buffers]), strict=True):
+                buffer.copy_(part.view_as(buffer))
+
+
+def launched() -> bool:
+    """Whether a launcher (horovodrun over Gloo, or mpirun) started this process as one of several."""
+    return any(name in os.environ for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"))
+
+
+def connect() -> Alone:
+    """The workers of this run: `Horovod` under a launcher, otherwise `Alone`.
+
+    Raises: DistributedError: under a launcher without Horovod.
+    """
+    return Horovod() if launched() else Alone()

@@ -1,0 +1,223 @@
+"""One training step and one evaluation, the same alone and with many workers.
+
+The order that several workers need: local loss, agreed totals, backward, averaged gradients, clipping, step. Whether a
+step counts is decided from values that are equal on all workers, so they never part.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ramospeech.audio import SAMPLE_RATE
+from ramospeech.data import Batch
+from ramospeech.errors import TrainingError
+from ramospeech.losses import Loss
+from ramospeech.parallel import Alone
+
+Forward = Callable[[Batch, int], Loss]
+"""A batch on the model's device and the step's number -> the loss of this worker's clips."""
+
+AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+MAX_BAD_STEPS = 100
+
+
+@dataclass
+class Step:
+    """What one step was, over all workers.
+
+    Attributes: loss: mean per label, in nats; gradient_norm: before clipping; seconds: audio without padding;
+    padded: audio with it; clips; skipped: clips without a finite loss; unreadable: clips that could not be read;
+    taken: whether the weights moved; stop, save: whether any worker was asked to stop, or rank 0 wants to save.
+    """
+
+    loss: float
+    gradient_norm: float
+    seconds: float
+    padded: float
+    clips: int
+    skipped: int
+    unreadable: int
+    taken: bool
+    stop: bool
+    save: bool
+
+
+class Stopper:
+    """Turns Ctrl-C (and the SIGTERM that horovodrun sends on) into a wish to stop after the step."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def _ask(self, *_: Any) -> None:
+        self.wanted = True
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator["Stopper"]:
+        """Listen while the block runs (in the main thread; elsewhere it does nothing)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Trainer:
+    """Takes steps with one model.
+
+    Args:
+        model: the module whose parameters `optimizer` holds.
+        optimizer: not yet wrapped; this wraps it for the workers.
+        forward: batch, step -> Loss (sum and count over this worker's clips).
+        workers: from `parallel.connect`.
+        device: of the model.
+        stand_in: a batch that a worker computes with, to no effect, where it has no clip: the others wait for it.
+        clip: the gradient norm is held at this.
+        amp: "no", "bf16" or "fp16".
+        fp16_gradients: send gradients between workers in half precision.
+        seed: of dropout and augmentation, together with the step and the rank: a resumed run draws the same.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        forward: Forward,
+        workers: Alone,
+        device: torch.device,
+        stand_in: Batch,
+        clip: float = 5.0,
+        amp: str = "no",
+        fp16_gradients: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.forward, self.workers, self.device = model, forward, workers, device
+        self.optimizer = workers.wrap_optimizer(optimizer, model, fp16_gradients)
+        self.stand_in = stand_in
+        self.clip, self.amp, self.seed = clip, amp, seed
+        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+        self.steps = 0
+        self._bad_in_a_row = 0
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """The precision that the forward pass runs in."""
+        if self.amp == "no":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, AMP_TYPES[self.amp])
+
+    def step(self, batch: Batch, lr: float, stop: bool = False, save: bool = False) -> Step:
+        """Train on one batch (possibly empty, where no clip of it could be read).
+
+        Raises: TrainingError: the loss or gradient was not finite many times in a row.
+        """
+        self.model.train()
+        torch.manual_seed(hash((self.seed, self.steps, self.workers.rank)) % 2**63)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad()
+        loss = self._loss(batch)
+        padded = batch.waveforms.numel() / SAMPLE_RATE
+        totals = torch.tensor(
+            [
+                *(float(value.detach()) for value in loss),
+                batch.seconds,
+                padded,
+                len(batch),
+                len(batch.unreadable),
+                stop,
+                save,
+            ],
+            dtype=torch.float64,
+        )
+        total, count, skipped, seconds, padded, clips, unreadable, stops, saves = self.workers.sum(totals).tolist()
+        mean = total / max(count, 1.0)
+        finite = mean == mean and abs(mean) != float("inf")
+        norm = float("nan")
+        if finite and count > 0:
+            norm = self._descend(loss.sum * (self.workers.size / count))
+        taken = norm == norm and norm != float("inf")
+        self._bad_in_a_row = 0 if taken or clips == 0 else self._bad_in_a_row + 1
+        if self._bad_in_a_row >= MAX_BAD_STEPS:
+            raise TrainingError(
+                f"the loss or its gradient was not finite in {MAX_BAD_STEPS} steps in a row; resume from the last "
+                "checkpoint with --load_model and a lower --lr, or with --amp no"
+            )
+        self.steps += 1
+        return Step(
+            mean,
+            norm,
+            seconds,
+            padded,
+            int(clips),
+            int(skipped),
+            int(unreadable),
+            taken,
+            stops > 0,
+            saves > 0,
+        )
+
+    def _loss(self, batch: Batch) -> Loss:
+        with self.autocast():
+            loss = self.forward((batch if len(batch) else self.stand_in).to(self.device), self.steps)
+        return loss if len(batch) else Loss(*(0.0 * value for value in loss))
+
+    def _descend(self, loss: Tensor) -> float:
+        """Backward, average over workers, clip, step; returns the gradient's norm, equal on all workers."""
+        self.scaler.scale(loss).backward()
+        self.workers.synchronize(self.optimizer)
+        self.scaler.unscale_(self.optimizer)
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip))
+        if self.scaler.is_enabled():  # it skips the step by itself where a gradient overflowed
+            self.workers.step(self.optimizer, lambda: self.scaler.step(self.optimizer))
+            self.scaler.update()
+        elif norm == norm and norm != float("inf"):
+            self.workers.step(self.optimizer, self.optimizer.step)
+        return norm
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs to go on exactly: weights, optimizer, loss scale, step."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "steps": self.steps,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler.is_enabled() and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        self.steps = state["steps"]
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    measure: Callable[[Batch], Tensor],
+    workers: Alone,
+    device: torch.device,
+) -> list[float]:
+    """Sum `measure` (a batch -> vector of sums) over all batches of all workers, with the model in eval mode.
+
+    `measure` gives a vector of the same length for an empty batch, so a worker without batches still adds zeros.
+    """
+    model.eval()
+    sums = torch.zeros_like(measure(EMPTY), dtype=torch.float64)
+    for batch in batches:
+        sums += measure(batch.to(device)).to(sums)
+    return workers.sum(sums).tolist()
+
+
+EMPTY = Batch(torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 0), torch.zeros(0), [])

@@ -1,0 +1,160 @@
+"""What a person sees of a run: the progress bar, and TensorBoard's curves, pictures and texts. Rank 0 only."""
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ramospeech.training.loop import Step
+
+
+class Meter:
+    """Sums steps into means; `reset` gives them and starts again."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def add(self, step: Step) -> None:
+        """Count one step."""
+        self.steps += 1
+        self.loss += step.loss if step.taken else 0.0
+        self.norm += step.gradient_norm if step.taken else 0.0
+        self.taken += step.taken
+        self.seconds += step.seconds
+        self.padded += step.padded
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio a second since the last reset."""
+        return self.seconds / max(time.perf_counter() - self.started, 1e-9)
+
+    def reset(self) -> dict[str, float]:
+        """Means since the last reset, by TensorBoard tag."""
+        result = {}
+        if getattr(self, "steps", 0):
+            taken = max(1, self.taken)
+            result = {
+                "train/loss": self.loss / taken,
+                "train/gradient_norm": self.norm / taken,
+                "speed/audio_seconds_per_second": self.speed,
+                "speed/padding_share": 1.0 - self.seconds / max(self.padded, 1e-9),
+                "speed/memory_gb": memory_gb(),
+            }
+        self.steps = self.taken = 0
+        self.loss = self.norm = self.seconds = self.padded = 0.0
+        self.started = time.perf_counter()
+        return result
+
+
+def memory_gb() -> float:
+    """Peak memory of this process: of the GPU where one is in use, otherwise of the host."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**30
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+class Monitor:
+    """Progress bar and TensorBoard of rank 0; on other ranks every method does nothing.
+
+    Args:
+        folder: where TensorBoard's events go.
+        active: whether this is rank 0.
+        total: steps of the whole run.
+        done: steps done before (a resumed run).
+    """
+
+    def __init__(self, folder: str | Path, active: bool, total: int, done: int = 0) -> None:
+        self.active = active
+        if not active:
+            return
+        from tensorboardX import SummaryWriter  # a second to import, and only rank 0 needs it
+
+        self.folder = Path(folder)
+        # Steps after the checkpoint that a resumed run starts from are written again: drop the old ones.
+        self.writer = SummaryWriter(str(folder), purge_step=done if done else None)
+        self.bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0)
+        self._shown: dict[str, str] = {}
+
+    def progress(self, **values: str) -> None:
+        """Move the bar one step on; `values` stay beside it until they change."""
+        if self.active:
+            self.note(**values)
+            self.bar.set_postfix(self._shown, refresh=False)
+            self.bar.update(1)
+
+    def note(self, **values: str) -> None:
+        """Show `values` beside the bar from now on."""
+        if self.active:
+            self._shown.update(values)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self.active:
+            tqdm.write(line, file=sys.stderr)
+
+    def scalars(self, values: dict[str, float], step: int) -> None:
+        """Curves by tag."""
+        if self.active:
+            for tag, value in values.items():
+                self.writer.add_scalar(tag, value, step)
+
+    def text(self, tag: str, text: str, step: int) -> None:
+        """A text; Markdown."""
+        if self.active:
+            self.writer.add_text(tag, text, step)
+
+    def clip(
+        self,
+        name: str,
+        features: np.ndarray,
+        log_probs: np.ndarray,
+        units: Sequence[str],
+        reference: Sequence[str],
+        hypothesis: Sequence[str],
+        step: int,
+    ) -> None:
+        """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, reference and hypothesis as text."""
+        if self.active:
+            figure = draw_clip(features, log_probs, units, reference, hypothesis)
+            self.writer.add_figure(f"clips/{name}", figure, step)
+            text = f"reference: {' '.join(reference)}  \nhypothesis: {' '.join(hypothesis)}"
+            self.writer.add_text(f"clips/{name}", text, step)
+
+    def close(self) -> None:
+        """End the bar and write out the events."""
+        if self.active:
+            self.bar.close()
+            self.writer.close()
+
+
+def draw_clip(
+    features: np.ndarray,
+    log_probs: np.ndarray,
+    units: Sequence[str],
+    reference: Sequence[str],
+    hypothesis: Sequence[str],
+    most: int = 24,
+) -> Any:
+    """A matplotlib figure: the features (T, F) above the posteriors (T', V) of the blank and the clip's syllables."""
+    from matplotlib.figure import Figure  # without pyplot: no global state, no display
+
+    rows = [units[0], *dict.fromkeys([*reference, *hypothesis])][:most]
+    ids = {unit: index for index, unit in enumerate(units)}
+    posteriors = np.exp(log_probs[:, [ids[row] for row in rows if row in ids]].T)
+    figure = Figure(figsize=(9, 2.5 + 0.17 * len(rows)), layout="constrained")
+    top, bottom = figure.subplots(2, 1, height_ratios=[2.0, 0.16 * len(rows) + 0.3])
+    top.imshow(features.T, origin="lower", aspect="auto", extent=(0, len(features) / 100, 0, features.shape[1]))
+    top.set_ylabel("feature bin")
+    top.set_title("ref: " + " ".join(reference) + "\nhyp: " + " ".join(hypothesis), fontsize=8, loc="left", wrap=True)
+    extent = (0, len(features) / 100, len(posteriors) - 0.5, -0.5)
+    bottom.imshow(posteriors, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
+    bottom.set_yticks(range(len(posteriors)), [row for row in rows if row in ids], fontsize=7)
+    bottom.set_xlabel("seconds")
+    return figure

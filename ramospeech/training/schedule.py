@@ -1,0 +1,28 @@
+"""The learning rate as a function of the step alone, so that a resumed run needs no state for it."""
+
+import math
+
+SCALINGS = ("none", "sqrt", "linear")
+SCHEDULES = ("cosine", "constant")
+
+
+def scaled(lr: float, workers: int, scaling: str) -> float:
+    """The peak learning rate of a run whose global batch is `workers` times as large.
+
+    `linear` is the rule of Goyal et al. (arXiv 1706.02677) for SGD; `sqrt` suits Adam (Malladi et al., arXiv
+    2205.10287).
+    """
+    return lr * {"none": 1.0, "sqrt": math.sqrt(workers), "linear": float(workers)}[scaling]
+
+
+def learning_rate(step: int, peak: float, warmup: int, total: int, schedule: str = "cosine") -> float:
+    """The rate of step 0, 1, ... of `total`: linear warm-up over `warmup` steps, then `schedule`.
+
+    `cosine` falls to a hundredth of the peak at the last step; `constant` stays.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if schedule == "constant":
+        return peak
+    done = min(1.0, (step - warmup) / max(1, total - warmup))
+    return peak * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))

@@ -1,0 +1,70 @@
+"""Duration buckets: every clip, within the budget, the same number of steps for every worker."""
+
+import numpy as np
+import pytest
+
+from ramospeech.data.batches import batches, eval_plan, padding_share, train_plan
+
+
+@pytest.fixture
+def seconds(rng):
+    return rng.gamma(4.0, 1.0, 997).clip(0.3, 16.0).tolist()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_every_clip_is_seen_and_steps_are_equal(seconds, workers):
+    plan = train_plan(seconds, 60.0, 64, workers, seed=1, epoch=0)
+    assert all(len(step) == workers and all(step) for step in plan)
+    seen = np.bincount([i for step in plan for batch in step for i in batch], minlength=len(seconds))
+    assert seen.min() == 1
+    repeated_batches = -len(batches(seconds, list(range(len(seconds))), 60.0, 64)) % workers
+    assert (seen > 1).sum() <= 64 * max(repeated_batches, workers - 1)
+
+
+def test_budget_counts_padding(seconds):
+    plan = train_plan(seconds, 60.0, 20, 1, seed=1, epoch=0)
+    for (batch,) in plan:
+        assert len(batch) <= 20
+        assert len(batch) == 1 or max(seconds[i] for i in batch) * len(batch) <= 60.0
+
+
+def test_clip_longer_than_the_budget_is_alone():
+    assert batches([1.0, 100.0, 1.0], [0, 1, 2], 10.0, 8) == [[0], [1], [2]]
+
+
+def test_plan_follows_from_seed_and_epoch(seconds):
+    args = (seconds, 60.0, 64, 2)
+    assert train_plan(*args, seed=1, epoch=3) == train_plan(*args, seed=1, epoch=3)
+    assert train_plan(*args, seed=1, epoch=3) != train_plan(*args, seed=1, epoch=4)
+    assert train_plan(*args, seed=1, epoch=3) != train_plan(*args, seed=2, epoch=3)
+
+
+def test_two_workers_share_the_batch_of_one():
+    seconds = [2.0] * 64
+    alone = train_plan(seconds, 1e9, 16, 1, seed=1, epoch=0)
+    shared = train_plan(seconds, 1e9, 8, 2, seed=1, epoch=0)
+    assert [sorted(step[0]) for step in alone] == [sorted(step[0] + step[1]) for step in shared]
+
+
+def test_similar_lengths_meet(seconds):
+    bucketed = padding_share(seconds, train_plan(seconds, 60.0, 64, 1, seed=1, epoch=0))
+    at_random = padding_share(seconds, [[batch] for batch in batches(seconds, range(len(seconds)), 60.0, 64)])
+    assert bucketed < 0.15 < at_random
+
+
+def test_batches_of_a_step_are_similar(seconds):
+    plan = train_plan(seconds, 60.0, 64, 2, seed=1, epoch=0)
+    audio = np.array([[sum(seconds[i] for i in batch) for batch in step] for step in plan])
+    assert np.median(abs(audio[:, 0] - audio[:, 1]) / audio.max(axis=1)) < 0.1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_evaluation_takes_each_clip_once(seconds, workers):
+    parts = [eval_plan(seconds, 60.0, 64, workers, rank) for rank in range(workers)]
+    assert sorted(i for part in parts for batch in part for i in batch) == list(range(len(seconds)))
+
+
+def test_no_clips():
+    assert train_plan([], 60.0, 8, 2, seed=1, epoch=0) == []
+    assert eval_plan([], 60.0, 8, 2, 0) == []
+    assert padding_share([], []) == 0.0

@@ -1,0 +1,231 @@
+"""train.py as a user runs it: alone, under horovodrun, interrupted, resumed, and with bad input."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from speech import make_corpus
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = [
+    "--features",
+    "fbank",
+    "--maps",
+    "4",
+    "4",
+    "8",
+    "8",
+    "--fc",
+    "16",
+    "--rnn",
+    "16",
+    "--rnn_layers",
+    "1",
+    "--warmup",
+    "2",
+    "--gpu_rank",
+    "0",
+]
+PLAIN = ["--dropout", "0", "--no-spec_augment", "--speeds", "1.0", "--lr_scaling", "none"]
+HOROVODRUN = Path(sys.executable).with_name("horovodrun")
+needs_horovod = pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    make_corpus(folder)
+    return folder
+
+
+def command(corpus, out, *options, name="tones"):
+    where = ["--config_path", corpus / "lists", "--data_root", corpus / "audio", "--model_path", out]
+    return [str(part) for part in (sys.executable, ROOT / "train.py", "--data_type", name, *where, *TINY, *options)]
+
+
+def train(corpus, out, *options, workers=1, name="tones", timeout=240):
+    launch = [str(HOROVODRUN), "-np", str(workers)] if workers > 1 else []
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        launch + command(corpus, out, *options, name=name),
+        capture_output=True, text=True, timeout=timeout, env=environment, cwd=out.parent,
+    )  # fmt: skip
+
+
+def weights(out, name="dfcnn.last"):
+    return load_file(out / f"{name}.safetensors")
+
+
+def scalars(out, tag, name="dfcnn"):
+    events = EventAccumulator(str(out / "tensorboard" / name), size_guidance={"scalars": 0})
+    events.Reload()
+    return {event.step: event.value for event in events.Scalars(tag)}
+
+
+def test_trains_writes_and_shows(corpus, tmp_path):
+    out = tmp_path / "run"
+    done = train(corpus, out, "--epochs", 3, "--batch_size", 8, "--save_step", 2)
+    assert done.returncode == 0, done.stderr
+    names = {file.name for file in out.iterdir()}
+    expected = "dfcnn.safetensors dfcnn.last.safetensors dfcnn.state.pt dfcnn.json dfcnn.dropped.tsv tensorboard"
+    assert names == {*expected.split(), "dfcnn.epoch2.safetensors"}
+    assert json.loads((out / "dfcnn.json").read_text())["maps"] == [4, 4, 8, 8]
+    assert re.search(r"epoch 3: dev loss \d+\.\d+, SER \d+\.\d+% .* on 6 clips", done.stderr)
+    assert "24 clips" in done.stderr and "tensorboard --logdir" in done.stderr
+    events = EventAccumulator(str(out / "tensorboard" / "dfcnn"), size_guidance={"images": 0})
+    events.Reload()
+    tags = events.Tags()
+    wanted = "train/loss train/lr train/gradient_norm dev/loss dev/ser speed/audio_seconds_per_second"
+    assert {*wanted.split(), "speed/padding_share", "speed/memory_gb"} <= set(tags["scalars"])
+    assert any(tag.startswith("clips/dev") for tag in tags["images"])
+    assert any("clips/dev" in tag for tag in tags["tensors"])
+
+
+def test_learns_the_tones(corpus, tmp_path):
+    out = tmp_path / "run"
+    options = [
+        "--epochs",
+        "60",
+        "--batch_size",
+        "8",
+        "--lr",
+        "5e-3",
+        "--dropout",
+        "0.3",
+        "--no-spec_augment",
+        "--maps",
+        "8",
+        "8",
+        "16",
+        "16",
+    ]
+    done = train(corpus, out, *options)
+    assert done.returncode == 0, done.stderr
+    rates = [float(rate) for rate in re.findall(r"SER (\d+\.\d+)%", done.stderr)]
+    assert min(rates) < 15, done.stderr[-3000:]
+
+
+def test_resumed_run_is_the_same_run(corpus, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    options = ["--epochs", 3, "--batch_size", 6]
+    assert train(corpus, whole, *options).returncode == 0
+    # Interrupt in the second epoch, wherever the signal happens to arrive.
+    process = subprocess.Popen(command(corpus, parts, *options, "--batch_size", 6), stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
+    for line in process.stderr:
+        if "epoch 1:" in line:
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.communicate(timeout=120)[1]
+    assert process.returncode == 130 and "--load_model" in rest
+    state = torch.load(parts / "dfcnn.state.pt", weights_only=True)
+    assert 0 < state["steps"] < 12
+    done = train(corpus, parts, *options, "--load_model")
+    assert done.returncode == 0, done.stderr
+    expected, found = weights(whole), weights(parts)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    for tag in ("dev/loss", "dev/ser"):
+        assert scalars(whole, tag) == scalars(parts, tag)
+
+
+@needs_horovod
+def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
+    """After 5 steps, to float32 tolerance (Horovod averages in another order)."""
+    options = ["--epochs", 1, *PLAIN]
+    shutil.copytree(corpus, tmp_path / "corpus")
+    path = tmp_path / "corpus" / "lists" / "tones_train.txt"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
+    alone = train(tmp_path / "corpus", tmp_path / "alone", *options, "--batch_size", 4)
+    both = train(tmp_path / "corpus", tmp_path / "both", *options, "--batch_size", 2, workers=2)
+    assert alone.returncode == 0 == both.returncode, alone.stderr + both.stderr
+    for out in ("alone", "both"):
+        assert torch.load(tmp_path / out / "dfcnn.state.pt", weights_only=True)["steps"] == 5
+    expected, found = weights(tmp_path / "alone"), weights(tmp_path / "both")
+    start = max(float((expected[key] - expected[key].mean()).abs().max()) for key in expected)
+    assert start > 0
+    for key in expected:
+        torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=2e-5, msg=lambda m, k=key: f"{k}: {m}")
+
+
+@needs_horovod
+def test_two_workers_with_an_unreadable_clip_finish(corpus, tmp_path):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    for i in range(8):  # whole batches go missing
+        path = tmp_path / "corpus" / "audio" / f"train{i}.wav"
+        path.write_bytes(path.read_bytes()[:60])
+    out = tmp_path / "run"
+    done = train(tmp_path / "corpus", out, "--epochs", 1, "--batch_size", 1, workers=2)
+    assert done.returncode == 0, done.stderr
+    for i in range(8):
+        assert done.stderr.count(f"left out: {tmp_path}/corpus/audio/train{i}.wav") == 1
+
+
+@needs_horovod
+def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
+    """Each worker gets a working folder of its own, with another list in it."""
+    for rank in range(2):
+        shutil.copytree(corpus / "lists", tmp_path / str(rank) / "lists")
+    path = tmp_path / "1" / "lists" / "tones_train.txt"
+    path.write_text(path.read_text(encoding="utf-8").replace("ba1", "ba2"), encoding="utf-8")
+    script = tmp_path / "start.sh"
+    inner = command(corpus, tmp_path / "out", "--epochs", 1)
+    inner[inner.index("--config_path") + 1] = "lists"
+    script.write_text(f'cd "{tmp_path}/$HOROVOD_RANK" && exec {" ".join(inner)}\n')
+    done = subprocess.run([str(HOROVODRUN), "-np", "2", "sh", str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "another set of lists than worker 0" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr.split("another set of lists")[0]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gpu_rank", "64"], r"--gpu_rank 64: this host has \d+ GPUs"),
+        (["--epochs", "0"], "--epochs 0: must be at least 1"),
+        (["--lr", "-1"], "--lr -1.0: must be greater than 0"),
+        (["--model_name", "../x"], "a plain name"),
+        (["--amp", "fp16"], "needs a GPU"),
+        (["--load_model"], r"dfcnn\.safetensors"),
+        (["--config_path", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_options(corpus, tmp_path, options, message):
+    done = train(corpus, tmp_path / "run", *options)
+    assert done.returncode == 2, done.stderr
+    assert re.search(message, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_corpus_names_those_there(corpus, tmp_path):
+    done = train(corpus, tmp_path / "run", name="aishel")
+    assert done.returncode == 2 and "aishel" in done.stderr and "tones" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_line_is_named(corpus, tmp_path):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    path = tmp_path / "corpus" / "lists" / "tones_train.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:4], "no tabs here", *lines[4:]]), encoding="utf-8")
+    done = train(tmp_path / "corpus", tmp_path / "run")
+    assert done.returncode == 2 and "tones_train.txt:5:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_checkpoint_of_another_architecture(corpus, tmp_path):
+    assert train(corpus, tmp_path / "run", "--epochs", 1).returncode == 0
+    done = train(corpus, tmp_path / "run", "--epochs", 2, "--load_model", "--rnn", 32)
+    assert done.returncode == 2 and "--model_name" in done.stderr and "Traceback" not in done.stderr
