@@ -43,6 +43,14 @@ class ModelConfig:
         if not 0 <= self.dropout <= 1.9:  # the highest of the scaled rates is 0.5
             raise ModelError(f"dropout scales the rates and must lie in 0 to 1.9, not {self.dropout}")
 
+    def describe(self) -> str:
+        """One line for people."""
+        maps = "-".join(map(str, self.maps))
+        return (
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}, fc {self.fc}, "
+            f"rnn {self.rnn_layers} x {self.rnn}, {len(self.units)} units"
+        )
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The configuration in a model file. Raises ModelError for fields that are missing, unknown or odd."""

@@ -9,11 +9,11 @@ from collections import Counter
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ramospeech.features import padding_mask
 from ramospeech.model.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.config import ModelConfig
+from ramospeech.model.padding import padding_rows, zero_padding
+from ramospeech.model.recurrent import BiLSTM
 
 KINDS = {
     nn.Conv2d: "conv",
@@ -76,8 +76,7 @@ class DFCNN(nn.Module):
             *(conv(four, four), norm(four), relu(), heavy),
         )
         self.fc1 = nn.Linear(four * (bins // self.reduction), fc)
-        between = 0.1 * dropout if rnn_layers > 1 else 0.0
-        self.rnn = nn.LSTM(fc, rnn, rnn_layers, batch_first=True, bidirectional=True, dropout=between)
+        self.rnn = BiLSTM(fc, rnn, rnn_layers, dropout=0.1 * dropout)
         self.fc2 = nn.Linear(2 * rnn, fc)
         self.dropout = nn.Dropout(0.5 * dropout)
         self.fc3 = nn.Linear(fc, units)
@@ -119,16 +118,10 @@ class DFCNN(nn.Module):
         for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
             x, frames = stage(x, frames)
         x = F.relu(self.fc1(x.transpose(1, 2).flatten(2)))
-        x = self._recur(x, frames)
+        x = self.rnn(x, frames)
         x = self.fc3(self.dropout(self.fc2(x)))
         precise = torch.promote_types(x.dtype, torch.float32)
         return F.log_softmax(x, -1, dtype=precise), frames.to(lengths.device)
-
-    def _recur(self, x: Tensor, frames: Tensor) -> Tensor:
-        if bool((frames == x.shape[1]).all()):
-            return self.rnn(x)[0]
-        packed = pack_padded_sequence(x, frames, batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
 class Stage(nn.Sequential):
@@ -147,26 +140,18 @@ class Stage(nn.Sequential):
             self.add_module(f"{name}_{kind}" + ("" if kind == "maxpool" else str(numbers[kind])), layer)
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """x (B, C, T, F), frames (B,) on the CPU -> the same after the stage."""
-        mask, clean = _mask(x, frames), False
+        """x (B, C, T, F) channels last, frames (B,) on the CPU -> the same after the stage."""
+        padding, clean = padding_rows(frames, x.shape[2], x.device), False
         for layer in self:
             if isinstance(layer, nn.Conv2d):
-                x = layer(x if clean or mask is None else x * mask)
+                x = layer(x if clean else zero_padding(x, padding))
                 clean = False
             elif isinstance(layer, MaskedBatchNorm2d):
-                x = layer(x, mask)
+                x = layer(x, padding)
                 clean = True
             elif isinstance(layer, nn.MaxPool2d):
                 x, frames = layer(x), frames // 2
-                mask, clean = _mask(x, frames), False
+                padding, clean = padding_rows(frames, x.shape[2], x.device), False
             else:
                 x = layer(x)
         return x, frames
-
-
-def _mask(x: Tensor, frames: Tensor) -> Tensor | None:
-    """(B, 1, T, 1), 1 for the real frames of x (B, C, T, F); None where no frame is padding."""
-    padding = padding_mask(frames, x.shape[2])
-    if not padding.any():
-        return None
-    return (~padding).to(x.device, x.dtype).view(x.shape[0], 1, x.shape[2], 1)

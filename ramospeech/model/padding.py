@@ -1,0 +1,30 @@
+"""The padding of a batch as the rows of its frames, so that only the padding is touched and not the whole tensor.
+
+Tensors (B, C, T, F) lie in memory as (B, T, F, C) (channels last, the faster format for convolutions on processors
+with vector units and on GPUs), so a frame is one row of F * C numbers.
+"""
+
+import torch
+from torch import Tensor
+
+from ramospeech.features import padding_mask
+
+
+def padding_rows(frames: Tensor, size: int, device: torch.device) -> Tensor | None:
+    """Indices (P,) into the B * T rows of a batch of clips of so many frames (B,, on the CPU); None for no padding."""
+    rows = padding_mask(frames, size).flatten().nonzero().flatten()
+    return rows.to(device) if len(rows) else None
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """(B, C, T, F), channels last -> (B * T, F, C), the same memory."""
+    return x.permute(0, 2, 3, 1).flatten(0, 1)
+
+
+def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
+    """x (B, C, T, F) with zeros in its padding; x itself is left alone."""
+    if rows is None:
+        return x
+    batch, channels, size, bins = x.shape
+    filled = as_rows(x).index_fill(0, rows, 0.0)
+    return filled.view(batch, size, bins, channels).permute(0, 3, 1, 2)

@@ -1,0 +1,46 @@
+"""A bidirectional LSTM whose padding changes nothing."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ramospeech.features import padding_mask
+
+
+class BiLSTM(nn.LSTM):
+    """nn.LSTM in both directions over clips of different lengths; parameters are named as there.
+
+    On a GPU the batch is packed, for which cuDNN is made. On a CPU a packed batch takes one small step after
+    another, forwards and backwards; running each clip's own reversal through the fused kernel is two to four times
+    as fast and gives the same.
+    """
+
+    def __init__(self, inputs: int, cells: int, layers: int, dropout: float = 0.0) -> None:
+        between = dropout if layers > 1 else 0.0
+        super().__init__(inputs, cells, layers, batch_first=True, bidirectional=True, dropout=between)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+        """x (B, T', inputs), lengths (B,) on the CPU -> (B, T', 2 * cells), 0 in the padding."""
+        return self.packed(x, lengths) if x.is_cuda else self.reversing(x, lengths)
+
+    def packed(self, x: Tensor, lengths: Tensor) -> Tensor:
+        sequence = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(super().forward(sequence)[0], batch_first=True, total_length=x.shape[1])[0]
+
+    def reversing(self, x: Tensor, lengths: Tensor) -> Tensor:
+        padding = padding_mask(lengths, x.shape[1])
+        time = torch.arange(x.shape[1])
+        mirror = torch.where(padding, time, lengths.unsqueeze(1) - 1 - time).unsqueeze(2)  # t -> length - 1 - t
+        start = x.new_zeros(1, x.shape[0], self.hidden_size)
+
+        def run(x: Tensor, weights: list[nn.Parameter]) -> Tensor:
+            return torch.lstm(x, (start, start), list[Tensor](weights), True, 1, 0.0, self.training, False, True)[0]
+
+        for layer in range(self.num_layers):
+            if layer:
+                x = F.dropout(x, self.dropout, self.training)
+            forwards = run(x, self.all_weights[2 * layer])
+            backwards = run(x.gather(1, mirror.expand_as(x)), self.all_weights[2 * layer + 1])
+            x = torch.cat([forwards, backwards.gather(1, mirror.expand_as(backwards))], 2)
+        return x.masked_fill(padding.unsqueeze(2), 0.0)
