@@ -43,7 +43,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument("--decoder", choices=["greedy"], default="greedy", help="how posteriors become pinyin")
     group.add_argument("--nbest", type=int, default=1, metavar="N", help="texts for each recording (in json)")
     group.add_argument(
-        "--batch_seconds", type=float, default=60.0, metavar="S", help="audio that goes through the model at once"
+        "--batch_seconds", type=float, metavar="S", help="audio a batch; None is 8 on a CPU, 60 on a GPU"
     )
     group = parser.add_argument_group("input and output")
     group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
@@ -62,7 +62,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_intermixed_args(argv)
     if args.nbest < 1:
         raise UsageError(f"--nbest is {args.nbest}; it must be at least 1")
-    if not args.batch_seconds > 0:
+    if args.batch_seconds is not None and not args.batch_seconds > 0:
         raise UsageError(f"--batch_seconds is {args.batch_seconds}; it must be more than 0")
     return args
 
