@@ -20,9 +20,9 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import NgramTranslator, Translation
+from ramospeech.translate import NgramTranslator, Translation, pretrained_path
 
-PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+PRETRAINED = pretrained_path().parent
 
 # Recordings are read ahead and sorted by length within a window of this many batches.
 _WINDOW_BATCHES = 16
