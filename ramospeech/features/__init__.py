@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from ramospeech.errors import UsageError
 from ramospeech.features.fbank import Fbank
 from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, frame_count, padding_mask
-from ramospeech.features.normalise import Normalise
+from ramospeech.features.normalise import MODES, Normalise
 from ramospeech.features.spectrogram import Spectrogram
 
 __all__ = [
     "FEATURES",
     "HOP",
+    "MODES",
     "SAMPLE_RATE",
     "WINDOW",
     "Fbank",

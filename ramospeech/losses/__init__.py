@@ -70,7 +70,7 @@ def _prepared(log_probs: Tensor) -> Tensor:
 
 
 def _total(log_probs: Tensor, per_clip: Tensor, label_lengths: Tensor) -> Loss:
-    usable = per_clip < IMPOSSIBLE  # False for NaN too
+    usable = per_clip.abs() < IMPOSSIBLE  # False for NaN too
     if log_probs.requires_grad:
         log_probs.register_hook(lambda gradient: gradient.masked_fill(~usable.view(-1, 1, 1), 0.0))
     count = label_lengths.to(per_clip).clamp(min=1)
@@ -109,5 +109,5 @@ def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
     same = (units.unsqueeze(1) == units.unsqueeze(2)).to(log_probs.dtype)
     log_share = torch.log((same @ frames.unsqueeze(2)).squeeze(2) / total)
     terms = torch.where(frames > 0, frames * (log_share - log_mean), 0.0)
-    weight = label_lengths.clamp(min=1) / lengths
-    return (weight * terms.sum(1)).masked_fill(lengths < label_lengths, torch.inf)
+    weight = label_lengths.clamp(min=1).unsqueeze(1) / total
+    return (weight * terms).sum(1).masked_fill(lengths < label_lengths, torch.inf)

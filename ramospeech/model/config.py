@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ramospeech.errors import ModelError
-from ramospeech.features import FEATURES
+from ramospeech.features import FEATURES, MODES
 
 LARGEST = 16_384  # of any width: a file that asks for more is broken or hostile
 DEEPEST = 64
@@ -30,10 +30,12 @@ class ModelConfig:
     dropout: float = 1.0
 
     def __post_init__(self) -> None:
-        if len(self.units) < 3 or len(set(self.units)) != len(self.units):
-            raise ModelError("a model needs the blank, the unknown unit and at least one unit more, each only once")
+        if len(self.units) < 3 or not all(isinstance(unit, str) for unit in self.units):
+            raise ModelError("a model needs the names of the blank, of the unknown unit and of at least one unit more")
         if self.features not in FEATURES:
             raise ModelError(f"unknown features {self.features!r}; choose one of {', '.join(FEATURES)}")
+        if self.normalise not in MODES:
+            raise ModelError(f"unknown normalisation {self.normalise!r}; choose one of {', '.join(MODES)}")
         if len(self.maps) != 4:
             raise ModelError(f"maps must be four numbers, one a stage, not {self.maps}")
         if not all(_size(number, LARGEST) for number in (*self.maps, self.fc, self.rnn)):

@@ -5,6 +5,7 @@ posteriors of a clip do not depend on padding or on its neighbours in the batch.
 """
 
 from collections import Counter
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -51,34 +52,36 @@ class DFCNN(nn.Module):
         def relu() -> nn.ReLU:
             return nn.ReLU(inplace=True)
 
+        def drop(rate: float) -> nn.Dropout:
+            return nn.Dropout(rate * dropout)
+
         norm, pool = MaskedBatchNorm2d, nn.MaxPool2d
         one, two, three, four = maps
-        light, heavy = nn.Dropout(0.1 * dropout), nn.Dropout(0.2 * dropout)
         self.conv1 = Stage(
             "conv1",
-            *(conv(1, one, bias=False), norm(one), relu(), light),
-            *(conv(one, one), norm(one), relu(), pool(2), light),
+            *(conv(1, one, bias=False), norm(one), relu(), drop(0.1)),
+            *(conv(one, one), norm(one), relu(), pool(2), drop(0.1)),
         )
         self.conv2 = Stage(
             "conv2",
-            *(conv(one, two), norm(two), relu(), light),
-            *(conv(two, two), norm(two), relu(), pool(2), light),
+            *(conv(one, two), norm(two), relu(), drop(0.1)),
+            *(conv(two, two), norm(two), relu(), pool(2), drop(0.1)),
         )
         self.conv3 = Stage(
             "conv3",
-            *(conv(two, three), relu(), heavy, norm(three)),
-            *(conv(three, three), norm(three), relu(), pool(2), heavy),
+            *(conv(two, three), relu(), drop(0.2), norm(three)),
+            *(conv(three, three), norm(three), relu(), pool(2), drop(0.2)),
         )
         self.conv4 = Stage(
             "conv4",
-            *(conv(three, four), norm(four), relu(), heavy),
+            *(conv(three, four), norm(four), relu(), drop(0.2)),
             *(conv(four, four), relu()),
-            *(conv(four, four), norm(four), relu(), heavy),
+            *(conv(four, four), norm(four), relu(), drop(0.2)),
         )
         self.fc1 = nn.Linear(four * (bins // self.reduction), fc)
         self.rnn = BiLSTM(fc, rnn, rnn_layers, dropout=0.1 * dropout)
         self.fc2 = nn.Linear(2 * rnn, fc)
-        self.dropout = nn.Dropout(0.5 * dropout)
+        self.dropout = drop(0.5)
         self.fc3 = nn.Linear(fc, units)
         self.reset_parameters()
 
@@ -138,6 +141,11 @@ class Stage(nn.Sequential):
             kind = KINDS[type(layer)]
             numbers[kind] += 1
             self.add_module(f"{name}_{kind}" + ("" if kind == "maxpool" else str(numbers[kind])), layer)
+        for conv, after in pairwise(layers):
+            if isinstance(conv, nn.Conv2d) and conv.bias is not None and isinstance(after, MaskedBatchNorm2d):
+                # The normalisation takes away what this bias adds: its gradient is rounding noise, which Adam would
+                # scale up to full steps.
+                conv.bias.requires_grad_(False)
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """x (B, C, T, F) channels last, frames (B,) on the CPU -> the same after the stage."""

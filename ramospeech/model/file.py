@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import ramospeech
-from ramospeech.errors import ModelError, UsageError
+from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.features import Features
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
@@ -55,7 +55,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
         config = ModelConfig.from_dict(entry["config"])
         with torch.device("meta"):  # shapes only, so that nothing large is allocated before they are checked
             model = AcousticModel(config)
-    except (ModelError, UsageError) as error:
+    except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
     _check(path, _weights(model), tensors)
     model.load_state_dict({name: _floating(t, torch.float32) for name, t in tensors.items()}, assign=True)

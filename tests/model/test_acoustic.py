@@ -1,0 +1,94 @@
+"""The model as the rest of the toolkit sees it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ramospeech.errors import ModelError
+from ramospeech.losses import ctc
+from ramospeech.model import AcousticModel, ModelConfig, build_model
+
+UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
+SMALL = ModelConfig(UNITS, features="fbank", maps=(4, 4, 8, 8), fc=8, rnn=8, rnn_layers=2)
+
+
+def speech(*samples: int) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return 0.1 * torch.randn(len(samples), max(samples)), torch.tensor(samples)
+
+
+def test_the_original_in_whole() -> None:
+    model = build_model(ModelConfig((*UNITS, *(f"a{i}" for i in range(1210)))))
+    assert model.num_parameters == 2_779_903
+    assert (model.reduction, model.seconds_per_frame) == (8, 0.08)
+
+
+def test_waveforms_to_posteriors() -> None:
+    model = build_model(SMALL).eval()
+    log_probs, lengths = model(*speech(16_000, 9_000))
+    assert log_probs.shape == (2, 12, 5) and log_probs.dtype == torch.float32
+    assert lengths.tolist() == [12, 6] and lengths.dtype == torch.int64
+    assert model.vocabulary.units == UNITS
+    waveforms, _ = speech(16_000, 9_000)
+    alone, _ = model(waveforms[1:, :9_000], torch.tensor([9_000]))
+    assert torch.allclose(alone[0], log_probs[1, :6], atol=1e-5)
+
+
+def test_augmentation_in_training_only_and_never_saved() -> None:
+    class Silence(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+            self.register_buffer("state", torch.ones(1))
+
+        def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+            assert features.shape[:2] == (2, 98) and lengths.tolist() == [98, 54]
+            self.calls += 1
+            return torch.zeros_like(features)
+
+    model = build_model(SMALL)
+    model.augment = silence = Silence()
+    model.eval()(*speech(16_000, 9_000))
+    assert silence.calls == 0
+    model.train()(*speech(16_000, 9_000))
+    assert silence.calls == 1
+    assert model.num_parameters == build_model(SMALL).num_parameters
+
+
+def test_all_parts_learn_together() -> None:
+    torch.manual_seed(0)
+    model = build_model(replace(SMALL, rnn_layers=1, dropout=0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    time = torch.arange(8000) / 16_000
+    waveforms = torch.stack([(440 * 6.28 * time).sin(), (2000 * 6.28 * time).sin()]) * 0.1
+    labels, ones, values = torch.tensor([[2], [3]]), torch.tensor([1, 1]), []
+    for _ in range(30):
+        log_probs, lengths = model(waveforms, torch.tensor([8000, 6000]))
+        loss = ctc(log_probs, lengths, labels, ones)
+        optimizer.zero_grad()
+        loss.sum.backward()
+        optimizer.step()
+        values.append(loss.sum.item())
+    assert values[-1] < 0.2 * values[0]
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"architecture": "las9"}, "unknown architecture 'las9'; there is .*dfcnn"),
+        ({"features": "mfcc"}, "'mfcc'.*fbank"),
+        ({"normalise": "global"}, "'global'.*clip, bin, none"),
+        ({"maps": (4, 4, 4)}, "four numbers"),
+        ({"maps": (4, 4, 4, 0)}, "from 1 to"),
+        ({"fc": 10**9}, "from 1 to"),
+        ({"rnn_layers": 10**9}, "rnn_layers"),
+        ({"rnn": 1.5}, "whole numbers"),
+        ({"dropout": 5.0}, "dropout"),
+        ({"units": ("<blank>", "<UNK>")}, "at least one unit more"),
+    ],
+)
+def test_what_cannot_be_built(wrong: dict, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        AcousticModel(ModelConfig(**{"units": UNITS, **wrong}))
