@@ -12,6 +12,16 @@ import torch
 
 from ramospeech.model import AcousticModel, ModelConfig, save_model
 from ramospeech.text import Vocabulary
+from ramospeech.translate import train_ngram
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory):
+    """A translator that has read one sentence."""
+    folder = tmp_path_factory.mktemp("translator")
+    (folder / "text.txt").write_text("今天天气很好\n", encoding="utf-8")
+    train_ngram.main([str(folder / "text.txt"), "--output", str(folder / "tiny.safetensors")])
+    return folder / "tiny.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def transcribe(root, tmp_path, model, monkeypatch, capsys):
+def transcribe(root, tmp_path, model, translator, monkeypatch, capsys):
     """Runs the program, in this process, with the tiny model and in a folder of its own."""
     monkeypatch.syspath_prepend(root)
     monkeypatch.chdir(tmp_path)
@@ -34,7 +44,7 @@ def transcribe(root, tmp_path, model, monkeypatch, capsys):
 
     def run(*arguments):
         try:
-            status = program.main(["--model", str(model), *arguments])
+            status = program.main(["--model", str(model), "--translator", str(translator), *arguments])
         except SystemExit as refusal:  # argparse's
             status = refusal.code
         return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
@@ -109,6 +119,7 @@ def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):
         (["--device", "quantum", "a.wav"], "--device quantum"),
         (["--nbest", "0", "a.wav"], "--nbest is 0"),
         (["--model", "none.safetensors", "a.wav"], "none.safetensors"),
+        (["--translator", "none.safetensors", "a.wav"], "none.safetensors"),
         (["."], "no audio in this folder"),
     ],
 )
@@ -119,10 +130,10 @@ def test_wrong_usage(transcribe, arguments, message):
     assert done.stdout == ""
 
 
-def test_the_wrapper_works_from_anywhere(root, tmp_path, model):
+def test_the_wrapper_works_from_anywhere(root, tmp_path, model, translator):
     soundfile.write(tmp_path / "a b.wav", noise(1.0), 16000)
     (tmp_path / "link.sh").symlink_to(root / "speech2text.sh")
-    command = [str(tmp_path / "link.sh"), "--model", str(model), "a b.wav"]
+    command = [str(tmp_path / "link.sh"), "--model", str(model), "--translator", str(translator), "a b.wav"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
