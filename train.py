@@ -14,6 +14,7 @@ NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from dataclasses import replace
@@ -284,7 +285,7 @@ def main(argv: list[str] | None = None) -> int:
     limits = {"max_frames": args.max_window, "max_labels": args.max_seq_length}
     train, dev = workers.rank_0(lambda: (look(lists["train"], **limits), look(lists["dev"])))
     if not train.clips:
-        raise TrainingError(f"no clip of {', '.join(map(str, lists['train']))} can be trained on: {train.describe()}")
+        raise TrainingError(f"{', '.join(map(str, lists['train']))}: no clip can be trained on: {train.describe()}")
     load = partial(Loader, data_root=args.data_root, vocabulary=model.vocabulary, reduction=model.reduction,
                    workers=args.num_workers, seed=args.seed)  # fmt: skip
     train_loader = load(train.clips, speeds=args.speeds, cache_bytes=int(args.cache_gb * 2**30))
@@ -391,7 +392,7 @@ def main(argv: list[str] | None = None) -> int:
                 if step.stop:
                     monitor.close()
                     if workers.rank == 0:
-                        print(f"stopped and saved; go on with: {' '.join(resume_command())}", file=sys.stderr)
+                        print(f"stopped and saved; go on with: {resume_command(workers.size)}", file=sys.stderr)
                     return 130
             first_step = 0
             last = epoch + 1 == args.epochs
@@ -404,9 +405,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def resume_command() -> list[str]:
+def resume_command(workers: int) -> str:
     """The command that goes on with this run."""
-    return ["python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])]
+    launch = ["horovodrun", "-np", str(workers)] if workers > 1 else []
+    return shlex.join([*launch, "python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])
 
 
 if __name__ == "__main__":

@@ -60,6 +60,9 @@ def program(main: Callable[..., int | None]) -> Callable[..., int]:
         except RamospeechError as error:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_status
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
         except BrokenPipeError:  # the reader of our output went away (`| head`)
             sys.stderr.close()
             return 0

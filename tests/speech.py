@@ -21,7 +21,7 @@ def say(syllables, rng, rate=16_000):
 
 
 def make_corpus(folder: Path, clips=24, name="tones", seed=0):
-    """Write `clips` recordings to folder/audio and train, dev and test lists to folder/lists; returns the lists' folder."""
+    """Write `clips` recordings to folder/audio and their lists to folder/lists; returns the latter."""
     rng = np.random.default_rng(seed)
     lists = folder / "lists"
     lists.mkdir(parents=True, exist_ok=True)

@@ -151,10 +151,10 @@ def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
     both = train(tmp_path / "corpus", tmp_path / "both", *options, "--batch_size", 2, workers=2)
     assert alone.returncode == 0 == both.returncode, alone.stderr + both.stderr
     for out in ("alone", "both"):
-        assert torch.load(tmp_path / out / "dfcnn.state.pt", weights_only=True)["steps"] == 5
+        state = torch.load(tmp_path / out / "dfcnn.state.pt", weights_only=True)
+        assert state["steps"] == 5
+        assert all(moment["exp_avg"].any() for moment in state["optimizer"]["state"].values())
     expected, found = weights(tmp_path / "alone"), weights(tmp_path / "both")
-    start = max(float((expected[key] - expected[key].mean()).abs().max()) for key in expected)
-    assert start > 0
     for key in expected:
         torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=2e-5, msg=lambda m, k=key: f"{k}: {m}")
 

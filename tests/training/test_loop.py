@@ -81,7 +81,7 @@ def test_non_finite_steps_are_skipped(value):
 
 def test_training_that_only_diverges_ends():
     run = trainer()
-    with pytest.raises(TrainingError, match="not finite.*--lr"):
+    with pytest.raises(TrainingError, match=r"not finite.*--lr"):
         for _ in range(MAX_BAD_STEPS):
             run.step(batch(float("nan")), lr=0.1)
 
