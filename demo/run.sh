@@ -1,0 +1,39 @@
+#!/bin/sh
+# The main job on the demo corpus: train with two Horovod workers, transcribe test clips, compare, score.
+set -eu
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+OUT=demo/run
+export OMP_NUM_THREADS=1
+
+rm -rf "$OUT"
+mkdir -p "$OUT"
+tensorboard --logdir "$OUT/tensorboard" --port 6006 >"$OUT/tensorboard.log" 2>&1 &
+board=$!
+trap 'kill $board 2>/dev/null || true' EXIT
+
+if command -v horovodrun >/dev/null 2>&1; then
+    launch="horovodrun -np 2"
+else
+    launch=
+    echo "Horovod is not installed, so one process trains; with it two would: ./install.sh --horovod"
+fi
+echo "Training on demo/audio (speakers and sentences of the test part are not in it)."
+echo "Watch it at http://localhost:6006/ meanwhile."
+start=$(date +%s)
+$launch python train.py --data_type demo --data_root demo --model_path "$OUT" --model_name demo \
+    --features fbank --maps 8 16 32 32 --fc 64 --rnn 64 --rnn_layers 2 \
+    --epochs 40 --batch_seconds 40 --lr 2e-3 --warmup 100 --dev_step 5 --gpu_rank 0 2>&1 | tee "$OUT/train.log"
+[ -f "$OUT/demo.safetensors" ] || exit 1
+echo "Trained in $(($(date +%s) - start)) s."
+
+echo
+echo "Transcribing the test clips:"
+cut -f1 data_config/demo_test.txt | sed 's|^|demo/|' >"$OUT/test_clips.txt"
+sh speech2text.sh --model "$OUT/demo.safetensors" --format tsv --data_root demo --output "$OUT/test.tsv" \
+    data_config/demo_test.txt
+python demo/show.py data_config/demo_test.txt "$OUT/test.tsv"
+echo
+python evaluate.py --ref data_config/demo_test.txt --hyp "$OUT/test.tsv"
+echo
+echo "To look at the run again: .venv/bin/tensorboard --logdir $OUT/tensorboard, then http://localhost:6006/"
