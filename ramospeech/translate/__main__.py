@@ -1,0 +1,100 @@
+"""Translates lines: `python -m ramospeech.translate < pinyin_lines > hanzi_lines`."""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ramospeech import errors
+from ramospeech.errors import UnitError
+from ramospeech.text import pinyin
+from ramospeech.translate.lexicon import FALLBACK
+from ramospeech.translate.translator import TONE_COST, NgramTranslator, Translation, pretrained_path
+
+LINES_AT_ONCE = 64
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the program."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ramospeech.translate",
+        description="Toned pinyin on standard input, one sentence a line, to hanzi on standard output. "
+        f"What is no syllable becomes {FALLBACK} and is named on standard error; an empty line stays empty.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, default=pretrained_path(), help="the n-gram model")
+    parser.add_argument("--nbest", type=int, default=1, help="hypotheses a line, best first, separated by tabs")
+    parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="nats for a wrong tone; inf trusts tones")
+    parser.add_argument("--verbose", action="store_true", help="print hypotheses with their scores instead")
+    return parser
+
+
+def read_line(raw: bytes, number: int, translator: NgramTranslator) -> list[str]:
+    """The syllables of a line; names what is none of them on standard error."""
+    line = raw.decode("utf-8-sig", errors="replace")
+    try:
+        return pinyin.parse(line)
+    except UnitError:
+        tokens = [syllable for token in line.split() for syllable in _read_token(token)]
+    bad = [token for token in tokens if not translator.model.lexicon.reads(token)]
+    if bad:
+        shown = ", ".join(repr(token[:20]) for token in bad[:5]) + (", ..." if len(bad) > 5 else "")
+        print(f"line {number}: no pinyin: {shown}; each is translated as {FALLBACK}", file=sys.stderr)
+    return tokens
+
+
+def _read_token(token: str) -> list[str]:
+    try:
+        return pinyin.parse(token)
+    except UnitError:
+        return [token]
+
+
+def block(number: int, syllables: Sequence[str], translations: Sequence[Translation]) -> str:
+    """A sentence and its translations as OpenNMT prints them."""
+    best = translations[0]
+    average = best.score / max(len(best.hanzi), 1)
+    lines = [f"SENT {number}: {list(syllables)}", f"PRED {number}: {best.hanzi}", f"PRED SCORE: {best.score:.4f}"]
+    if len(translations) > 1:
+        lines += ["BEST HYP:", *(f"[{each.score:.4f}] {each.hanzi}" for each in translations)]
+    lines.append(f"PRED AVG SCORE: {average:.4f}, PRED PPL: {math.exp(-average):.4f}")
+    return "\n".join(lines) + "\n"
+
+
+def translate_lines(source: BinaryIO, translator: NgramTranslator, nbest: int, verbose: bool) -> None:
+    """Translates `source` line by line to standard output, in order."""
+    pending: list[list[str]] = []
+    done = 0
+
+    def flush() -> None:
+        nonlocal done
+        for syllables, translations in zip(pending, translator.translate_batch(pending, nbest), strict=True):
+            done += 1
+            text = "\t".join(each.hanzi for each in translations)
+            print(block(done, syllables, translations) if verbose else text)
+        pending.clear()
+        sys.stdout.flush()
+
+    at_once = 1 if source.isatty() else LINES_AT_ONCE
+    for number, raw in enumerate(source, 1):
+        pending.append(read_line(raw, number, translator))
+        if len(pending) >= at_once:
+            flush()
+    flush()
+
+
+@errors.program
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser().parse_args(argv)
+    if arguments.nbest < 1:
+        raise errors.UsageError(f"--nbest {arguments.nbest}: give 1 or more")
+    if not arguments.tone_cost >= 0:
+        raise errors.UsageError(f"--tone_cost {arguments.tone_cost}: give 0 or more")
+    translator = NgramTranslator.load(arguments.model, None if math.isinf(arguments.tone_cost) else arguments.tone_cost)
+    translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,183 @@
+"""The lexicon of readings: which characters a syllable may stand for, and how likely each is read so.
+
+Built once, in training, from pypinyin (its dictionary of single characters gives every reading, its phrase dictionary
+applied to text says how often a polyphone takes each) and stored in the model file, so that translating needs no
+dictionary. A label that differs from the dictionary form in a regular way still reaches its character, at a cost:
+third-tone sandhi (`ni2 hao3`), a neutral tone written or spoken with its full tone and the reverse. A line without any
+tone is read with all tones; a syllable whose tone no character has, too. What is no syllable at all gives one FALLBACK
+character, so that the output is always as long as the input.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ramospeech.errors import UnitError
+from ramospeech.text import pinyin
+
+FALLBACK = "□"  # U+25A1, the usual sign for a missing character
+FALLBACK_ID = 1
+
+RARE_READING = 1e-3  # no reading of the dictionary is less likely than this, however seldom the text has it
+DICTIONARY_WEIGHT = 3.0  # the dictionary's order of readings counts as this many occurrences in the text
+
+SANDHI_COST = 2.0  # nats: second tone written for a third tone before a third tone
+NEUTRAL_COST = 4.0  # neutral tone for a full tone, or a full tone for a neutral one
+WRONG_TONE_COST = 5.0  # no character has this syllable with this tone
+MAX_LENIENT = 32  # characters that a syllable reaches at a cost: the most frequent ones
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The characters that a syllable may stand for: ids (n,) int32 ascending, log_probs (n,) float32."""
+
+    ids: np.ndarray
+    log_probs: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+NO_CHARACTER = Candidates(np.array([FALLBACK_ID], np.int32), np.zeros(1, np.float32))
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Readings as a table: those of `syllables[i]` are the rows first[i]:first[i + 1] of ids and log_probs.
+
+    Attributes:
+        syllables: toned syllables (TONE3, `v` for ü, neutral tone bare), sorted.
+        first: (len(syllables) + 1,) int64.
+        ids: (n,) int32 character ids; smaller ids are more frequent characters.
+        log_probs: (n,) float32, log p(syllable | character).
+    """
+
+    syllables: tuple[str, ...]
+    first: np.ndarray
+    ids: np.ndarray
+    log_probs: np.ndarray
+    _place: dict[str, int] = field(init=False, repr=False, compare=False)
+    _memory: dict[tuple[tuple[str, float], ...], Candidates] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_place", {s: i for i, s in enumerate(self.syllables)})
+        object.__setattr__(self, "_memory", {})
+
+    @classmethod
+    def build(cls, probabilities: Mapping[tuple[str, int], float]) -> "Lexicon":
+        """From p(syllable | character id) > 0 of every (syllable, character id)."""
+        rows = sorted(probabilities)
+        syllables = sorted({syllable for syllable, _ in rows})
+        names = [syllable for syllable, _ in rows]
+        first = np.searchsorted(np.array(names), np.array([*syllables, "\U0010ffff"]))
+        log_probs = np.log([probabilities[row] for row in rows])
+        return cls(tuple(syllables), first, np.array([i for _, i in rows], np.int32), log_probs.astype(np.float32))
+
+    def reads(self, syllable: str) -> bool:
+        """Whether any character has this syllable, in whatever tone."""
+        name = _normalise(syllable)
+        return bool(name) and any(other in self._place for other in _tones(pinyin.toneless(name)))
+
+    def candidates(self, syllables: Sequence[str], tone_cost: float | None = None) -> list[Candidates]:
+        """The characters for each syllable of a sentence, in order.
+
+        Args:
+            syllables: toned or toneless, in any form that `pinyin.parse` reads; others give FALLBACK.
+            tone_cost: nats; if given, every syllable is also read with any other tone at this cost.
+        """
+        line = [_normalise(syllable) for syllable in syllables]
+        tones = [pinyin.tone(syllable) if syllable else 0 for syllable in line]
+        toneless = all(tone in (0, 5) for tone in tones)
+        found, before_third = [], False
+        for syllable, tone in zip(reversed(line), reversed(tones), strict=True):
+            found.append(self._read(syllable, tone, toneless, before_third, tone_cost))
+            before_third = tone == 3 or (tone == 2 and before_third)  # zhan2 lan2 guan3
+        return found[::-1]
+
+    def _read(
+        self, syllable: str, tone: int, toneless: bool, before_third: bool, tone_cost: float | None
+    ) -> Candidates:
+        if not syllable:
+            return NO_CHARACTER
+        base = pinyin.toneless(syllable)
+        costs = {syllable: 0.0}
+        if tone == 5:
+            for other in _tones(base)[1:]:
+                costs[other] = 0.0 if toneless else NEUTRAL_COST
+        else:
+            costs[base] = NEUTRAL_COST
+            if tone == 2 and before_third:
+                costs[base + "3"] = SANDHI_COST
+        if tone_cost is not None or not any(s in self._place for s in costs):
+            for other in _tones(base):
+                costs.setdefault(other, WRONG_TONE_COST if tone_cost is None else tone_cost)
+        return self._gather(tuple((s, cost) for s, cost in costs.items() if s in self._place))
+
+    def _gather(self, readings: tuple[tuple[str, float], ...]) -> Candidates:
+        """The characters of several syllables, each with its best reading; remembered."""
+        if not readings:
+            return NO_CHARACTER
+        if readings not in self._memory:
+            rows = [slice(*self.first[self._place[s] : self._place[s] + 2]) for s, _ in readings]
+            ids = np.concatenate([self.ids[row] for row in rows])
+            log_probs = np.concatenate(
+                [self.log_probs[row] - np.float32(cost) for row, (_, cost) in zip(rows, readings, strict=True)]
+            )
+            order = np.lexsort((-log_probs, ids))
+            ids, best = np.unique(ids[order], return_index=True)
+            log_probs = log_probs[order][best]
+            exact = np.zeros(len(ids), bool)
+            for row, (_, cost) in zip(rows, readings, strict=True):
+                exact |= np.isin(ids, self.ids[row]) & (cost == 0)
+            keep = exact | (np.cumsum(~exact) <= MAX_LENIENT)
+            self._memory[readings] = Candidates(ids[keep], log_probs[keep])
+        return self._memory[readings]
+
+
+def _normalise(syllable: str) -> str:
+    """TONE3, or nothing for what is no syllable; of an erhua (`huar1`) the stem."""
+    try:
+        return pinyin.parse(syllable)[0]
+    except (UnitError, IndexError):
+        return ""
+
+
+def _tones(base: str) -> list[str]:
+    return [base, *(base + tone for tone in "1234")]
+
+
+def reading_probabilities(
+    characters: str, annotated: Iterable[tuple[str, Sequence[str]]]
+) -> dict[tuple[str, int], float]:
+    """p(syllable | character) for all readings of pypinyin of `characters` (ids are places in it).
+
+    Args:
+        characters: the model's characters; those without a reading are left out.
+        annotated: sentences with their syllables, one for each character.
+    """
+    from pypinyin import Style
+    from pypinyin import pinyin as readings_of
+
+    place = {character: i for i, character in enumerate(characters)}
+    counts: dict[tuple[str, int], float] = {}
+    totals = dict.fromkeys(range(len(characters)), 0.0)
+
+    def add(character: str, syllable: str, weight: float) -> None:
+        name = _normalise(syllable)
+        if name and character in place:
+            counts[name, place[character]] = counts.get((name, place[character]), 0.0) + weight
+            totals[place[character]] += weight
+
+    for character in characters:
+        dictionary = readings_of(character, style=Style.TONE3, heteronym=True, errors="ignore")
+        names = [*dict.fromkeys(dictionary[0])] if dictionary else []
+        if character in "一不":  # spoken so before other tones
+            names += [f"{'yi' if character == '一' else 'bu'}{tone}" for tone in (2, 4)]
+        for rank, name in enumerate(names):  # the first reading is the usual one
+            add(character, name, DICTIONARY_WEIGHT * 0.5 ** min(rank, 4))
+    for sentence, syllables in annotated:
+        if len(sentence) == len(syllables):
+            for character, syllable in zip(sentence, syllables, strict=True):
+                add(character, syllable, 1.0)
+    return {key: max(count / totals[key[1]], RARE_READING) for key, count in counts.items()}

@@ -1,0 +1,81 @@
+"""The character n-gram model: what the training writes, the search looks up, and one file holds.
+
+A back-off model of order 3 over hanzi. Every explicit n-gram is stored as a *boost* >= 0, in nats, over what backing
+off would give, so an explicit n-gram never scores below its back-off path and the search may treat boosts as a sparse
+addition:
+
+    log p(c | a, b) = log p(c) + backoff(b) + boost(b, c) + backoff(a, b) + boost(a, b, c)
+
+(absent entries are 0). Boosts and back-offs are multiples of a step that fit in 8 bits. A trigram (a, b, c) is kept
+only where the bigrams (a, b) and (b, c) are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ramospeech.translate.lexicon import Lexicon
+
+BOUNDARY = 0  # the id of the sentence boundary, before the first character and after the last
+ID_BITS = 13  # characters have ids below 2**13, so that a bigram is one 26-bit key
+MAX_CHARACTERS = 1 << ID_BITS
+FORMAT = "ramospeech character n-gram 1"
+
+
+@dataclass(frozen=True)
+class NgramModel:
+    """A back-off model over `characters` (V, counting the boundary, which is characters[0]).
+
+    unigram, unigram_backoff    (V,) float32, log probabilities
+    bigrams                     (N2,) int32 sorted keys `b << 13 | c`
+    bigram_boosts, bigram_backoffs   (N2,) uint8, in `step`; a back-off is the negative of its code
+    trigrams                    (N3,) int64 sorted keys `i << 13 | r`: i the index of bigram (a, b), r the place of
+                                (b, c) among the bigrams that start with b
+    trigram_boosts              (N3,) uint8, in `step`
+    """
+
+    characters: str
+    unigram: np.ndarray
+    unigram_backoff: np.ndarray
+    bigrams: np.ndarray
+    bigram_boosts: np.ndarray
+    bigram_backoffs: np.ndarray
+    trigrams: np.ndarray
+    trigram_boosts: np.ndarray
+    step: float
+    lexicon: Lexicon
+
+    def __post_init__(self) -> None:
+        first = np.searchsorted(self.bigrams >> ID_BITS, np.arange(len(self.characters) + 1))
+        object.__setattr__(self, "first_bigram", first.astype(np.int64))  # (V + 1,) where the bigrams of b start
+
+    first_bigram: np.ndarray = None  # type: ignore[assignment]
+
+    def find_bigrams(self, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """Indices of the bigrams (b, c), ids of any one shape; -1 where the model has none."""
+        return _find(self.bigrams, (b.astype(np.int32) << ID_BITS) | c.astype(np.int32))
+
+    def find_trigrams(self, ab: np.ndarray, bc: np.ndarray) -> np.ndarray:
+        """Indices of the trigrams made of bigrams `ab` and `bc` (indices that share b); -1 where there are none."""
+        rank = bc - self.first_bigram[self.bigrams[bc] >> ID_BITS]
+        return _find(self.trigrams, (ab.astype(np.int64) << ID_BITS) | rank)
+
+    def log_prob(self, a: int, b: int, c: int) -> float:
+        """log p(c | a, b), the plain way: the reference for the search, and for perplexity."""
+        ab, bc = self.find_bigrams(np.array([a, b]), np.array([b, c]))
+        total = float(self.unigram[c] + self.unigram_backoff[b])
+        if ab >= 0:
+            total -= float(self.bigram_backoffs[ab]) * self.step
+        if bc >= 0:
+            total += float(self.bigram_boosts[bc]) * self.step
+        if ab >= 0 and bc >= 0:
+            abc = self.find_trigrams(ab[None], bc[None])[0]
+            total += float(self.trigram_boosts[abc]) * self.step if abc >= 0 else 0.0
+        return total
+
+
+def _find(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    if not len(table):
+        return np.full(keys.shape, -1, np.int64)
+    place = np.minimum(np.searchsorted(table, keys), len(table) - 1)
+    return np.where(table[place] == keys, place, -1)

@@ -1,0 +1,177 @@
+"""The file of an n-gram model: one safetensors file of compressed byte streams, and a JSON header in its metadata.
+
+Sorted keys are stored as gaps. A trigram names its last character by its place among the bigrams of the middle one, so
+that gaps are small; a context without trigrams has no back-off weight. Each stream is then deflated (zlib), which
+comes close to the entropy of its bytes. Loading checks all that the look-ups rely on and runs no code.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ramospeech.errors import ModelError
+from ramospeech.translate.lexicon import FALLBACK, Lexicon
+from ramospeech.translate.ngram import ID_BITS, MAX_CHARACTERS, NgramModel
+
+FORMAT = "ramospeech character n-gram 1"
+HEADER = "ramospeech"  # one key: safetensors writes several in no fixed order
+BOUNDARY_CHARACTER = "\n"
+_MAX_STREAM = 1 << 28  # bytes; no honest stream is larger, a crafted one could be
+_LEXICON_STEP = 1 / 16  # nats
+
+
+def pack(model: NgramModel, training: dict[str, Any] | None = None) -> bytes:
+    """The model as the bytes of its file; `training` says how it was made."""
+    b, c = model.bigrams >> ID_BITS, model.bigrams & (MAX_CHARACTERS - 1)
+    context, rank = model.trigrams >> ID_BITS, model.trigrams & (MAX_CHARACTERS - 1)
+    children = np.bincount(context, minlength=len(model.bigrams))
+    lexicon = model.lexicon
+    streams = {
+        "characters": np.frombuffer(model.characters.encode(), np.uint8),
+        "unigram": model.unigram.astype("<f4"),
+        "unigram_backoff": model.unigram_backoff.astype("<f4"),
+        "bigrams_of": _varints(np.bincount(b, minlength=len(model.characters))),
+        "bigram_gaps": _varints(_gaps(c, b)),
+        "bigram_boosts": model.bigram_boosts,
+        "bigram_backoffs": model.bigram_backoffs[children > 0],
+        "trigrams_of": _varints(children),
+        "trigram_gaps": _varints(_gaps(rank, context)),
+        "trigram_boosts": model.trigram_boosts,
+        "syllables": np.frombuffer(" ".join(lexicon.syllables).encode(), np.uint8),
+        "readings_of": _varints(np.diff(lexicon.first)),
+        "reading_ids": lexicon.ids.astype("<u2"),
+        "reading_costs": np.clip(np.rint(-lexicon.log_probs / _LEXICON_STEP), 0, 255).astype(np.uint8),
+    }
+    deflated = {name: np.frombuffer(zlib.compress(a.tobytes(), 9), np.uint8) for name, a in streams.items()}
+    header = {"format": FORMAT, "step": model.step, "training": training or {}}
+    return save(deflated, {HEADER: json.dumps(header, ensure_ascii=False, sort_keys=True)})
+
+
+def write(path: Path, packed: bytes) -> None:
+    """Writes the file whole or not at all; raises ModelError."""
+    partial = Path(f"{path}.partial")
+    try:
+        partial.write_bytes(packed)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ModelError(f"{path}: the model cannot be written: {error}") from None
+
+
+def read(path: Path) -> NgramModel:
+    """Reads a model; raises ModelError, which names the file, for one that is missing, broken or another thing."""
+    try:
+        with safe_open(path, framework="np") as file:
+            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            if header.get("format") != FORMAT:
+                raise ModelError(f"{path}: not an n-gram translator; train one with ramospeech.translate.train_ngram")
+            streams = {name: _inflate(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+        return _assemble(streams, float(header["step"]))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such model; train one with ramospeech.translate.train_ngram") from None
+    except (OSError, SafetensorError, zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelError(f"{path}: the model is broken ({error}); fetch or train it again") from None
+
+
+def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
+    def array(name: str, dtype: str = "u1") -> np.ndarray:
+        return np.frombuffer(streams[name], dtype)
+
+    def numbers(name: str) -> np.ndarray:
+        return _from_varints(array(name))
+
+    characters = streams["characters"].decode()
+    size = len(characters)
+    bigrams_of, trigrams_of, readings_of = numbers("bigrams_of"), numbers("trigrams_of"), numbers("readings_of")
+    _check(1 < size <= MAX_CHARACTERS and len(set(characters)) == size, "characters")
+    _check(characters.startswith(BOUNDARY_CHARACTER + FALLBACK), "characters")
+    _check(len(bigrams_of) == size and 0 < step < 10, "sizes")
+
+    c = _from_gaps(numbers("bigram_gaps"), bigrams_of)
+    _check(c.max(initial=0) < size, "bigrams")
+    b = np.repeat(np.arange(size), bigrams_of)
+    backoffs = np.zeros(len(b), np.uint8)
+    _check(len(trigrams_of) == len(b), "trigrams")
+    backoffs[trigrams_of > 0] = array("bigram_backoffs")
+    rank = _from_gaps(numbers("trigram_gaps"), trigrams_of)
+    context = np.repeat(np.arange(len(b)), trigrams_of)
+    _check(bool((rank < bigrams_of[c[context]]).all()), "trigrams")
+
+    ids, costs = array("reading_ids", "<u2"), array("reading_costs")
+    syllables = tuple(streams["syllables"].decode().split())
+    _check(len(syllables) == len(readings_of) and readings_of.sum() == len(ids) == len(costs), "lexicon")
+    _check(readings_of.min(initial=1) > 0 and ids.max(initial=0) < size, "lexicon")
+    first = np.concatenate(([0], np.cumsum(readings_of)))
+    log_probs = costs * np.float32(-_LEXICON_STEP)
+    model = NgramModel(
+        characters,
+        array("unigram", "<f4"),
+        array("unigram_backoff", "<f4"),
+        ((b << ID_BITS) | c).astype(np.int32),
+        array("bigram_boosts"),
+        backoffs,
+        (context << ID_BITS) | rank,
+        array("trigram_boosts"),
+        step,
+        Lexicon(syllables, first, ids.astype(np.int32), log_probs),
+    )
+    _check(len(model.unigram) == len(model.unigram_backoff) == size, "unigrams")
+    _check(bool(np.isfinite(model.unigram).all() and np.isfinite(model.unigram_backoff).all()), "unigrams")
+    _check(len(model.bigram_boosts) == len(b) and len(model.trigram_boosts) == len(context), "boosts")
+    return model
+
+
+def _check(good: bool, what: str) -> None:
+    if not good:
+        raise ValueError(f"its {what} do not fit together")
+
+
+def _inflate(tensor: np.ndarray) -> bytes:
+    inflater = zlib.decompressobj()
+    stream = inflater.decompress(tensor.tobytes(), _MAX_STREAM)
+    _check(inflater.eof, "streams")
+    return stream
+
+
+def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Within each row, by how much each of the ascending values exceeds the least that it could be."""
+    gaps = np.diff(values, prepend=0) - 1
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    gaps[first] = values[first]
+    return gaps
+
+
+def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
+    """The inverse of `_gaps`; rows without values have size 0."""
+    _check(int(row_sizes.sum()) == len(gaps), "rows")
+    running = np.cumsum(gaps + 1)
+    first = np.cumsum(row_sizes) - row_sizes
+    before = np.concatenate(([0], running))[first]
+    return running - 1 - np.repeat(before, row_sizes)
+
+
+def _varints(values: np.ndarray) -> np.ndarray:
+    """Numbers below 2**14 as one byte, or as two where the first has its high bit set."""
+    values = values.astype(np.int64)
+    long = values >= 0x80
+    place = np.arange(len(values)) + np.cumsum(long) - long
+    out = np.empty(len(values) + np.count_nonzero(long), np.uint8)
+    out[place] = np.where(long, (values & 0x7F) | 0x80, values)
+    out[place[long] + 1] = values[long] >> 7
+    return out
+
+
+def _from_varints(stream: np.ndarray) -> np.ndarray:
+    """The inverse of `_varints`. Second bytes are below 0x80, so every byte tells what it is by its neighbour."""
+    second = np.concatenate(([False], stream[:-1] >= 0x80))
+    _check(bool((stream[second] < 0x80).all()) and bool((stream[-1:] < 0x80).all()), "numbers")
+    values = (stream & 0x7F).astype(np.int64)
+    high = np.flatnonzero(second)
+    values[high - 1] += values[high] << 7
+    return values[~second]

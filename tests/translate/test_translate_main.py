@@ -1,0 +1,56 @@
+"""The program on text, and the shipped model."""
+
+import io
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ramospeech.translate import NgramTranslator, __main__, pretrained_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, text: bytes, *options: str) -> int:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    return __main__.main([*options])
+
+
+def test_lines(monkeypatch, capsys, small_model: Path) -> None:
+    text = "\ufeffni3 hao3 ma\r\n\njin1 qqq tian1\nni hao\n".encode() + b"\xff\xfe\nta1"
+    assert run(monkeypatch, text, "--model", str(small_model)) == 0
+    out, err = capsys.readouterr()
+    lines = out.split("\n")
+    assert lines[:4] == ["你好吗", "", "今□天", "你好"]
+    assert lines[4].strip("□") == "" and lines[5:] == ["他", ""]
+    assert "line 3: no pinyin: 'qqq'" in err and "line 5" in err
+    assert "line 4" not in err and "line 1" not in err
+
+
+def test_nbest_and_verbose(monkeypatch, capsys, small_model: Path) -> None:
+    assert run(monkeypatch, b"ta1\nni3\n", "--model", str(small_model), "--nbest", "3") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert len(set(first.split("\t"))) == 3 and second.startswith("你\t")
+    assert run(monkeypatch, b"ni3 hao3\n\n", "--model", str(small_model), "--verbose") == 0
+    block = capsys.readouterr().out
+    assert block.startswith("SENT 1: ['ni3', 'hao3']\nPRED 1: 你好\nPRED SCORE: -")
+    assert "PRED AVG SCORE: -" in block and "PRED PPL: " in block and "SENT 2: []" in block
+
+
+def test_usage(monkeypatch, capsys, tmp_path: Path) -> None:
+    assert run(monkeypatch, b"", "--model", str(tmp_path / "none")) == 2
+    assert "no such model" in capsys.readouterr().err
+    assert run(monkeypatch, b"", "--nbest", "0") == 2
+
+
+def test_the_shipped_model() -> None:
+    assert pretrained_path().stat().st_size <= 8_000_000
+    began = time.process_time()
+    translator = NgramTranslator.load()
+    assert time.process_time() - began < 2  # a third of a second on a quiet machine
+    for syllables, hanzi in [
+        ("jin1 tian1 tian1 qi4 zen3 me yang4", "今天天气怎么样"),
+        ("ta1 men zai4 yin2 hang2 pai2 dui4", "他们在银行排队"),
+        ("zhong1 hua2 ren2 min2 gong4 he2 guo2", "中华人民共和国"),
+        ("wo3 xi3 huan1 zi4 ran2 yu2 yan2 chu4 li3", "我喜欢自然语言处理"),
+    ]:
+        assert translator.translate(syllables.split())[0].hanzi == hanzi
