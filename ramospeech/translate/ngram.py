@@ -19,7 +19,6 @@ from ramospeech.translate.lexicon import Lexicon
 BOUNDARY = 0  # the id of the sentence boundary, before the first character and after the last
 ID_BITS = 13  # characters have ids below 2**13, so that a bigram is one 26-bit key
 MAX_CHARACTERS = 1 << ID_BITS
-FORMAT = "ramospeech character n-gram 1"
 
 
 @dataclass(frozen=True)

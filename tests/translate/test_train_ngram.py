@@ -1,7 +1,7 @@
 """Counting, estimation, the file, and the training program."""
 
 import gzip
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ def write(path: Path, text: str) -> Text:
 def test_counts_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     one, two = write(tmp_path / "1", "一二三\r\n\r\n二二,一一a三\n"), write(tmp_path / "2", "一二三\n三三三")
     counts = count_trigrams([one, Text(two.path, 0.5)], CHARACTERS, frozenset(["三三三"]))
-    expected, weighted = Counter(), Counter()
+    expected: Counter[int] = Counter()
+    weighted: dict[int, float] = defaultdict(float)
     for sentence, weight in [("一二三", 1), ("二二", 1), ("一一", 1), ("三", 1), ("一二三", 0.5)]:
         ids = [BOUNDARY, *(CHARACTERS.index(c) for c in sentence), BOUNDARY]
         for a, b, c in zip(ids, ids[1:], ids[2:], strict=False):
