@@ -1,8 +1,7 @@
 """From trigram counts to a back-off model that fits in a given number of n-grams.
 
-Interpolated modified Kneser-Ney (Chen and Goodman 1999) with three deviations, each chosen on development sentences
-of another
-kind than the training text (pretrained/ngram.md has the figures):
+Interpolated modified Kneser-Ney (Chen and Goodman 1999) with three deviations, each chosen on development sentences of
+another kind than the training text (pretrained/ngram.md has the figures):
 
 * Discounts are DISCOUNT_SCALE times the leave-one-out estimates, which are too small for text of another domain.
 * The back-off weight of a bigram context is raised to the power BACKOFF_POWER < 1: a pair of characters should not
