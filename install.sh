@@ -27,7 +27,7 @@ install_packages() {
 }
 
 explain_no_horovod() {
-    say "note: no Horovod ($1). Training in one process works; for several: apt-get install g++ make, then ./install.sh --horovod"
+    say "note: no Horovod ($1). Training in one process works; for several: apt-get install g++ make python3-dev, then ./install.sh --horovod"
 }
 
 build_horovod() {

@@ -29,6 +29,7 @@ import ramospeech
 from ctc_decode import GreedyDecoder
 from ramospeech import corpora, losses, parallel
 from ramospeech.augment import SpecAugment
+from ramospeech.corpora.lists import write_text
 from ramospeech.data import (
     Batch,
     Loader,
@@ -41,8 +42,7 @@ from ramospeech.data import (
 )
 from ramospeech.errors import ModelError, TrainingError, UsageError, program
 from ramospeech.model import ARCHITECTURES, AcousticModel, ModelConfig, load_model, save_model
-from ramospeech.score import edits
-from ramospeech.text import Vocabulary, pinyin
+from ramospeech.text import Vocabulary
 from ramospeech.training import (
     SCALINGS,
     SCHEDULES,
@@ -50,14 +50,21 @@ from ramospeech.training import (
     Monitor,
     Stopper,
     Trainer,
+    dev_sums,
     evaluate,
+    keep_freed_memory,
     learning_rate,
     load_state,
     save_state,
     scaled,
+    show_clips,
 )
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows every default, and the examples as they are."""
 
 
 def options() -> argparse.ArgumentParser:
@@ -65,9 +72,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],
-        formatter_class=type(
-            "Help", (argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter), {}
-        ),
+        formatter_class=Help,
     )
     flag = argparse.BooleanOptionalAction
 
@@ -116,7 +121,7 @@ def options() -> argparse.ArgumentParser:
     machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
     machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
-    machine.add_argument("--sync_batchnorm", action=flag, default=True, help="batch statistics over all workers")
+    machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
     machine.add_argument("--threads", type=int, help="CPU threads a worker (default: cores / workers of the host)")
 
     saving = parser.add_argument_group("saving")
@@ -166,6 +171,7 @@ def choose_device(args: argparse.Namespace, workers: parallel.Alone) -> torch.de
     if args.amp == "fp16":
         raise UsageError("--amp fp16 needs a GPU; on the CPU use --amp bf16 or --amp no")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    keep_freed_memory()
     torch.set_num_threads(args.threads or max(1, cores // workers.local_size))
     return torch.device("cpu")
 
@@ -221,42 +227,6 @@ def training_loss(args: argparse.Namespace, model: AcousticModel, batch: Batch, 
     return losses.ctc(*given) if args.loss == "ctc" else losses.ace(*given)
 
 
-def dev_measure(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torch.Tensor:
-    """[CTC sum, label count, toned errors, toneless errors, syllables, clips, unreadable clips] of a batch."""
-    values = torch.zeros(7, dtype=torch.float64)
-    values[6] = len(batch.unreadable)
-    if not len(batch):
-        return values
-    log_probs, lengths = model(batch.waveforms, batch.lengths)
-    loss = losses.ctc(log_probs, lengths, batch.labels, batch.label_lengths)
-    values[0], values[1], values[5] = float(loss.sum), float(loss.count), len(batch)
-    hypotheses = decoder.decode(log_probs.float().cpu(), lengths.cpu())
-    for clip, (best, *_) in zip(batch.clips, hypotheses, strict=True):
-        toned = edits(clip.pinyin, best.tokens)
-        toneless = edits([pinyin.toneless(s) for s in clip.pinyin], [pinyin.toneless(s) for s in best.tokens])
-        values[2:5] += torch.tensor([toned.errors, toneless.errors, toned.length])
-    return values
-
-
-def show_clips(monitor: Monitor, model: AcousticModel, batch: Batch, decoder: GreedyDecoder, step: int) -> None:
-    """Put the features, posteriors and texts of a few dev clips into TensorBoard."""
-    model.eval()
-    with torch.inference_mode():
-        features, frames = model.features(batch.waveforms, batch.lengths)
-        log_probs, lengths = model(batch.waveforms, batch.lengths)
-    log_probs, lengths = log_probs.float().cpu(), lengths.cpu()
-    for i, (best, *_) in enumerate(decoder.decode(log_probs, lengths)):
-        picture = features[i, : frames[i]].float().cpu().numpy(), log_probs[i, : lengths[i]].numpy()
-        monitor.clip(
-            Path(batch.clips[i].path).stem,
-            *picture,
-            decoder.vocabulary,
-            batch.clips[i].pinyin,
-            best.tokens,
-            step,
-        )
-
-
 @program
 def main(argv: list[str] | None = None) -> int:
     args = options().parse_args(argv)
@@ -266,12 +236,13 @@ def main(argv: list[str] | None = None) -> int:
     workers = parallel.connect()
     device = workers.together(partial(choose_device, args, workers))
     folder = Path(args.model_path)
-    kinds = {"best": ".safetensors", "last": ".last.safetensors", "state": ".state.pt", "config": ".json"}
+    kinds = {"best": ".safetensors", "last": ".last.safetensors", "state": ".state.pt", "config": ".json",
+             "dropped": ".dropped.tsv"}  # fmt: skip
     files = {kind: folder / (args.model_name + ending) for kind, ending in kinds.items()}
     workers.agree("command line", {k: v for k, v in vars(args).items() if k != "threads"})
 
     # Model.
-    model, state = workers.together(partial(build, args, files))
+    model, state = workers.rank_0(partial(build, args, files))
     model.augment = SpecAugment() if args.spec_augment else None
     model.to(device)
     decoder = GreedyDecoder(model.vocabulary.units)
@@ -313,42 +284,41 @@ def main(argv: list[str] | None = None) -> int:
     epoch_steps = [len(epoch_plan(epoch=e)) for e in range(args.epochs)]
     total = sum(epoch_steps)
     peak, warmup = scaled(args.lr, workers.size, args.lr_scaling), max(1, min(args.warmup, total // 5))
-    if workers.rank == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        files["config"].write_text(
-            json.dumps({**vars(args), "workers": workers.size, "version": ramospeech.__version__}, indent=1) + "\n"
-        )
-        (folder / f"{args.model_name}.dropped.tsv").write_text(dropped_table([train, dev]), encoding="utf-8")
+    setting = json.dumps({**vars(args), "workers": workers.size, "version": ramospeech.__version__}, indent=1)
+    workers.rank_0(lambda: write_text(files["config"], setting + "\n"))
+    workers.rank_0(lambda: write_text(files["dropped"], dropped_table([train, dev])))
     monitor = Monitor(folder / "tensorboard" / args.model_name, workers.rank == 0, total, trainer.steps)
     monitor.say(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers.size} worker(s)")
     for name, part in (("train", train), ("dev", dev)):
         monitor.say(f"{name}: {part.describe()}")
     monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
-    monitor.text("config", "```\n" + json.dumps(vars(args), indent=1) + "\n```", trainer.steps)
+    monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 
     def save(epoch: int, epoch_step: int, is_best: bool = False) -> None:
         """All workers: make the statistics one; rank 0: write the models and the state."""
         workers.average_batch_norm(model)
+        keep = args.save_step and epoch_step == 0 and epoch % args.save_step == 0
 
         def write() -> None:
-            if workers.rank:
-                return
             summary = {"steps": trainer.steps, "epoch": epoch, "dev_ser": best, "hours": sum(train.seconds) / 3600,
                        "options": vars(args), "workers": workers.size}  # fmt: skip
             save_model(model, files["last"], summary)
             if is_best or not dev.clips:
                 save_model(model, files["best"], summary)
+            if keep:
+                save_model(model, folder / f"{args.model_name}.epoch{epoch}.safetensors", summary)
             position = {"epoch": epoch, "epoch_step": epoch_step, "best": best, "workers": workers.size,
                         "epoch_steps": epoch_steps[min(epoch, args.epochs - 1)]}  # fmt: skip
             save_state(files["state"], {**trainer.state(), **position})
 
-        workers.together(write)
+        workers.rank_0(write)
 
     def measure_dev(epoch: int) -> bool:
         """Dev loss and SER; returns whether this is the best model yet."""
         nonlocal best
+        workers.average_batch_norm(model)
         batches = dev_loader(dev_plan)
-        sums = evaluate(model, batches, partial(dev_measure, model, decoder), workers, device)
+        sums = evaluate(model, batches, partial(dev_sums, model, decoder), workers, device)
         loss, count, toned, toneless, length, clips, unreadable = sums
         ser = toned / max(length, 1)
         values = {
@@ -360,15 +330,16 @@ def main(argv: list[str] | None = None) -> int:
         if len(shown) and workers.rank == 0 and epoch % -(-args.epochs // SHOWN_TIMES) == 0:
             show_clips(monitor, model, shown, decoder, trainer.steps)
         monitor.say(
-            f"epoch {epoch}: dev loss {values['dev/loss']:.3f}, SER {ser:.2%} ({values['dev/ser_toneless']:.2%} without "
-            f"tones) on {clips:.0f} clips" + (f", {unreadable:.0f} unreadable" if unreadable else "")
+            f"epoch {epoch}: dev loss {values['dev/loss']:.3f}, SER {ser:.2%} ({values['dev/ser_toneless']:.2%} "
+            f"without tones) on {clips:.0f} clips" + (f", {unreadable:.0f} unreadable" if unreadable else "")
         )
         monitor.note(ser=f"{ser:.1%}")
         better, best = ser < best, min(ser, best)
         return better
 
     # The loop.
-    meter, reported, saved = Meter(), set(), time.monotonic()
+    meter, saved = Meter(), time.monotonic()
+    reported: set[str] = set()
     with Stopper().listening() as stopper:
         for epoch in range(first_epoch, args.epochs):
             plan = epoch_plan(epoch=epoch)
@@ -399,8 +370,6 @@ def main(argv: list[str] | None = None) -> int:
             is_best = bool(dev.clips) and ((epoch + 1) % args.dev_step == 0 or last) and measure_dev(epoch + 1)
             save(epoch + 1, 0, is_best)
             saved = time.monotonic()
-            if args.save_step and (epoch + 1) % args.save_step == 0 and workers.rank == 0:
-                save_model(model, folder / f"{args.model_name}.epoch{epoch + 1}.safetensors", {"epoch": epoch + 1})
     monitor.close()
     return 0
 

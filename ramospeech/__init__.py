@@ -1,3 +1,22 @@
-"""ramospeech: a Mandarin speech recognition toolkit (PyTorch and Horovod)."""
+"""ramospeech: a Mandarin speech recognition toolkit (PyTorch and Horovod).
+
+from ramospeech import Transcriber
+print(Transcriber.from_pretrained().transcribe("a.wav").text)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ramospeech.pipeline import Transcriber, Transcript
 
 __version__ = "0.1.0"
+__all__ = ["Transcriber", "Transcript", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the pipeline, and with it torch, only when it is asked for."""
+    if name in ("Transcriber", "Transcript"):
+        from ramospeech import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,8 @@ same order; `together` turns an error of one worker into the same error on all, 
 """
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import torch
@@ -112,7 +113,7 @@ class Horovod(Alone):
             raise DistributedError(f"{INSTALL_HOROVOD} ({error})") from error
         # A worker that waits longer than this for another one gives up: an error, not a hang.
         os.environ.setdefault("HOROVOD_STALL_CHECK_TIME_SECONDS", "120")
-        os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", "1800")
+        os.environ.setdefault("HOROVOD_STALL_SHUTDOWN_TIME_SECONDS", "900")
         hvd.init()
         self._hvd = hvd
         self.rank: int = hvd.rank()
@@ -122,7 +123,17 @@ class Horovod(Alone):
 
     def sum(self, values: Tensor) -> Tensor:
         # The same name for the same shape: Horovod negotiates it once and then answers from its cache.
-        return self._hvd.allreduce(values, op=self._hvd.Sum, name=f"sum.{values.dtype}.{tuple(values.shape)}")
+        name = f"sum.{values.dtype}.{tuple(values.shape)}"
+        handle = self._hvd.allreduce_async(values, op=self._hvd.Sum, name=name)
+        self._wait([handle])
+        return self._hvd.synchronize(handle)
+
+    def _wait(self, handles: Iterable[int]) -> None:
+        """Sleep until these are done. Horovod itself waits in a loop that keeps a core busy, which on a CPU is taken
+        from the worker that is waited for."""
+        for handle in handles:
+            while not self._hvd.poll(handle):
+                time.sleep(1e-4)
 
     def gather(self, item: Any) -> list[Any]:
         return self._hvd.allgather_object(item, name="gather")
@@ -147,6 +158,7 @@ class Horovod(Alone):
         )
 
     def synchronize(self, optimizer: Any) -> None:
+        self._wait(handle for handle, _ in list(optimizer._handles.values()) if handle is not None)
         optimizer.synchronize()
 
     def step(self, optimizer: Any, step: Callable[..., Any]) -> None:

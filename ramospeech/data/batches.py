@@ -35,8 +35,9 @@ def batches(seconds: Sequence[float], order: Sequence[int], batch_seconds: float
 def train_plan(
     seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, seed: int, epoch: int
 ) -> list[Step]:
-    """The steps of one epoch, shuffled by (seed, epoch).
+    """The steps of one epoch, shuffled by (seed, epoch); the first epoch goes from short clips to long ones.
 
+    That is SortaGrad (Amodei et al., arXiv 1512.02595): CTC finds its first alignments in short clips.
     Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
     another. Every clip is seen; where the batches do not fill the last step, the first ones are seen twice.
     """
@@ -47,7 +48,7 @@ def train_plan(
     parts = batches(seconds, order.tolist(), batch_seconds, batch_size)
     parts += [parts[i % len(parts)] for i in range(-len(parts) % workers)]
     steps = [parts[i : i + workers] for i in range(0, len(parts), workers)]
-    return [steps[i] for i in rng.permutation(len(steps))]
+    return steps if epoch == 0 else [steps[i] for i in rng.permutation(len(steps))]
 
 
 def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:

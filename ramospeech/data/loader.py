@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch with its tensors on `device`."""
-        tensors = (self.waveforms, self.lengths, self.labels, self.label_lengths)
-        return Batch(*(t.to(device, non_blocking=True) for t in tensors), self.clips, self.unreadable)
+        names = ("waveforms", "lengths", "labels", "label_lengths")
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
 
 def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:

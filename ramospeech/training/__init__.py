@@ -1,7 +1,9 @@
 """The training loop: steps, learning rate, checkpoints, what a person sees of it."""
 
 from ramospeech.training.checkpoint import load_state, save_state
+from ramospeech.training.dev import dev_sums, show_clips
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
+from ramospeech.training.memory import keep_freed_memory
 from ramospeech.training.monitor import Meter, Monitor
 from ramospeech.training.schedule import SCALINGS, SCHEDULES, learning_rate, scaled
 
@@ -13,9 +15,12 @@ __all__ = [
     "Monitor",
     "Stopper",
     "Trainer",
+    "dev_sums",
     "evaluate",
+    "keep_freed_memory",
     "learning_rate",
     "load_state",
     "save_state",
     "scaled",
+    "show_clips",
 ]

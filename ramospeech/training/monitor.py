@@ -18,7 +18,12 @@ class Meter:
     """Sums steps into means; `reset` gives them and starts again."""
 
     def __init__(self) -> None:
-        self.reset()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps = self.taken = 0
+        self.loss = self.norm = self.seconds = self.padded = 0.0
+        self.started = time.perf_counter()
 
     def add(self, step: Step) -> None:
         """Count one step."""
@@ -37,7 +42,7 @@ class Meter:
     def reset(self) -> dict[str, float]:
         """Means since the last reset, by TensorBoard tag."""
         result = {}
-        if getattr(self, "steps", 0):
+        if self.steps:
             taken = max(1, self.taken)
             result = {
                 "train/loss": self.loss / taken,
@@ -46,9 +51,7 @@ class Meter:
                 "speed/padding_share": 1.0 - self.seconds / max(self.padded, 1e-9),
                 "speed/memory_gb": memory_gb(),
             }
-        self.steps = self.taken = 0
-        self.loss = self.norm = self.seconds = self.padded = 0.0
-        self.started = time.perf_counter()
+        self._clear()
         return result
 
 

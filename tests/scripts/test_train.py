@@ -143,7 +143,7 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path):
 @needs_horovod
 def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
     """After 5 steps, to float32 tolerance (Horovod averages in another order)."""
-    options = ["--epochs", 1, *PLAIN]
+    options = ["--epochs", 1, "--sync_batchnorm", *PLAIN]
     shutil.copytree(corpus, tmp_path / "corpus")
     path = tmp_path / "corpus" / "lists" / "tones_train.txt"
     path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
@@ -166,7 +166,7 @@ def test_two_workers_with_an_unreadable_clip_finish(corpus, tmp_path):
         path = tmp_path / "corpus" / "audio" / f"train{i}.wav"
         path.write_bytes(path.read_bytes()[:60])
     out = tmp_path / "run"
-    done = train(tmp_path / "corpus", out, "--epochs", 1, "--batch_size", 1, workers=2)
+    done = train(tmp_path / "corpus", out, "--epochs", 1, "--batch_size", 1, "--sync_batchnorm", workers=2)
     assert done.returncode == 0, done.stderr
     for i in range(8):
         assert done.stderr.count(f"left out: {tmp_path}/corpus/audio/train{i}.wav") == 1

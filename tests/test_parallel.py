@@ -1,0 +1,179 @@
+"""Workers: the one-process twin, errors of one that become errors of all, and Horovod itself with two processes."""
+
+import inspect
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from ramospeech import parallel
+from ramospeech.errors import DistributedError, ListError, RamospeechError
+from ramospeech.model import MaskedBatchNorm2d
+from ramospeech.parallel import Alone, Horovod, connect
+
+HOROVODRUN = Path(sys.executable).with_name("horovodrun")
+
+
+def test_the_twin_has_the_same_methods():
+    def public(kind):
+        members = inspect.getmembers(kind, inspect.isfunction)
+        return {name: list(inspect.signature(value).parameters) for name, value in members if name[0] != "_"}
+
+    assert public(Alone) == public(Horovod)
+    assert {"sum", "gather", "share", "together", "agree", "step"} <= public(Alone).keys()
+
+
+def test_alone_without_a_launcher(monkeypatch):
+    for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    workers = connect()
+    assert type(workers) is Alone and (workers.rank, workers.size) == (0, 1)
+    assert workers.gather("a") == ["a"] and workers.share("b") == "b"
+
+
+def test_a_launcher_without_horovod_says_how_to_install_it(monkeypatch):
+    monkeypatch.setenv("HOROVOD_RANK", "0")
+    monkeypatch.setitem(sys.modules, "horovod.torch", None)
+    with pytest.raises(DistributedError, match=r"install\.sh --horovod"):
+        connect()
+
+
+class Threads(Alone):
+    """Two workers that are threads, to test what is built on `gather` and `share`."""
+
+    size = 2
+    barrier_of_two = threading.Barrier(2)
+    items: dict[int, object]
+
+    def __init__(self, rank, items):
+        self.rank, self.items = rank, items
+
+    def gather(self, item):
+        self.items[self.rank] = item
+        self.barrier_of_two.wait(10)
+        result = [self.items[0], self.items[1]]
+        self.barrier_of_two.wait(10)
+        return result
+
+    def share(self, item):
+        return self.gather(item)[0]
+
+
+def on_two(what):
+    """Run `what(workers)` on both; the results or the errors by rank."""
+    items, results = {}, {}
+
+    def run(rank):
+        try:
+            results[rank] = what(Threads(rank, items))
+        except RamospeechError as error:
+            results[rank] = error
+
+    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return results
+
+
+def test_an_error_of_one_is_an_error_of_all():
+    def fail_on_1(workers):
+        def read():
+            if workers.rank == 1:
+                raise ListError("a.txt:3: bad line")
+            return "fine"
+
+        return workers.together(read)
+
+    results = on_two(fail_on_1)
+    assert isinstance(results[1], ListError)
+    assert isinstance(results[0], DistributedError) and "worker 1: a.txt:3" in str(results[0])
+    assert on_two(lambda workers: workers.together(lambda: workers.rank * 10)) == {0: 0, 1: 10}
+
+
+def test_rank_0_works_for_both():
+    calls = []
+    assert on_two(lambda workers: workers.rank_0(lambda: calls.append(workers.rank) or "made")) == {
+        0: "made",
+        1: "made",
+    }
+    assert calls == [0]
+
+
+def test_agreement_names_who_differs():
+    results = on_two(lambda workers: workers.agree("seed", workers.rank))
+    assert all("[1] have another seed" in str(error) for error in results.values())
+    assert on_two(lambda workers: workers.agree("seed", 7)) == {0: None, 1: None}
+
+
+SCRIPT = """
+import sys, torch
+from ramospeech import parallel
+from ramospeech.model import MaskedBatchNorm2d
+w = parallel.connect()
+assert w.size == 2
+assert w.sum(torch.tensor([1.0, float(w.rank)])).tolist() == [2.0, 1.0]
+assert w.gather({"rank": w.rank}) == [{"rank": 0}, {"rank": 1}]
+assert w.share((1, "a") if w.rank == 0 else None) == (1, "a")
+torch.manual_seed(w.rank)
+net = torch.nn.Linear(3, 1)
+w.broadcast_parameters(net)
+same = w.gather(net.weight.detach().tolist())
+assert same[0] == same[1]
+adam = torch.optim.AdamW(net.parameters(), lr=1.0 + w.rank)
+w.broadcast_optimizer(adam)
+assert adam.param_groups[0]["lr"] == 1.0
+norm = MaskedBatchNorm2d(2)
+norm.running_mean.fill_(float(w.rank))
+w.average_batch_norm(norm)
+assert norm.running_mean.tolist() == [0.5, 0.5]
+for fp16 in (False, True):
+    net.zero_grad()
+    optimizer = w.wrap_optimizer(torch.optim.SGD(net.parameters(), lr=1.0), net, fp16)
+    before = net.weight.detach().clone()
+    (net(torch.full((1, 3), float(w.rank))).sum()).backward()
+    w.synchronize(optimizer)
+    assert torch.allclose(net.weight.grad, torch.full((1, 3), 0.5))
+    w.step(optimizer, optimizer.step)
+    assert torch.allclose(net.weight, before - 0.5)
+print("rank", w.rank, "fine")
+"""
+
+
+@pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
+def test_two_horovod_processes(tmp_path, root):
+    script = tmp_path / "two.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    launch = [str(HOROVODRUN), "-np", "2", sys.executable, str(script)]
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rank 0 fine" in done.stdout and "rank 1 fine" in done.stdout
+
+
+def test_batch_norm_statistics_of_two_workers_are_those_of_all_clips():
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, 5, 2, dtype=torch.float64)
+    whole = MaskedBatchNorm2d(3).double()
+    expected = whole(x)
+
+    def half(workers):
+        norm = MaskedBatchNorm2d(3).double()
+        norm.all_reduce = lambda values: sum(workers.gather(values))
+        return norm(x[2 * workers.rank : 2 * workers.rank + 2]), norm.running_var
+
+    results = on_two(half)
+    torch.testing.assert_close(torch.cat([results[0][0], results[1][0]]), expected)
+    torch.testing.assert_close(results[1][1], whole.running_var)
+
+
+def test_only_parallel_imports_horovod(root):
+    users = [
+        file for file in (root / "ramospeech").rglob("*.py") if "import horovod" in file.read_text(encoding="utf-8")
+    ]
+    assert users == [Path(parallel.__file__)]
