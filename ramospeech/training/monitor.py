@@ -82,7 +82,11 @@ class Monitor:
         self.folder = Path(folder)
         # Steps after the checkpoint that a resumed run starts from are written again: drop the old ones.
         self.writer = SummaryWriter(str(folder), purge_step=done if done else None)
-        self.bar = tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0)
+        # Where output goes to a file, or through horovodrun, each refresh is a line of its own: fewer of them.
+        self.terminal = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0 if self.terminal else 15.0
+        )
         self._shown: dict[str, str] = {}
 
     def progress(self, **values: str) -> None:
@@ -99,8 +103,10 @@ class Monitor:
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        if self.active:
+        if self.active and self.terminal:
             tqdm.write(line, file=sys.stderr)
+        elif self.active:
+            print(line, file=sys.stderr, flush=True)
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Curves by tag."""
