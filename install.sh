@@ -72,6 +72,8 @@ check_horovod() {
 if [ "$(cat $STAMP 2>/dev/null)" != "$(fingerprint)" ]; then
     install_packages
     rm -f $FAILED
+    # Programs outside the root, like those of benchmarks/, import the packages of this checkout.
+    pwd > "$($PY -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ramospeech-checkout.pth"
     fingerprint > $STAMP
     # A Horovod that was built for another torch does not load: build it again.
     $PY -c 'import horovod.torch' >/dev/null 2>&1 || $PY -m pip uninstall -q -y horovod >/dev/null 2>&1
