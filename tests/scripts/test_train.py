@@ -91,28 +91,14 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     assert any("clips/dev" in tag for tag in tags["tensors"])
 
 
-def test_learns_the_tones(corpus, tmp_path):
-    out = tmp_path / "run"
-    options = [
-        "--epochs",
-        "60",
-        "--batch_size",
-        "8",
-        "--lr",
-        "5e-3",
-        "--dropout",
-        "0.3",
-        "--no-spec_augment",
-        "--maps",
-        "8",
-        "8",
-        "16",
-        "16",
-    ]
-    done = train(corpus, out, *options)
+def test_learns_the_tones(tmp_path):
+    make_corpus(tmp_path / "corpus", clips=96)
+    options = "--epochs 25 --batch_size 8 --lr 1e-2 --dropout 0.1 --no-spec_augment --speeds 1.0 --dev_step 5"
+    sizes = "--maps 8 8 16 16 --fc 32 --rnn 32 --warmup 10"
+    done = train(tmp_path / "corpus", tmp_path / "run", *options.split(), *sizes.split())
     assert done.returncode == 0, done.stderr
     rates = [float(rate) for rate in re.findall(r"SER (\d+\.\d+)%", done.stderr)]
-    assert min(rates) < 15, done.stderr[-3000:]
+    assert min(rates) < 10, done.stderr[-3000:]
 
 
 def test_resumed_run_is_the_same_run(corpus, tmp_path):
@@ -142,7 +128,8 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path):
 
 @needs_horovod
 def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
-    """After 5 steps, to float32 tolerance (Horovod averages in another order)."""
+    """After 5 steps of the real program in float32, whose rounding Adam scales up where gradients are tiny: hence the
+    tolerance, a few hundredths of the way that weights go. test_parallel.py has the same in float64, exactly."""
     options = ["--epochs", 1, "--sync_batchnorm", *PLAIN]
     shutil.copytree(corpus, tmp_path / "corpus")
     path = tmp_path / "corpus" / "lists" / "tones_train.txt"
@@ -156,7 +143,7 @@ def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
         assert all(moment["exp_avg"].any() for moment in state["optimizer"]["state"].values())
     expected, found = weights(tmp_path / "alone"), weights(tmp_path / "both")
     for key in expected:
-        torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=2e-5, msg=lambda m, k=key: f"{k}: {m}")
+        torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=1e-4, msg=lambda m, k=key: f"{k}: {m}")
 
 
 @needs_horovod
