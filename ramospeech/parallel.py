@@ -98,10 +98,6 @@ class Alone:
     def average_batch_norm(self, model: nn.Module) -> None:
         """Replace each worker's running statistics by the average over the workers."""
 
-    def barrier(self) -> None:
-        """Wait for all workers."""
-        self.gather(None)
-
 
 class Horovod(Alone):
     """The workers that `horovodrun` started."""

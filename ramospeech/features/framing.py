@@ -1,5 +1,7 @@
 """Cutting a waveform into overlapping frames, and which frames of a padded batch are real."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +21,7 @@ def padding_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) >= lengths.unsqueeze(1)
 
 
-class FrameFeatures(nn.Module):
+class FrameFeatures(nn.Module, ABC):
     """What a feature of frames shares: framing, precision and the padding; subclasses say what a frame becomes.
 
     Always computed in float32 (float64 for a module in double), whatever autocast says: a power spectrum at
@@ -42,6 +44,6 @@ class FrameFeatures(nn.Module):
             features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
         return features.masked_fill(padding_mask(frames, features.shape[1]).unsqueeze(2), 0.0), frames
 
+    @abstractmethod
     def analyse(self, frames: Tensor) -> Tensor:
         """Frames (B, T, 400) at 16-bit scale -> (B, T, F)."""
-        raise NotImplementedError
