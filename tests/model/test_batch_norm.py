@@ -83,6 +83,7 @@ def test_workers_share_statistics() -> None:
     y = whole(x, padding_rows(frames, 6, x.device))
     (y * weights).sum().backward()
 
+    halves = [pair()[0] for _ in range(2)]  # here: threads would share torch's generator while they draw
     meeting, given = threading.Barrier(2), [torch.empty(0), torch.empty(0)]
 
     def worker(rank: int, results: list) -> None:
@@ -93,7 +94,7 @@ def test_workers_share_statistics() -> None:
             meeting.wait()
             return total
 
-        half, _ = pair()
+        half = halves[rank]
         half.all_reduce = all_reduce
         part = slice(2 * rank, 2 * rank + 2)
         mine = x.detach()[part].requires_grad_()
