@@ -1,6 +1,7 @@
 """Word-level decoding of CTC posteriors. Needs numpy only; torch CPU tensors are accepted as arrays."""
 
+from ctc_decode.automaton import Automaton
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hypothesis import Hypothesis
 
-__all__ = ["GreedyDecoder", "Hypothesis"]
+__all__ = ["Automaton", "GreedyDecoder", "Hypothesis"]
