@@ -2,6 +2,7 @@
 
 from ctc_decode.automaton import Automaton
 from ctc_decode.greedy import GreedyDecoder
+from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 
-__all__ = ["Automaton", "GreedyDecoder", "Hypothesis"]
+__all__ = ["Automaton", "GreedyDecoder", "Hotwords", "Hypothesis"]
