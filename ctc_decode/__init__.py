@@ -1,8 +1,9 @@
 """Word-level decoding of CTC posteriors. Needs numpy only; torch CPU tensors are accepted as arrays."""
 
+from ctc_decode.align import AlignedToken, align
 from ctc_decode.automaton import Automaton
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 
-__all__ = ["Automaton", "GreedyDecoder", "Hotwords", "Hypothesis"]
+__all__ = ["AlignedToken", "Automaton", "GreedyDecoder", "Hotwords", "Hypothesis", "align"]
