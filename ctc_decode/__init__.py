@@ -2,8 +2,9 @@
 
 from ctc_decode.align import AlignedToken, align
 from ctc_decode.automaton import Automaton
+from ctc_decode.confusion import ConfusionNetwork
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 
-__all__ = ["AlignedToken", "Automaton", "GreedyDecoder", "Hotwords", "Hypothesis", "align"]
+__all__ = ["AlignedToken", "Automaton", "ConfusionNetwork", "GreedyDecoder", "Hotwords", "Hypothesis", "align"]
