@@ -6,5 +6,15 @@ from ctc_decode.confusion import ConfusionNetwork
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
+from ctc_decode.lm import NgramModel
 
-__all__ = ["AlignedToken", "Automaton", "ConfusionNetwork", "GreedyDecoder", "Hotwords", "Hypothesis", "align"]
+__all__ = [
+    "AlignedToken",
+    "Automaton",
+    "ConfusionNetwork",
+    "GreedyDecoder",
+    "Hotwords",
+    "Hypothesis",
+    "NgramModel",
+    "align",
+]
