@@ -1,0 +1,67 @@
+"""Files of hotwords: what lines mean, and that a bad one is named."""
+
+import pytest
+
+from ctc_decode import Hotwords
+from ramospeech.errors import ListError
+from ramospeech.text import Vocabulary, phrase_readings, pinyin, read_hotwords
+
+
+def read(tmp_path, text, **options):
+    path = tmp_path / "hotwords.txt"
+    path.write_text(text, encoding="utf-8")
+    return read_hotwords(path, **options)
+
+
+def test_hanzi_and_pinyin_with_and_without_a_boost(tmp_path):
+    text = "\ufeff北京大学\n\nwēiruǎn\t6.5\nBei3 jing1 da4 xue2\t7\n第3天\t2\n"
+    assert read(tmp_path, text, boost=4.0) == {
+        "bei3 jing1 da4 xue2": 7.0,
+        "wei1 ruan3": 6.5,
+        "di4 san1 tian1": 2.0,
+    }
+
+
+def test_all_readings_of_a_name_and_the_one_of_a_word():
+    assert set(phrase_readings("解晓东")) == {(xie, "xiao3", "dong1") for xie in ("jie3", "jie4", "xie4")}
+    assert phrase_readings("重庆") == [("chong2", "qing4")]
+    assert phrase_readings("银行") == [("yin2", "hang2")]
+
+
+def test_too_many_readings_leave_the_common_one():
+    phrase = "的行单解的行单解"
+    assert phrase_readings(phrase) == [tuple(pinyin.from_hanzi(phrase))]
+
+
+def test_the_units_are_those_of_the_inventory(tmp_path):
+    phrases = read(tmp_path, "曾国藩\n单田芳\nlü4 dou4\n一会儿\n")
+    automaton = Hotwords(phrases).automaton(Vocabulary.inventory().units)
+    assert automaton.states > len(phrases)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("iPhone", "hotwords.txt:2: 'iPhone' is no hotword"),
+        ("买iPhone", "hotwords.txt:2: '买iPhone' is no hotword; write hanzi only"),
+        ("bei3 fnord3", "hotwords.txt:2: 'bei3 fnord3' is no hotword"),
+        ("K ge1", "hotwords.txt:2: 'K ge1' is no hotword"),
+        ("北京\t很大", "hotwords.txt:2: '很大' is no boost"),
+        ("北京\t3\t4", "hotwords.txt:2: '3 4' is no boost"),
+        ("北京\t-3", "hotwords.txt:2: the boost is -3; it must be positive"),
+        ("北京\tnan", "hotwords.txt:2: the boost is nan"),
+        ("\t5", "hotwords.txt:2: '' is no hotword"),
+        ("。", "hotwords.txt:2: '。' is no hotword"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, line, message):
+    with pytest.raises(ListError, match=message):
+        read(tmp_path, f"上海\n{line}\n")
+
+
+def test_a_bad_file_is_named(tmp_path):
+    with pytest.raises(ListError, match="no such file; give a file with one hotword a line"):
+        read_hotwords(tmp_path / "absent.txt")
+    (tmp_path / "gbk.txt").write_bytes("北京".encode("gbk"))
+    with pytest.raises(ListError, match=r"gbk\.txt: cannot be read as hotwords in UTF-8"):
+        read_hotwords(tmp_path / "gbk.txt")
