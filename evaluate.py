@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ramospeech.corpora import read_list
 from ramospeech.errors import ListError, program
-from ramospeech.output import read_tsv, whole_file
+from ramospeech.output import output_file, read_tsv
 from ramospeech.score import Pair, Report, characters, readings, syllables
 
 Texts = tuple[tuple[str, ...], tuple[str, ...]]  # syllables and hanzi of a clip
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
             "details.tsv": report.details(),
         }
         for name, content in files.items():
-            with whole_file(Path(args.report) / name) as file:
+            with output_file(Path(args.report) / name) as file:
                 file.write(content)
     print(summary if args.json else report.as_table(), end="")
     return 0

@@ -241,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     files = {kind: folder / (args.model_name + ending) for kind, ending in kinds.items()}
     workers.agree("command line", {k: v for k, v in vars(args).items() if k != "threads"})
 
-    # Model.
+    # Model: rank 0's weights and optimiser state for all.
     model, state = workers.rank_0(partial(build, args, files))
     model.augment = SpecAugment() if args.spec_augment else None
     model.to(device)
@@ -252,9 +252,16 @@ def main(argv: list[str] | None = None) -> int:
         lambda: {s: corpora.lists_of(args.data_type, s, args.config_path) for s in ("train", "dev")}
     )
     workers.agree("set of lists", [sha256(path.read_bytes()).hexdigest() for paths in lists.values() for path in paths])
-    look = partial(read_clips, data_root=args.data_root, vocabulary=model.vocabulary, reduction=model.reduction)
-    limits = {"max_frames": args.max_window, "max_labels": args.max_seq_length}
-    train, dev = workers.rank_0(lambda: (look(lists["train"], **limits), look(lists["dev"])))
+    dev_limits = corpora.Limits(
+        max_frames=None, reduction=model.reduction, vocabulary=model.vocabulary, durations="list"
+    )
+    limits = replace(dev_limits, max_frames=args.max_window, max_labels=args.max_seq_length)
+    train, dev = workers.rank_0(
+        lambda: (
+            read_clips(lists["train"], args.data_root, limits),
+            read_clips(lists["dev"], args.data_root, dev_limits),
+        )
+    )
     if not train.clips:
         raise TrainingError(f"{', '.join(map(str, lists['train']))}: no clip can be trained on: {train.describe()}")
     load = partial(Loader, data_root=args.data_root, vocabulary=model.vocabulary, reduction=model.reduction,
@@ -266,11 +273,10 @@ def main(argv: list[str] | None = None) -> int:
     dev_plan = eval_plan(dev.seconds, rank=workers.rank, **shape)
     shown = next(dev_loader([list(range(min(SHOWN_CLIPS, len(dev.clips))))])).to(device)
 
-    # Optimiser and workers' start: rank 0's weights and state for all.
+    # Optimiser.
     optimizer = torch.optim.AdamW(parameter_groups(model, args.weight_decay), lr=args.lr, betas=(0.9, 0.98))
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
-    workers.broadcast_parameters(model)
     trainer = Trainer(model, optimizer, partial(training_loss, args, model), workers, device, stand_in=noise(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed)  # fmt: skip
     first_epoch, first_step, best = 0, 0, float("inf")

@@ -25,6 +25,7 @@ from table import write_section
 from torch import nn
 
 from ramospeech import audio, losses, parallel
+from ramospeech.corpora import Limits
 from ramospeech.data import Batch, Loader, noise, pad, read_clips, train_plan
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.text import Vocabulary
@@ -114,7 +115,7 @@ def clips_of(args: argparse.Namespace, workers: int) -> tuple[Loader, list[list[
     """The first clips of the list and their plan for so many workers."""
     vocabulary = Vocabulary.inventory()
     lists = [Path(args.config_path) / f"{name}_train.txt" for name in args.data_type.split(",")]
-    part = read_clips(lists, args.data_root, vocabulary, 8, max_frames=PLAIN_FRAMES)
+    part = read_clips(lists, args.data_root, Limits(PLAIN_FRAMES, vocabulary=vocabulary, durations="list"))
     clips = part.clips[:: max(1, len(part.clips) // args.clips)][: args.clips]
     loader = Loader(clips, args.data_root, vocabulary, 8, workers=1, cache_bytes=2**28)
     seconds = [clip.seconds or 0.0 for clip in clips]

@@ -7,11 +7,12 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any
 
 from ramospeech.errors import ListError, UsageError
+from ramospeech.files import whole_file
 
 if TYPE_CHECKING:  # writing needs no torch
     from ramospeech.pipeline import Token, Transcript
@@ -176,21 +177,9 @@ def _longest_pause(tokens: tuple[Token, ...]) -> int:
     )
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[str]]:
-    """Open a UTF-8 text file that appears under its name only when all of it is written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Names of files need not be valid Unicode; such bytes are written as escapes.
-        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot write it ({error.strerror}); make room or choose another --output") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
+def output_file(path: Path) -> AbstractContextManager[IO[str]]:
+    """Open a UTF-8 text file that appears under its name only when all of it is written; raises UsageError."""
+    return whole_file(path, "w", UsageError, "make room or choose another --output")
 
 
 class Output:
@@ -219,7 +208,7 @@ class Output:
         for form in self.forms:
             if not (self.folder and WRITERS[form].single):
                 path = self.path / f"transcripts.{form}" if self.folder else self.path
-                file = sys.stdout if self.stdout else self._files.enter_context(whole_file(path))
+                file = sys.stdout if self.stdout else self._files.enter_context(output_file(path))
                 self._documents.append(get_writer(form, file))
         return self
 
@@ -236,7 +225,7 @@ class Output:
         name = self._name(transcript) if self.folder else ""
         for form in self.forms:
             if self.folder and WRITERS[form].single:
-                with whole_file(self.path / f"{name}.{form}") as file:
+                with output_file(self.path / f"{name}.{form}") as file:
                     writer = get_writer(form, file)
                     writer.write(transcript)
                     writer.close()

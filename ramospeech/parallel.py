@@ -40,12 +40,6 @@ class Alone:
         """Rank 0's item on every worker."""
         return item
 
-    def broadcast_parameters(self, model: nn.Module) -> None:
-        """Give every worker rank 0's weights and buffers."""
-
-    def broadcast_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Give every worker rank 0's optimizer state."""
-
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer, model: nn.Module, fp16: bool = False) -> Any:
         """The optimizer whose gradients are averaged over the workers (`fp16`: sent in half precision)."""
         return optimizer
@@ -136,13 +130,6 @@ class Horovod(Alone):
 
     def share(self, item: Any) -> Any:
         return self._hvd.broadcast_object(item, root_rank=0, name="share")
-
-    def broadcast_parameters(self, model: nn.Module) -> None:
-        self._hvd.broadcast_parameters(model.state_dict(), root_rank=0)
-
-    def broadcast_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        # As one object, before wrapping: hvd.broadcast_optimizer_state takes a step of its own to create the state.
-        optimizer.load_state_dict(self.share(optimizer.state_dict() if self.rank == 0 else None))
 
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer, model: nn.Module, fp16: bool = False) -> Any:
         compression = self._hvd.Compression.fp16 if fp16 else self._hvd.Compression.none

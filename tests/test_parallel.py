@@ -122,19 +122,16 @@ assert w.gather({"rank": w.rank}) == [{"rank": 0}, {"rank": 1}]
 assert w.share((1, "a") if w.rank == 0 else None) == (1, "a")
 torch.manual_seed(w.rank)
 net = torch.nn.Linear(3, 1)
-w.broadcast_parameters(net)
+net.load_state_dict(w.share(net.state_dict()))
 same = w.gather(net.weight.detach().tolist())
 assert same[0] == same[1]
-adam = torch.optim.AdamW(net.parameters(), lr=1.0 + w.rank)
-w.broadcast_optimizer(adam)
-assert adam.param_groups[0]["lr"] == 1.0
 norm = MaskedBatchNorm2d(2)
 norm.running_mean.fill_(float(w.rank))
 w.average_batch_norm(norm)
 assert norm.running_mean.tolist() == [0.5, 0.5]
 for fp16 in (False, True):
     net = torch.nn.Linear(3, 1)
-    w.broadcast_parameters(net)
+    net.load_state_dict(w.share(net.state_dict()))
     optimizer = w.wrap_optimizer(torch.optim.SGD(net.parameters(), lr=1.0), net, fp16)
     before = net.weight.detach().clone()
     (net(torch.full((1, 3), float(w.rank))).sum()).backward()
@@ -171,7 +168,6 @@ def run(workers, part):
     model = AcousticModel(config).double()
     model.augment = Double()
     workers.synchronise_batch_norm(model)
-    workers.broadcast_parameters(model)
     start = [p.detach().clone() for p in model.parameters()]
     def forward(given, _):
         return losses.ctc_ace(*model(given.waveforms, given.lengths), given.labels, given.label_lengths)
@@ -203,7 +199,7 @@ def test_two_horovod_processes(tmp_path, root, what):
     script.write_text(SCRIPT if what == "collectives" else PARITY)
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     launch = [str(HOROVODRUN), "-np", "2", sys.executable, str(script)]
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=600, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rank 0 fine" in done.stdout and "rank 1 fine" in done.stdout
 

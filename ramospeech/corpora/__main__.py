@@ -86,7 +86,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         corpus.prepare(args.root),
         args.config_path,
         args.data_root,
-        Limits(args.max_window, args.reduction, vocabulary, args.drop_unknown, args.read_audio),
+        Limits(
+            max_frames=args.max_window,
+            reduction=args.reduction,
+            vocabulary=vocabulary,
+            drop_unknown=args.drop_unknown,
+            durations="audio" if args.read_audio else "header",
+        ),
         (args.dev_share, args.test_share),
         args.threads,
     )

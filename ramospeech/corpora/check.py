@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
@@ -28,6 +29,7 @@ REASONS = (
     "missing",
     "unreadable",
     "too long",
+    "too many labels",
     "too short",
 )
 
@@ -44,17 +46,19 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a clip must keep to: the model's time reduction, its longest input in frames T, its units.
+    """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its units.
 
-    `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`; `read_audio`
-    decodes each recording whole, where otherwise its header is believed.
+    `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`. `durations` says
+    whom to ask how long a clip is: its "list" (its header where the list does not say), the "header" of its
+    recording, or the "audio", decoded whole.
     """
 
-    max_frames: int = 1600
+    max_frames: int | None = 1600
+    max_labels: int | None = None
     reduction: int = 8
     vocabulary: Vocabulary = field(default_factory=Vocabulary.inventory)
     drop_unknown: bool = False
-    read_audio: bool = False
+    durations: Literal["list", "header", "audio"] = "header"
 
 
 def frames(seconds: float) -> int:
@@ -86,7 +90,7 @@ def check(
     seen: set[str] = set()
     batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
     with ThreadPoolExecutor(threads) as pool:
-        done = pool.map(lambda batch: [_examine(clip, root, limits) for _, clip in batch], batches)
+        done = pool.map(lambda batch: [examine(clip, root, limits) for _, clip in batch], batches)
         results = tqdm(chain.from_iterable(done), "check", len(jobs), unit="clip", disable=None)
         for (split, clip), result in zip(jobs, results, strict=True):
             if clip.path in seen:
@@ -107,8 +111,8 @@ def overlaps(clips: Mapping[str, Sequence[Clip]]) -> Iterator[tuple[str, int, in
             yield split, sum(clip.pinyin in heard for clip in part), len(part)
 
 
-def _examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
-    """The clip with its duration, or the reason and detail why it cannot be used."""
+def examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
+    """The clip with its duration, or why it cannot be used: one of REASONS, and the detail."""
     if not clip.pinyin:
         return "no label", "nothing in the text has a syllable"
     if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.pinyin)):
@@ -117,12 +121,19 @@ def _examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
     if not path.is_file():
         return "missing", "no such file"
     try:
-        seconds = len(audio.load(path)) / audio.SAMPLE_RATE if limits.read_audio else audio.duration(path)
+        if limits.durations == "list" and clip.seconds:
+            seconds = clip.seconds
+        elif limits.durations == "audio":
+            seconds = len(audio.load(path)) / audio.SAMPLE_RATE
+        else:
+            seconds = audio.duration(path)
     except AudioError as error:
         return "unreadable", str(error)
     length, ids = frames(seconds), limits.vocabulary.encode(clip.pinyin)
-    if length > limits.max_frames:
-        return "too long", f"{seconds:.2f} s are {length} frames, at most {limits.max_frames}"
+    if limits.max_labels is not None and len(ids) > limits.max_labels:
+        return "too many labels", f"{len(ids)} labels, more than the {limits.max_labels} of --max_seq_length"
+    if limits.max_frames is not None and length > limits.max_frames:
+        return "too long", f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window"
     if too_short(length, ids, limits.reduction):
         detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {_needed(ids)} are needed"
         return "too short", detail

@@ -5,13 +5,13 @@ Paths are relative to the program's `--data_root` (or absolute). Pinyin is broug
 """
 
 import math
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ramospeech.errors import ListError, UnitError, UsageError
+from ramospeech.files import whole_file
 from ramospeech.text import pinyin
 
 SPLITS = ("train", "dev", "test")
@@ -63,17 +63,9 @@ def write_list(path: str | Path, clips: Iterable[Clip]) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all: under another name first, then renamed."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except OSError as error:
-        if path.parent.is_dir():
-            part.unlink(missing_ok=True)
-        raise ListError(f"{path}: cannot write it ({error.strerror}); make room or choose another folder") from None
+    """Write a UTF-8 text file whole or not at all."""
+    with whole_file(path, "w", ListError, "make room or choose another folder") as file:
+        file.write(text)
 
 
 def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:

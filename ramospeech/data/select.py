@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from ramospeech import audio
-from ramospeech.corpora import Clip, frames, read_list, too_short
-from ramospeech.errors import AudioError
-from ramospeech.text import Vocabulary
+from ramospeech.corpora import Clip, Limits, examine, read_list
 
 
 @dataclass(frozen=True)
@@ -33,50 +30,23 @@ class Selection:
         reasons = Counter(reason for _, reason, _ in self.dropped)
         if reasons:
             line += ", left out: " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-            line += f" (first: {self.dropped[0][2]})"
+            line += f" (first: {self.dropped[0][0].path}: {self.dropped[0][2]})"
         return line
 
 
-def read_clips(
-    lists: Iterable[str | Path],
-    data_root: str | Path,
-    vocabulary: Vocabulary,
-    reduction: int,
-    max_frames: int | None = None,
-    max_labels: int | None = None,
-    threads: int = 8,
-) -> Selection:
-    """Read lists and keep the clips that a model with this `reduction` can be trained on.
-
-    A clip is left out where its file is missing or its header unreadable, where it is longer than `max_frames` (T) or
-    has more than `max_labels` (U), and where CTC could not align it (T' < U + adjacent repeats).
+def read_clips(lists: Iterable[str | Path], data_root: str | Path, limits: Limits, threads: int = 8) -> Selection:
+    """Read lists and keep the clips that a model can be trained on: `limits` are the model's.
 
     Raises: ListError: a bad line.
     """
     root = Path(data_root)
     clips = [clip for path in lists for clip in read_list(path)]
-
-    def judge(clip: Clip) -> tuple[Clip, str, str]:
-        path = root / clip.path
-        try:
-            seconds = clip.seconds if clip.seconds and path.is_file() else audio.duration(path)
-        except AudioError as error:
-            return clip, "missing or unreadable", str(error)
-        clip = replace(clip, seconds=seconds)
-        length, labels = frames(seconds), vocabulary.encode(clip.pinyin)
-        if max_frames is not None and length > max_frames:
-            return clip, "too long", f"{path}: {length} frames, more than --max_window {max_frames}"
-        if max_labels is not None and len(labels) > max_labels:
-            return clip, "too many labels", f"{path}: {len(labels)}, more than --max_seq_length {max_labels}"
-        if too_short(length, labels, reduction):
-            return clip, "too short for their labels", f"{path}: {seconds:.2f} s for {len(labels)} labels"
-        return clip, "", ""
-
     with ThreadPoolExecutor(threads) as pool:
-        judged = list(pool.map(judge, clips))
-    kept = [clip for clip, reason, _ in judged if not reason]
-    unknown = sum(len(vocabulary.unknown(clip.pinyin)) for clip in kept)
-    return Selection(kept, [item for item in judged if item[1]], unknown)
+        examined = list(pool.map(lambda clip: examine(clip, root, limits), clips))
+    kept = [clip for clip in examined if isinstance(clip, Clip)]
+    dropped = [(clip, *why) for clip, why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
+    unknown = sum(len(limits.vocabulary.unknown(clip.pinyin)) for clip in kept)
+    return Selection(kept, dropped, unknown)
 
 
 def dropped_table(selections: Sequence[Selection]) -> str:

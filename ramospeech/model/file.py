@@ -1,8 +1,6 @@
 """Model files: safetensors, with everything that inference needs in the metadata. Loading never runs code."""
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import Tensor
 import ramospeech
 from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.features import Features
+from ramospeech.files import whole_file
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
 
@@ -41,7 +40,8 @@ def save_model(
         "training": training,
     }
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
-    _write(path, safetensors.torch.save(tensors, metadata=metadata))
+    with whole_file(path, "wb", ModelError, "free some space or choose another --model_path") as file:
+        file.write(safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> AcousticModel:
@@ -71,24 +71,6 @@ def _weights(model: AcousticModel) -> dict[str, Tensor]:
 def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     """In another floating-point type; counters stay integers."""
     return tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of it under the final name, or nothing: through a file beside it that is renamed at the end."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise ModelError(
-            f"{path}: not written ({error.strerror}); free some space or choose another --model_path"
-        ) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -4,11 +4,11 @@ As a file a vocabulary has one unit a line, and the line number, from 0, is the 
 id 1 stands for everything unknown. `data_config/pinyin.txt` is the inventory of all Mandarin syllables.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ramospeech.errors import ListError, UnitError
+from ramospeech.files import whole_file
 
 BLANK_UNIT = "<blank>"
 UNK_UNIT = "<UNK>"
@@ -68,10 +68,9 @@ class Vocabulary:
         return cls.load(inventory_path())
 
     def save(self, path: str | Path) -> None:
-        """Write one unit a line; the file appears whole or not at all."""
-        partial = Path(f"{path}.partial")
-        partial.write_text("".join(f"{unit}\n" for unit in self.units), encoding="utf-8", newline="\n")
-        os.replace(partial, path)
+        """Write one unit a line; the file appears whole or not at all. Raises ListError."""
+        with whole_file(path, "w", ListError, "make room or choose another folder") as file:
+            file.writelines(f"{unit}\n" for unit in self.units)
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
         """The id of each token; UNK for one that is not a unit."""

@@ -3,6 +3,7 @@
 It holds tensors and plain values only and is read with `weights_only`, so loading never runs code from the file.
 """
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from ramospeech.errors import ModelError, TrainingError
+from ramospeech.files import whole_file
 
 
 def save_state(path: str | Path, state: dict[str, Any]) -> None:
@@ -17,21 +19,12 @@ def save_state(path: str | Path, state: dict[str, Any]) -> None:
 
     Raises: TrainingError: the file cannot be written; what was there before is untouched.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
+    advice = "make room on the disk and resume with --load_model: the state saved before is still whole"
+    with whole_file(path, "wb", TrainingError, advice) as file:
+        try:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
-        raise TrainingError(
-            f"{path}: cannot save the training state ({error}); make room on the disk and resume with --load_model: "
-            "the state saved before is still whole"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+        except RuntimeError as error:  # what torch's zip writer makes of a full disk
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def load_state(path: str | Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ comes close to the entropy of its bytes. Loading checks all that the look-ups re
 """
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ramospeech.errors import ModelError
+from ramospeech.files import whole_file
 from ramospeech.translate.lexicon import FALLBACK, Lexicon
 from ramospeech.translate.ngram import ID_BITS, MAX_CHARACTERS, NgramModel
 
@@ -55,13 +55,8 @@ def pack(model: NgramModel, training: dict[str, Any] | None = None) -> bytes:
 
 def write(path: Path, packed: bytes) -> None:
     """Writes the file whole or not at all; raises ModelError."""
-    partial = Path(f"{path}.partial")
-    try:
-        partial.write_bytes(packed)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ModelError(f"{path}: the model cannot be written: {error}") from None
+    with whole_file(path, "wb", ModelError, "make room or choose another --output") as file:
+        file.write(packed)
 
 
 def read(path: Path) -> NgramModel:

@@ -83,7 +83,7 @@ def test_read_audio_finds_what_headers_hide(speak, tmp_path):
     flac.write_bytes(content)
     clips = {"train": [Clip("a.flac", LABEL, "")]}
     assert check(clips, tmp_path, Limits())[0]["train"]
-    assert [row.reason for row in check(clips, tmp_path, Limits(read_audio=True))[1]] == ["unreadable"]
+    assert [row.reason for row in check(clips, tmp_path, Limits(durations="audio"))[1]] == ["unreadable"]
 
 
 def test_the_second_of_two_equal_paths_goes_in_whichever_split(speak, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from speech import make_corpus
 
 from ramospeech import audio
-from ramospeech.corpora import read_list
+from ramospeech.corpora import Limits, read_list
 from ramospeech.data import Loader, noise, pad, read_clips
 from ramospeech.data.select import dropped_table
 from ramospeech.text import Vocabulary
@@ -94,15 +94,15 @@ def test_selection_counts_what_it_leaves_out(tmp_path):
     text = (lists / "tones_train.txt").read_text(encoding="utf-8")
     text = "\n".join(line.rsplit("\t", 1)[0] for line in text.splitlines()) + "\n" + bad
     (lists / "tones_train.txt").write_text(text, encoding="utf-8")
-    part = read_clips([lists / "tones_train.txt"], root, Vocabulary.inventory(), 8, max_frames=1600, max_labels=64)
+    part = read_clips([lists / "tones_train.txt"], root, Limits(max_labels=64, durations="list"))
     assert [clip.path for clip in part.clips] == [f"train{i}.wav" for i in range(2, 6)]
     assert all(clip.seconds == pytest.approx(audio.duration(root / clip.path)) for clip in part.clips)
     assert sorted(reason for _, reason, _ in part.dropped) == [
-        "missing or unreadable",
-        "missing or unreadable",
+        "missing",
         "too long",
-        "too short for their labels",
+        "too short",
+        "unreadable",
     ]
-    assert "2 missing or unreadable" in part.describe() and "4 clips" in part.describe()
+    assert "1 missing" in part.describe() and "4 clips" in part.describe()
     table = dropped_table([part]).splitlines()
     assert len(table) == 5 and all(line.count("\t") == 2 for line in table)

@@ -10,7 +10,7 @@ import pytest
 
 from ramospeech import output
 from ramospeech.errors import ListError, UsageError
-from ramospeech.output import WRITERS, Output, cues, get_writer, read_tsv, whole_file
+from ramospeech.output import WRITERS, Output, cues, get_writer, output_file, read_tsv
 from ramospeech.pipeline import Token, Transcript, Translation
 
 
@@ -146,10 +146,10 @@ def test_nothing_is_left_when_the_work_fails(tmp_path):
 
 
 def test_a_full_disk_or_a_wrong_place_is_named(tmp_path):
-    with pytest.raises(UsageError, match="No space left"), whole_file(tmp_path / "a.txt") as file:
+    with pytest.raises(UsageError, match="No space left"), output_file(tmp_path / "a.txt") as file:
         raise OSError(28, "No space left on device")
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot write"), whole_file(tmp_path / "file" / "a.txt") as file:
+    with pytest.raises(UsageError, match="not written"), output_file(tmp_path / "file" / "a.txt") as file:
         file.write("x")
 
 

@@ -134,10 +134,10 @@ def test_the_wrapper_works_from_anywhere(root, tmp_path, model, translator):
     soundfile.write(tmp_path / "a b.wav", noise(1.0), 16000)
     (tmp_path / "link.sh").symlink_to(root / "speech2text.sh")
     command = [str(tmp_path / "link.sh"), "--model", str(model), "--translator", str(translator), "a b.wav"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
-    done = subprocess.run([*command, "none.wav"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, "none.wav"], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 3
     assert done.stdout.count("\n") == 2
     assert "Traceback" not in done.stderr

@@ -53,7 +53,7 @@ def command(corpus, out, *options, name="tones"):
     return [str(part) for part in (sys.executable, ROOT / "train.py", "--data_type", name, *where, *TINY, *options)]
 
 
-def train(corpus, out, *options, workers=1, name="tones", timeout=240):
+def train(corpus, out, *options, workers=1, name="tones", timeout=900):
     launch = [str(HOROVODRUN), "-np", str(workers)] if workers > 1 else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -113,7 +113,7 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path):
             time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             break
-    rest = process.communicate(timeout=120)[1]
+    rest = process.communicate(timeout=600)[1]
     assert process.returncode == 130 and "--load_model" in rest
     state = torch.load(parts / "dfcnn.state.pt", weights_only=True)
     assert 0 < state["steps"] < 12
@@ -170,7 +170,7 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
     inner = command(corpus, tmp_path / "out", "--epochs", 1)
     inner[inner.index("--config_path") + 1] = "lists"
     script.write_text(f'cd "{tmp_path}/$HOROVOD_RANK" && exec {" ".join(inner)}\n')
-    done = subprocess.run([str(HOROVODRUN), "-np", "2", "sh", str(script)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(HOROVODRUN), "-np", "2", "sh", str(script)], capture_output=True, text=True, timeout=600)
     assert done.returncode != 0
     assert "another set of lists than worker 0" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr.split("another set of lists")[0]
