@@ -6,6 +6,7 @@ from ctc_decode.confusion import ConfusionNetwork
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
+from ctc_decode.kneser_ney import NgramTrainer
 from ctc_decode.lm import NgramModel
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Hotwords",
     "Hypothesis",
     "NgramModel",
+    "NgramTrainer",
     "align",
 ]

@@ -94,7 +94,7 @@ class NgramModel:
             log_probs[pending[nowhere]] += self._unknown_log_prob
             pending, states = pending[~found & ~nowhere], states[~found & ~nowhere]
             log_probs[pending] += self.backoff[states - 1]
-            states = self._suffix[states]
+            states = self.suffix[states]
         return ngrams, log_probs
 
     def automaton(self, vocabulary: Sequence[str]) -> Automaton:
@@ -129,7 +129,7 @@ class NgramModel:
         states = np.flatnonzero(differs & alive)
         same = np.arange(histories + 1)  # the state that stands for each history
         for low, high in zip(self.levels[: order - 1] + 1, self.levels[1:order] + 1, strict=True):
-            same[low:high] = np.where(differs[low:high], same[low:high], same[self._suffix[low:high]])
+            same[low:high] = np.where(differs[low:high], same[low:high], same[self.suffix[low:high]])
         number = np.zeros(histories + 1, np.int64)
         number[states] = np.arange(len(states))
         number = number[same]
@@ -148,7 +148,7 @@ class NgramModel:
             unit=unit[sort],
             target=number[self._next(arcs)][of_arc][sort],
             weight=self.log_prob[arcs][of_arc][sort],
-            fallback=number[self._suffix[states]],
+            fallback=number[self.suffix[states]],
             fallback_weight=np.append(np.float32(0), self.backoff)[states],
             final=final,
             otherwise=self._unknown_log_prob,
@@ -203,10 +203,10 @@ class NgramModel:
         return self.context.astype(np.int64) * len(self.words) + self.word
 
     @cached_property
-    def _suffix(self) -> np.ndarray:
+    def suffix(self) -> np.ndarray:
         """For each history its longest proper ending that is a history too: (histories + 1,) int32."""
         suffix = np.zeros(int(self.levels[-2]) + 1, np.int32)
-        self.__dict__["_suffix"] = suffix  # finding those of a length uses those of shorter ones
+        self.__dict__["suffix"] = suffix  # finding those of a length uses those of shorter ones
         for low, high in zip(self.levels[1:-2], self.levels[2:-1], strict=True):
             suffix[low + 1 : high + 1] = self._endings(int(low), int(high))
         return suffix
@@ -219,5 +219,5 @@ class NgramModel:
 
     def _endings(self, low: int, high: int) -> np.ndarray:
         """The states of the longest proper endings of n-grams low <= i < high."""
-        ngrams, _ = self.lookup(self._suffix[self.context[low:high]], self.word[low:high])
+        ngrams, _ = self.lookup(self.suffix[self.context[low:high]], self.word[low:high])
         return (ngrams + 1).astype(np.int32)
