@@ -102,7 +102,7 @@ class NgramModel:
 
         Raises ValueError where no unit is a word of the model.
         """
-        V, order = len(vocabulary), self.order
+        V = len(vocabulary)
         words = self._encode(vocabulary)
         if not (words != self._unknown).any():
             raise ValueError(
@@ -113,27 +113,8 @@ class NgramModel:
         first = np.searchsorted(words[by_word], np.arange(len(self.words)))
         many = np.bincount(words[words >= 0], minlength=len(self.words))
 
-        # Histories that the vocabulary can spell, and of those the ones that differ from what they fall back to.
         sayable = many[self.word] > 0
-        histories = int(self.levels[-2])
-        alive = np.ones(histories + 1, bool)
-        for low, high in zip(self.levels[: order - 1], self.levels[1:order], strict=True):
-            opening = (self.word[low:high] == self._begin) & (self.context[low:high] == 0)
-            alive[low + 1 : high + 1] = alive[self.context[low:high]] & (sayable[low:high] | opening)
-        arcs = np.flatnonzero(sayable & alive[self.context])
-        differs = np.zeros(histories + 1, bool)
-        differs[0] = True
-        differs[self.context[arcs]] = True
-        differs[self.context[self.word == self._end]] = True
-        differs[1:] |= self.backoff != 0
-        states = np.flatnonzero(differs & alive)
-        same = np.arange(histories + 1)  # the state that stands for each history
-        for low, high in zip(self.levels[: order - 1] + 1, self.levels[1:order] + 1, strict=True):
-            same[low:high] = np.where(differs[low:high], same[low:high], same[self.suffix[low:high]])
-        number = np.zeros(histories + 1, np.int64)
-        number[states] = np.arange(len(states))
-        number = number[same]
-
+        arcs, states, number = self._spelt(sayable)
         copies = many[self.word[arcs]]  # several units may be <unk>
         of_arc = np.repeat(np.arange(len(arcs)), copies)
         nth = np.arange(len(of_arc)) - (np.cumsum(copies) - copies)[of_arc]
@@ -154,6 +135,31 @@ class NgramModel:
             otherwise=self._unknown_log_prob,
             start=int(number[self._start]),
         )
+
+    def _spelt(self, sayable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is left of the model where only some n-grams end in a word that can be said: sayable (A,).
+
+        The n-grams that can be read; the histories that then differ from what they fall back to; and for each history
+        of the model the place, among those, of the one that stands for it.
+        """
+        starts, ends = self.levels[: self.order - 1], self.levels[1 : self.order]
+        histories = int(self.levels[-2])
+        alive = np.ones(histories + 1, bool)
+        for low, high in zip(starts, ends, strict=True):
+            opening = (self.word[low:high] == self._begin) & (self.context[low:high] == 0)
+            alive[low + 1 : high + 1] = alive[self.context[low:high]] & (sayable[low:high] | opening)
+        ngrams = np.flatnonzero(sayable & alive[self.context])
+
+        differs = np.append(True, self.backoff != 0)
+        differs[self.context[ngrams]] = True
+        differs[self.context[self.word == self._end]] = True
+        states = np.flatnonzero(differs & alive)
+        same = np.arange(histories + 1)
+        for low, high in zip(starts + 1, ends + 1, strict=True):
+            same[low:high] = np.where(differs[low:high], same[low:high], same[self.suffix[low:high]])
+        number = np.zeros(histories + 1, np.int64)
+        number[states] = np.arange(len(states))
+        return ngrams, states, number[same]
 
     def _encode(self, tokens: Sequence[str]) -> np.ndarray:
         """Word ids. The marks of a sentence's ends are <unk>: nobody says them."""

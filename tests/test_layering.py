@@ -26,6 +26,8 @@ ROOMS = (
     "translate",
     "pipeline",
     "output",
+    "train_lm",
+    "tune",
     "serve",
 )
 DATA_PACKAGES = {"data_config", "pretrained"}  # where pip puts what lies at the root of the checkout
@@ -174,10 +176,10 @@ def exists(module: str, name: str) -> bool:
 
 
 def test_every_package_is_installed() -> None:
-    """pip installs what pyproject.toml lists; one that is forgotten is missed only after installing."""
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"])
-    there = {".".join(package_of(path)) for path in PACKAGES}
-    assert listed == there | {f"ramospeech.{name}" for name in DATA_PACKAGES}
+    """pip installs the folders that pyproject.toml lists, with all below; one forgotten is missed only after that."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["scikit-build"]
+    there = {package_of(path)[0] for path in PACKAGES}
+    assert set(settings["wheel"]["packages"]) == there | {f"ramospeech/{name}" for name in DATA_PACKAGES}
 
 
 def test_nothing_outside_of_tests_needs_the_shared_folder() -> None:
