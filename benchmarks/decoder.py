@@ -94,7 +94,7 @@ class Runner:
             return f"> {self.limit:.0f} s"
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-            if "ModuleNotFoundError" in reason or "ImportError" in reason:
+            if any(sign in reason for sign in ("ModuleNotFoundError", "ImportError", "does not load")):
                 self.absent[name] = reason
                 return "absent"
             memory = "bad_alloc" in reason or "MemoryError" in reason or "memory allocation" in reason
@@ -227,7 +227,8 @@ def main() -> int:
 language model. A cell is CPU microseconds a frame and, in brackets, how many utterances got a labelling of lower
 exact probability than the best known (of one utterance: how many nats lower). MB is what decoding adds to the process
 at most. A decoder gets {arguments.budget:.0f} CPU seconds for a cell (utterances then left are not counted), at most
-{arguments.limit:.0f} s and {arguments.gigabytes:.0f} GB. {releases}."""
+{arguments.limit:.0f} s and {arguments.gigabytes:.0f} GB. The hotwords are random phrases of 2 to 5 units with a boost
+of 5: what they add is not in the exact probability. {releases}."""
     absent = [f"Left out: {name} ({reason})." for name, reason in runner.absent.items()]
     text = "\n\n".join(part for part in [head, *parts, *absent] if part)
     print(text)

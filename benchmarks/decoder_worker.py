@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,7 +36,9 @@ def vocabulary(V: int) -> list[str]:
     return ["<blank>", *(f"u{unit}" for unit in range(1, V))]
 
 
-def ctc_decode(V: int, beam: int, hotwords: int = 0) -> tuple[Prepare, Decode]:
+def ctc_decode(
+    V: int, beam: int, engine: Literal["compiled", "numpy"] = "compiled", hotwords: int = 0
+) -> tuple[Prepare, Decode]:
     from ctc_decode import BeamSearchDecoder
 
     units = vocabulary(V)
@@ -44,8 +46,14 @@ def ctc_decode(V: int, beam: int, hotwords: int = 0) -> tuple[Prepare, Decode]:
     if hotwords:
         rng = np.random.default_rng(1)
         phrases = [" ".join(rng.choice(units[1:], size)) for size in rng.integers(2, 6, hotwords)]
-    decoder = BeamSearchDecoder(units, beam_width=beam, top_k=TOP_K, hotwords=phrases)
+    decoder = BeamSearchDecoder(units, beam_width=beam, top_k=TOP_K, hotwords=phrases, engine=engine)
     return (lambda array: array[None]), (lambda array: decoder.decode(array, [array.shape[1]])[0][0].ids)
+
+
+def reference(V: int, beam: int) -> tuple[Prepare, Decode]:
+    from ctc_decode.reference import prefix_beam_search
+
+    return np.ndarray.tolist, lambda rows: prefix_beam_search(rows, beam_width=beam, top_k=TOP_K)[0][0]
 
 
 def ctc_beam_decoder(V: int, beam: int) -> tuple[Prepare, Decode]:
@@ -115,10 +123,12 @@ def fast_ctc_decode(V: int, beam: int) -> tuple[Prepare, Decode]:
     return np.exp, lambda array: ids_of(beam_search(array, units, beam, 0.99 / V)[0])  # the largest cut it takes
 
 
-OURS = ("ctc_decode", "ctc_decode, 10,000 hotwords")
+OURS = ("ctc_decode", "ctc_decode, 10,000 hotwords", "ctc_decode, numpy", "ctc_decode.reference")
 DECODERS: dict[str, Callable[[int, int], tuple[Prepare, Decode]]] = {
     "ctc_decode": ctc_decode,
-    "ctc_decode, 10,000 hotwords": lambda V, beam: ctc_decode(V, beam, 10_000),
+    "ctc_decode, 10,000 hotwords": lambda V, beam: ctc_decode(V, beam, hotwords=10_000),
+    "ctc_decode, numpy": lambda V, beam: ctc_decode(V, beam, engine="numpy"),
+    "ctc_decode.reference": reference,
     "ctc-beam-decoder": ctc_beam_decoder,
     "ctcdecode": ctcdecode,
     "flashlight-text": flashlight,
@@ -182,7 +192,9 @@ def as_batch(arrays: list[np.ndarray], beam: int, threads: int) -> dict[str, Any
     batch = np.zeros((len(arrays), int(lengths.max()), arrays[0].shape[1]), np.float32)
     for row, array in zip(batch, arrays, strict=True):
         row[: len(array)] = array
-    decoder = BeamSearchDecoder(vocabulary(batch.shape[2]), beam_width=beam, top_k=TOP_K, num_threads=threads)
+    decoder = BeamSearchDecoder(
+        vocabulary(batch.shape[2]), beam_width=beam, top_k=TOP_K, num_threads=threads, engine="compiled"
+    )
     walls = []
     for _ in range(5):
         start = time.perf_counter()
