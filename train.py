@@ -274,7 +274,7 @@ def main(argv: list[str] | None = None) -> int:
     shown = next(dev_loader([list(range(min(SHOWN_CLIPS, len(dev.clips))))])).to(device)
 
     # Optimiser.
-    optimizer = torch.optim.AdamW(parameter_groups(model, args.weight_decay), lr=args.lr, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(parameter_groups(model, args.weight_decay), lr=args.lr, betas=(0.9, 0.98), fused=True)
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
     trainer = Trainer(model, optimizer, partial(training_loss, args, model), workers, device, stand_in=noise(),

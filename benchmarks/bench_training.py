@@ -119,7 +119,7 @@ def clips_of(args: argparse.Namespace, workers: int) -> tuple[Loader, list[list[
     clips = part.clips[:: max(1, len(part.clips) // args.clips)][: args.clips]
     loader = Loader(clips, args.data_root, vocabulary, 8, workers=1, cache_bytes=2**28)
     seconds = [clip.seconds or 0.0 for clip in clips]
-    return loader, train_plan(seconds, 1e9, args.batch_size, workers, seed=1, epoch=0)
+    return loader, train_plan(seconds, 1e9, args.batch_size, workers, seed=1, epoch=1)
 
 
 def worker(args: argparse.Namespace) -> None:
@@ -128,7 +128,9 @@ def worker(args: argparse.Namespace) -> None:
     loader, plan = clips_of(args, workers.size)
     trainer = new_trainer(new_model(), workers)
     mine = [step[workers.rank] for step in plan]
-    run_ours(trainer, loader, mine[:1])
+    for _ in loader(mine):  # decoded once and kept, as from the second epoch of a training on
+        pass
+    run_ours(trainer, loader, mine[: len(mine) // 3])  # until the memory of the longest batch is there
     rates = [run_ours(trainer, loader, mine) for _ in range(args.rounds)]
     if workers.rank == 0:
         print(f"rate {statistics.median(rates):.4f}", flush=True)
@@ -218,7 +220,7 @@ def workers_section(args: argparse.Namespace) -> None:
         return
     one, two = scaling(args, 1), scaling(args, 2)
     rows = [
-        f"float32, {4 * args.clips} clips.\n",
+        f"float32, {4 * args.clips} clips, decoded before.\n",
         "| | audio-seconds per second | ratio |\n|---|---|---|",
         f"| one worker | {one:.2f} | 1.00 |\n| two Horovod workers (Gloo) | {two:.2f} | {two / one:.2f} |",
     ]

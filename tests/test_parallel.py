@@ -24,7 +24,7 @@ def test_the_twin_has_the_same_methods():
         return {name: list(inspect.signature(value).parameters) for name, value in members if name[0] != "_"}
 
     assert public(Alone) == public(Horovod)
-    assert {"sum", "gather", "share", "together", "agree", "step"} <= public(Alone).keys()
+    assert {"sum", "gather", "share", "together", "agree", "sum_gradients"} <= public(Alone).keys()
 
 
 def test_alone_without_a_launcher(monkeypatch):
@@ -132,13 +132,12 @@ assert norm.running_mean.tolist() == [0.5, 0.5]
 for fp16 in (False, True):
     net = torch.nn.Linear(3, 1)
     net.load_state_dict(w.share(net.state_dict()))
-    optimizer = w.wrap_optimizer(torch.optim.SGD(net.parameters(), lr=1.0), net, fp16)
-    before = net.weight.detach().clone()
+    frozen = torch.nn.Parameter(torch.zeros(2))
     (net(torch.full((1, 3), float(w.rank))).sum()).backward()
-    w.synchronize(optimizer)
-    assert torch.allclose(net.weight.grad, torch.full((1, 3), 0.5))
-    w.step(optimizer, optimizer.step)
-    assert torch.allclose(net.weight, before - 0.5)
+    totals = w.sum_gradients([frozen, *net.parameters()], torch.tensor([1.0, 2.0 * w.rank], dtype=torch.float64), fp16)
+    assert totals.tolist() == [2.0, 2.0]
+    assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
+    assert frozen.grad.tolist() == [0.0, 0.0]
 print("rank", w.rank, "fine")
 """
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ramospeech.model.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.config import ModelConfig
+from ramospeech.model.dropout import Dropout
 from ramospeech.model.padding import padding_rows, zero_padding
 from ramospeech.model.recurrent import BiLSTM
 
@@ -20,7 +21,7 @@ KINDS = {
     nn.Conv2d: "conv",
     MaskedBatchNorm2d: "norm",
     nn.ReLU: "relu",
-    nn.Dropout: "dropout",
+    Dropout: "dropout",
     nn.MaxPool2d: "maxpool",
 }
 
@@ -52,8 +53,8 @@ class DFCNN(nn.Module):
         def relu() -> nn.ReLU:
             return nn.ReLU(inplace=True)
 
-        def drop(rate: float) -> nn.Dropout:
-            return nn.Dropout(rate * dropout)
+        def drop(rate: float) -> Dropout:
+            return Dropout(rate * dropout)
 
         norm, pool = MaskedBatchNorm2d, nn.MaxPool2d
         one, two, three, four = maps

@@ -1,10 +1,11 @@
 """One training step and one evaluation, the same alone and with many workers.
 
-The order that several workers need: local loss, agreed totals, backward, averaged gradients, clipping, step. Whether a
-step counts is decided from values that are equal on all workers, so they never part.
+The order that several workers need: local loss, backward, summed gradients and totals, clipping, step. Whether a step
+counts is decided from values that are equal on all workers, so they never part.
 """
 
 import contextlib
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +77,7 @@ class Trainer:
 
     Args:
         model: the module whose parameters `optimizer` holds.
-        optimizer: not yet wrapped; this wraps it for the workers.
+        optimizer: of torch; the gradients that it sees are those of all workers' clips.
         forward: batch, step -> Loss (sum and count over this worker's clips).
         workers: from `parallel.connect`.
         device: of the model.
@@ -101,10 +102,12 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
-        self.optimizer = workers.wrap_optimizer(optimizer, model, fp16_gradients)
+        self.optimizer, self.fp16_gradients = optimizer, fp16_gradients
+        self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.stand_in = stand_in
         self.clip, self.amp, self.seed = clip, amp, seed
-        self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
+        # The loss is a sum over labels, so its gradients are large already.
+        self.scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=amp == "fp16")
         self.steps = 0
         self._bad_in_a_row = 0
 
@@ -138,13 +141,12 @@ class Trainer:
             ],
             dtype=torch.float64,
         )
-        total, count, skipped, seconds, padded, clips, unreadable, stops, saves = self.workers.sum(totals).tolist()
+        self.scaler.scale(loss.sum).backward()
+        totals = self.workers.sum_gradients(self.parameters, totals, self.fp16_gradients)
+        total, count, skipped, seconds, padded, clips, unreadable, stops, saves = totals.tolist()
         mean = total / max(count, 1.0)
-        finite = mean == mean and abs(mean) != float("inf")
-        norm = float("nan")
-        if finite and count > 0:
-            norm = self._descend(loss.sum * (self.workers.size / count))
-        taken = norm == norm and norm != float("inf")
+        norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
+        taken = math.isfinite(norm)
         self._bad_in_a_row = 0 if taken or clips == 0 else self._bad_in_a_row + 1
         if self._bad_in_a_row >= MAX_BAD_STEPS:
             raise TrainingError(
@@ -170,17 +172,18 @@ class Trainer:
             loss = self.forward((batch if len(batch) else self.stand_in).to(self.device), self.steps)
         return loss if len(batch) else Loss(*(0.0 * value for value in loss))
 
-    def _descend(self, loss: Tensor) -> float:
-        """Backward, average over workers, clip, step; returns the gradient's norm, equal on all workers."""
-        self.scaler.scale(loss).backward()
-        self.workers.synchronize(self.optimizer)
+    def _descend(self, count: float) -> float:
+        """From gradients of the sum to those of the mean, clip, step; returns their norm, equal on all workers."""
         self.scaler.unscale_(self.optimizer)
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.clip))
+        for parameter in self.parameters:
+            if parameter.grad is not None:
+                parameter.grad /= count
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.clip))
         if self.scaler.is_enabled():  # it skips the step by itself where a gradient overflowed
-            self.workers.step(self.optimizer, lambda: self.scaler.step(self.optimizer))
+            self.scaler.step(self.optimizer)
             self.scaler.update()
-        elif norm == norm and norm != float("inf"):
-            self.workers.step(self.optimizer, self.optimizer.step)
+        elif math.isfinite(norm):
+            self.optimizer.step()
         return norm
 
     def state(self) -> dict[str, Any]:
