@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from sentences import balanced, pinyin, sentences
+from sentences import balanced, pinyin, salads, sentences
 
 ROOT = Path(__file__).resolve().parent
 SEED = 2
 RATE = 16_000
 POOL = 8_000  # sentences to choose from
-CLIPS = {"test": 110, "dev": 60, "train": 1_360}
+TRAIN = (("commands", 600), ("salads", 560), ("commands", 400))  # in this order
+CLIPS = {"test": 110, "dev": 60, "train": sum(count for _, count in TRAIN)}
 LIMIT = 4_000_000  # bytes of audio, lists and voices together
 
 # The test voices and the dev voice are never heard in training, not even as a part of a blend.
@@ -63,17 +64,28 @@ class Line:
 
 
 def choose_voice(split: str, index: int, chance: random.Random) -> tuple[tuple[float, str], ...]:
-    """A test or dev clip takes the next of its voices; a train clip a pure voice or a blend, a third each."""
+    """A test or dev clip takes the next of its voices; of five train clips one is in a pure voice, four in blends."""
     if split != "train":
         voices = TEST_VOICES if split == "test" else DEV_VOICES
         return ((1, voices[index % len(voices)]),)
     first = TRAIN_VOICES[index % len(TRAIN_VOICES)]
-    kind = index // len(TRAIN_VOICES) % 3
+    kind = index // len(TRAIN_VOICES) % 5
     if kind == 0:
         return ((1, first),)
     second = chance.choice([v for v in TRAIN_VOICES if v != first] if kind == 1 else GUEST_VOICES.split())
-    share = round(chance.uniform(0.55, 0.85), 2)
+    share = round(chance.uniform(0.5, 0.85), 2)
     return ((share, first), (round(1 - share, 2), second))
+
+
+def choose_train(commands: list[str], chance: random.Random) -> list[str]:
+    """The sentences of TRAIN: each part spreads over the syllables evenly."""
+    words, chosen = salads(chance), list[str]()
+    for kind, count in TRAIN:
+        pool = [next(words) for _ in range(POOL)] if kind == "salads" else commands
+        part = balanced(pool, count, chance)
+        commands = [hanzi for hanzi in commands if hanzi not in set(part)]
+        chosen += part
+    return chosen
 
 
 def plan() -> list[Line]:
@@ -83,7 +95,7 @@ def plan() -> list[Line]:
     pool = [next(source) for _ in range(POOL)]
     lines = []
     for split, count in CLIPS.items():
-        chosen = pool[:count] if split != "train" else balanced(pool, count, chance)
+        chosen = pool[:count] if split != "train" else choose_train(pool, chance)
         pool = pool[count:]
         for index, hanzi in enumerate(chosen):
             path = f"audio/{split}/{index:04d}.ogg"

@@ -3,9 +3,13 @@
 A sentence is a template whose slots are filled at random, e.g. 把{room}的{device}打开. The words are chosen
 so that speech and label agree: no character has two readings here, no third tone meets another third tone (it
 would be spoken as a second tone), and 一 keeps its first tone. Sentences that break this are dropped.
+
+Much of the training part is not commands but the same words in any order (`salads`): from commands alone a network
+learns which word follows which, and for a new voice guesses the likely word instead of the spoken one.
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -128,6 +132,25 @@ def sentences(chance: random.Random) -> Iterator[str]:
     while True:
         hanzi = fill(chance.choice(COMMANDS[chance.choice(list(COMMANDS))]), chance)
         if hanzi not in seen and speakable(hanzi, pinyin(hanzi)):
+            seen.add(hanzi)
+            yield hanzi
+
+
+def salads(chance: random.Random) -> Iterator[str]:
+    """Endless distinct rows of the commands' words and characters in an order that means nothing."""
+    templates = [template for kind in COMMANDS.values() for template in kind]
+    words = sorted({part for template in templates for part in re.split(r"\{\w+\}", template) if part})
+    words += [word for values in SLOTS.values() for word in values.split()]
+    read = {(c, s) for word in words for c, s in zip(word, pinyin(word), strict=True) if pinyin(c) == [s]}
+    characters = sorted({character for character, _ in read} | set(DIGITS + "十点半"))
+    seen = set()
+    while True:
+        length, pieces = chance.randint(MIN_SYLLABLES, 9), list[str]()
+        while len("".join(pieces)) < length:
+            pieces.append(chance.choice(chance.choice([words, characters])))
+        hanzi, syllables = "".join(pieces), [s for piece in pieces for s in pinyin(piece)]
+        # Neighbours may not make a word that is read otherwise.
+        if hanzi not in seen and syllables == pinyin(hanzi) and speakable(hanzi, syllables):
             seen.add(hanzi)
             yield hanzi
 
