@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 SEED = 2
 RATE = 16_000
 POOL = 8_000  # sentences to choose from
-TRAIN = (("commands", 600), ("salads", 560), ("commands", 400))  # in this order
+TRAIN = (("commands", 600), ("salads", 560), ("commands", 375))  # in this order
 CLIPS = {"test": 110, "dev": 60, "train": sum(count for _, count in TRAIN)}
 LIMIT = 4_000_000  # bytes of audio, lists and voices together
 
