@@ -2,21 +2,26 @@
 
 from ctc_decode.align import AlignedToken, align
 from ctc_decode.automaton import Automaton
+from ctc_decode.beam_search import BeamSearchDecoder
 from ctc_decode.confusion import ConfusionNetwork
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 from ctc_decode.kneser_ney import NgramTrainer
 from ctc_decode.lm import NgramModel
+from ctc_decode.streaming import Partial, Stream
 
 __all__ = [
     "AlignedToken",
     "Automaton",
+    "BeamSearchDecoder",
     "ConfusionNetwork",
     "GreedyDecoder",
     "Hotwords",
     "Hypothesis",
     "NgramModel",
     "NgramTrainer",
+    "Partial",
+    "Stream",
     "align",
 ]

@@ -8,10 +8,14 @@ class Hypothesis:
     """One labelling of one item.
 
     tokens: U units of the vocabulary; ids: their U indices.
-    score: natural log, `am_score` plus what a language model and bonuses add.
-    am_score: log probability by the acoustic model.
-    lm_score: log probability by the language model, 0 without one.
-    start_frames, end_frames: U frames each. Token u holds frames start_frames[u] <= t < end_frames[u].
+    score: natural log, `am_score` plus what a language model, hotwords and the length bonus add.
+    am_score: log probability by the acoustic model, summed over alignments (the greedy decoder: of its one).
+    lm_score: log probability by the language model with the end of the sentence, not weighted; 0 without one.
+    start_frames, end_frames: U frames each. Token u holds frames start_frames[u] <= t < end_frames[u] of the
+        labelling's best alignment.
+    confidences: U values from 0 to 1, the posterior of each token by the acoustic model: the labelling's probability
+        over that of all labellings with any unit or none in this token's place. The greedy decoder: the mean
+        probability of the token over its frames.
     """
 
     tokens: tuple[str, ...]
@@ -21,3 +25,4 @@ class Hypothesis:
     lm_score: float
     start_frames: tuple[int, ...]
     end_frames: tuple[int, ...]
+    confidences: tuple[float, ...] = ()

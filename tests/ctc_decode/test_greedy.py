@@ -51,6 +51,10 @@ def test_against_the_plain_reference(rng, peak, blank):
         assert (got.start_frames, got.end_frames) == (expected.start_frames, expected.end_frames)
         assert got.score == got.am_score == pytest.approx(expected.score)
         assert got.lm_score == 0.0
+        for start, end, unit, confidence in zip(
+            got.start_frames, got.end_frames, got.ids, got.confidences, strict=True
+        ):
+            assert confidence == pytest.approx(np.exp(log_probs[item, start:end, unit]).mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,307 @@
+"""The plain engine of the beam search: numpy, the same results as the compiled one, for machines without a compiler.
+
+True CTC prefix beam search: probabilities of one labelling are summed over its alignments, those that end in a blank
+apart from those that end in its last unit. Natural logs throughout. src/search.cpp is its twin; what differs is that
+whole rows of extensions are scored here before the best are taken.
+"""
+
+import heapq
+from itertools import count
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from ctc_decode.inputs import is_distribution
+from ctc_decode.labelling import Examiner
+from ctc_decode.settings import BadFrameError, Result, Settings
+from ctc_decode.stepping import Stepper
+
+_ZERO = -np.inf
+_FAINT = 3.0  # a parent this far below its child no longer matters to it
+# The search's score of a labelling lacks alignments that left the beam. So at the end the best by it are compared
+# exactly: so many at least, if they are so near the best (natural log), among them what was folded in so many frames.
+_COMPARED = 10
+_CLOSE = 1.0
+_UNSETTLED = 150
+
+
+class NumpyEngine:
+    """Prefix beam search in numpy. Batches run on one thread, whatever num_threads says."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._steppers = [Stepper(automaton, scale, settings.units) for automaton, scale in settings.automata]
+
+    def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
+        """(B, T', V) float32 or float16, (B,): the best labellings of each item, or BadFrameError."""
+        results = []
+        for item, length in enumerate(lengths.tolist()):
+            stream = self.stream()
+            try:
+                stream.push(log_probs[item, :length])
+            except BadFrameError as bad:
+                raise BadFrameError(item, bad.frame) from None
+            results.append(stream.finish(log_probs[item, :length]))
+        return results
+
+    def stream(self) -> "NumpyStream":
+        """A new utterance."""
+        return NumpyStream(self._settings, self._steppers)
+
+
+class _Node:
+    """A prefix. `slot`: its place in the beam, or -1. `extra`: what automata and length add to its score."""
+
+    __slots__ = ("__weakref__", "alternatives", "born", "depth", "extra", "name", "parent", "slot", "states", "unit")
+
+    def __init__(self, name: int, parent: "_Node | None", unit: int, extra: float, states: tuple[int, ...]):
+        self.name = name
+        self.parent = parent
+        self.unit = unit
+        self.depth = 0 if parent is None else parent.depth + 1
+        self.extra = extra
+        self.states = states
+        self.slot = -1
+        self.born = 0  # the frame in which it first came into the beam
+        self.alternatives: dict[_Node, tuple[float, int]] = {}  # scores less its own, frames in which they were folded
+
+    def begins(self, other: "_Node") -> bool:
+        """Whether the other prefix begins with this one."""
+        while other.depth > self.depth and other.parent is not None:
+            other = other.parent
+        return other is self
+
+
+class NumpyStream:
+    """One utterance, frame by frame. The beam is a list of nodes, best first, and arrays beside it."""
+
+    def __init__(self, settings: Settings, steppers: list[Stepper]):
+        self._settings = settings
+        self._steppers = steppers
+        self._names = count()
+        # By parent and unit. A node lives while it is in the beam, or has descendants, or is an alternative.
+        self._children: WeakValueDictionary[tuple[int, int], _Node] = WeakValueDictionary()
+        start = tuple(stepper.automaton.start for stepper in steppers)
+        self._nodes = [_Node(next(self._names), None, settings.blank, 0.0, start)]
+        self._nodes[0].slot = 0
+        self._blank = np.zeros(1)
+        self._unblank = np.full(1, _ZERO)
+        self._frame = 0
+
+    def push(self, chunk: np.ndarray) -> None:
+        """Take (T', V) more frames, or none of them and raise BadFrameError."""
+        for frame, row in enumerate(chunk):
+            if not is_distribution(row):
+                raise BadFrameError(0, frame)
+        for row in chunk:
+            self._step(row.astype(np.float64))
+
+    def _step(self, row: np.ndarray) -> None:
+        width = self._settings.beam_width
+        if len(self._nodes) == width:
+            self._fold()
+        nodes, n = self._nodes, len(self._nodes)
+        unit = np.array([node.unit for node in nodes])
+        extra = np.array([node.extra for node in nodes])
+        total = np.logaddexp(self._blank, self._unblank)
+
+        # Without growing: waiting in a blank, repeating the last unit, or reached from the parent.
+        above = np.array([-1 if node.parent is None else node.parent.slot for node in nodes])
+        inflow = np.where(unit[above] == unit, self._blank[above], total[above])
+        blank = total + row[self._settings.blank]
+        unblank = np.logaddexp(self._unblank, np.where(above >= 0, inflow, _ZERO)) + row[unit]
+        stays = np.logaddexp(blank, unblank) + extra
+
+        slots, units, log_probs, gains = self._extensions(row, unit, extra, total, above)
+        scores = np.concatenate([stays, log_probs + gains + extra[slots]])
+        best = np.argsort(-scores, kind="stable")[:width]
+        best = best[scores[best] > _ZERO]
+
+        for node in nodes:
+            node.slot = -1
+        self._nodes = [
+            nodes[i] if i < n else self._child(nodes[slots[i - n]], int(units[i - n]), float(gains[i - n]))
+            for i in best
+        ]
+        for slot, node in enumerate(self._nodes):
+            node.slot = slot
+        self._blank = np.concatenate([blank, np.full(len(slots), _ZERO)])[best]
+        self._unblank = np.concatenate([unblank, log_probs])[best]
+        self._frame += 1
+
+    def _extensions(
+        self, row: np.ndarray, unit: np.ndarray, extra: np.ndarray, total: np.ndarray, above: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Prefixes of the beam grown by each of the best units: slots, units, log probabilities, what is added."""
+        best = self._best_units(row)
+        rank = np.full(self._settings.units, -1)
+        rank[best] = np.arange(len(best))
+        log_probs = total[:, None] + row[best]
+        repeats = np.flatnonzero(rank[unit] >= 0)  # the last unit once more needs a blank before it
+        log_probs[repeats, rank[unit[repeats]]] += self._blank[repeats] - total[repeats]
+        known = np.flatnonzero((above >= 0) & (rank[unit] >= 0))  # in the beam already
+        log_probs[above[known], rank[unit[known]]] = _ZERO
+
+        slots, ranks = np.nonzero(log_probs > _ZERO)
+        units, log_probs = best[ranks], log_probs[slots, ranks]
+        gains = np.full(len(slots), self._settings.length_bonus)
+        for a, stepper in enumerate(self._steppers):
+            states = np.array([node.states[a] for node in self._nodes])
+            gains += stepper.scale * stepper.step(states[slots], units)[1]
+        return slots, units, log_probs, gains
+
+    def _best_units(self, row: np.ndarray) -> np.ndarray:
+        """The top_k units of a frame that are not the blank, best first, those without any probability left out."""
+        k = self._settings.top_k
+        values = row.copy()
+        values[self._settings.blank] = _ZERO
+        best = np.argpartition(-values, k - 1)[:k] if k < len(values) else np.arange(len(values))
+        best = best[np.argsort(-values[best], kind="stable")]
+        return best[values[best] > _ZERO]
+
+    def _child(self, parent: _Node, unit: int, gain: float) -> _Node:
+        """The node of a prefix and one more unit: a new one, unless a descendant or the host of it holds it still."""
+        node = self._children.get((parent.name, unit))
+        if node is None:
+            states = tuple(
+                int(stepper.step(np.array([state]), np.array([unit]))[0][0])
+                for stepper, state in zip(self._steppers, parent.states, strict=True)
+            )
+            node = _Node(next(self._names), parent, unit, parent.extra + gain, states)
+            node.born = self._frame
+            self._children[parent.name, unit] = node
+        return node
+
+    def _fold(self) -> None:
+        """Make room: see `covers`.
+
+        Old ambiguities would else fill the beam with their combinations. Where more than one labelling is wanted, a
+        folded prefix is kept as an alternative of the better one.
+        """
+        total = np.logaddexp(self._blank, self._unblank)
+        score = total + np.array([node.extra for node in self._nodes])
+
+        def covers(strong: _Node, weak: _Node) -> bool:
+            """Whether the future of a prefix is that of a better one, whatever comes.
+
+            They end in the same unit, the automata are in the same states, nothing that still matters can reach the
+            weaker from its parent, and neither begins with the other, so that no labelling has alignments by way of
+            both.
+            """
+            ahead = strong.extra - weak.extra
+            if (
+                self._blank[strong.slot] + ahead < self._blank[weak.slot]
+                or self._unblank[strong.slot] + ahead < self._unblank[weak.slot]
+                or weak.parent is None
+                or weak.states != strong.states
+            ):
+                return False
+            parent = weak.parent.slot
+            reached = parent >= 0 and score[parent] + _FAINT > score[weak.slot]
+            return not (reached or strong.begins(weak) or weak.begins(strong))
+
+        ending: dict[int, list[_Node]] = {}
+        kept = np.ones(len(self._nodes), bool)
+        for node in self._nodes:
+            others = ending.setdefault(node.unit, [])
+            strong = next((other for other in reversed(others) if covers(other, node)), None)
+            if strong is None:
+                others.append(node)
+            else:
+                self._fold_into(strong, node, float(score[node.slot] - score[strong.slot]))
+                kept[node.slot] = False
+                node.slot = -1
+        self._blank, self._unblank = self._blank[kept], self._unblank[kept]
+        self._nodes = [node for node in self._nodes if node.slot >= 0]
+        for slot, node in enumerate(self._nodes):
+            node.slot = slot
+
+    def _fold_into(self, strong: _Node, weak: _Node, delta: float) -> None:
+        if self._settings.nbest == 1 and delta < -_CLOSE:
+            return
+        strong.alternatives.setdefault(weak, (delta, self._frame))
+        if len(strong.alternatives) == max(self._settings.nbest, _COMPARED):
+            del strong.alternatives[min(strong.alternatives, key=lambda node: strong.alternatives[node][0])]
+
+    def _alternatives(self, node: _Node, latest: int) -> list[tuple[_Node, float]]:
+        """What was folded into a prefix until a frame, less what is settled: if one is wanted, what was long ago."""
+        return [
+            (alternative, delta)
+            for alternative, (delta, frame) in node.alternatives.items()
+            if frame <= latest and (self._settings.nbest > 1 or frame + _UNSETTLED > self._frame)
+        ]
+
+    def partial(self) -> tuple[list[int], int]:
+        """The best labelling so far, and how many of its first units are settled."""
+        path = _path(self._nodes[0])
+        depth = {node: d for d, node in enumerate(path)}
+        stable = len(path)
+        seen: set[_Node] = set()
+        open_ = self._nodes.copy()
+        while open_:  # the beam, and all alternatives that still count
+            way = _path(open_.pop())
+            stable = min(stable, max((depth[node] + 1 for node in way if node in depth), default=0))
+            fresh = [node for node in way if node not in seen]
+            seen.update(fresh)
+            open_ += [alternative for node in fresh for alternative, _ in self._alternatives(node, self._frame)]
+        return [node.unit for node in path], stable
+
+    def finish(self, log_probs: np.ndarray) -> list[Result]:
+        """The best labellings of all frames that were pushed, which are given again, best first."""
+        examiner = Examiner(log_probs, self._settings.blank)
+        wanted = self._settings.nbest
+        scored: list[tuple[float, float, list[float], list[int]]] = []
+        for searched, ids in self._best(max(wanted, _COMPARED)):
+            if len(scored) >= wanted and searched < scored[0][0] - _CLOSE:
+                break
+            parts = [stepper.score(ids) for stepper in self._steppers]
+            extra = self._settings.length_bonus * len(ids)
+            extra += sum(stepper.scale * part for stepper, part in zip(self._steppers, parts, strict=True))
+            am_score = examiner.score(ids, searched - extra)
+            scored.append((am_score + extra, am_score, parts, ids))
+        scored.sort(key=lambda entry: -entry[0])
+        results = []
+        for score, am_score, parts, ids in scored[:wanted]:
+            examiner.score(ids, am_score)
+            results.append(Result(ids, score, am_score, parts, *examiner.tokens()))
+        return results
+
+    def _best(self, count: int) -> list[tuple[float, list[int]]]:
+        """At most `count` labellings and the search's scores, best first.
+
+        Best first over the ways back to the root: each may leave for an alternative wherever it meets one.
+        """
+        total = np.logaddexp(self._blank, self._unblank)
+        ways: list[tuple[float, int, _Node, list[int]]] = []  # less its score, a tie breaker, node, units after it
+        for slot, node in enumerate(self._nodes):
+            final = sum(
+                stepper.scale * float(stepper.automaton.final[state])
+                for stepper, state in zip(self._steppers, node.states, strict=True)
+            )
+            ways.append((-(float(total[slot]) + node.extra + final), slot, node, []))
+        heapq.heapify(ways)
+        order = len(ways)
+        found: dict[tuple[int, ...], float] = {}
+        for _ in range(4 * count):
+            if not ways or len(found) == count:
+                break
+            cost, _, node, after = heapq.heappop(ways)
+            path = _path(node)
+            units = [step.unit for step in path] + after
+            # Alternatives that are later than the way on from a prefix go on by themselves.
+            for depth, step in enumerate(path, 1):
+                latest = path[depth].born if depth < len(path) else self._frame
+                for alternative, delta in self._alternatives(step, latest):
+                    heapq.heappush(ways, (cost - delta, order, alternative, units[depth:]))
+                    order += 1
+            found.setdefault(tuple(units), -cost)
+        return [(score, list(ids)) for ids, score in found.items()]
+
+
+def _path(node: _Node) -> list[_Node]:
+    """The nodes from the first unit to this one; the root is none of them."""
+    path = []
+    while node.parent is not None:
+        path.append(node)
+        node = node.parent
+    return path[::-1]

@@ -1,0 +1,395 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+namespace ctc {
+namespace {
+
+constexpr double kFaint = 3.0;  // a parent this far below its child no longer matters to it
+
+}  // namespace
+
+void Search::Beam::resize(int width) {
+    for (auto* array : {&node, &unit, &parent}) array->resize(width);
+    for (auto* array : {&blank, &unblank, &total, &extra}) array->resize(width);
+}
+
+void Search::Beam::put(int slot, int32_t node_, int32_t unit_, int32_t parent_, double blank_, double unblank_,
+                       double total_, double extra_) {
+    node[slot] = node_;
+    unit[slot] = unit_;
+    parent[slot] = parent_;
+    blank[slot] = blank_;
+    unblank[slot] = unblank_;
+    total[slot] = total_;
+    extra[slot] = extra_;
+}
+
+// Better ones first; equal ones in the order in which numpy_search.py has them.
+bool Search::Entry::operator<(const Entry& other) const {
+    if (score != other.score) return score > other.score;
+    if ((rank < 0) != (other.rank < 0)) return rank < 0;
+    return slot != other.slot ? slot < other.slot : rank < other.rank;
+}
+
+Search::Search(const Settings& settings)
+    : settings_(settings),
+      width_(settings.beam_width),
+      automata_(static_cast<int>(settings.automata.size())),
+      max_gain_(settings.length_bonus),
+      nodes_(automata_) {
+    for (const Automaton& automaton : settings.automata) max_gain_ += automaton.max_gain;
+    for (auto* array : {&inflow_, &stay_blank_, &stay_unblank_, &stay_total_}) array->resize(width_);
+    for (auto* array : {&first_child_, &next_child_}) array->resize(width_);
+    for (auto* beam : {&beam_, &next_}) beam->resize(width_);
+    rank_.assign(settings.units, -1);
+    with_unit_.assign(settings.units, -1);
+    best_groups_.resize(kLanes);
+    pool_.reserve(3 * static_cast<size_t>(width_) + 64 + static_cast<size_t>(settings.top_k));
+
+    const int32_t root = nodes_.add(-1, settings.blank, 0.0);
+    for (int a = 0; a < automata_; ++a) nodes_.states(root)[a] = settings.automata[a].start;
+    nodes_[root].slot = 0;
+    nodes_[root].references = 1;
+    beam_.put(0, root, settings.blank, -1, 0.0, kZero, 0.0, 0.0);
+    beam_.size = 1;
+}
+
+bool Search::push(const float* row) {
+    summarize(row, settings_.units, summary_);
+    if (!is_distribution(summary_)) return false;
+    if (beam_.size == width_) fold();
+    stay(row);
+    double bound = kZero;
+    for (int i = 0; i < beam_.size; ++i) pool_[i].score = stay_total_[i] + beam_.extra[i];
+    if (beam_.size == width_) {
+        bound = pool_[0].score;
+        for (int i = 1; i < beam_.size; ++i) bound = std::min(bound, pool_[i].score);
+    }
+    const double best = beam_.total[0] + beam_.extra[0];
+    choose_units(row, bound - best - max_gain_);
+    if (!emissions_.empty()) extend(bound);
+    select();
+    ++frame_;
+    return true;
+}
+
+// What each prefix of the beam has after this frame without growing: it waits in a blank, repeats its last unit, or
+// is reached from its parent, where that is in the beam too.
+void Search::stay(const float* row) {
+    const int n = beam_.size;
+    pool_.resize(n);
+    std::fill_n(first_child_.begin(), n, -1);
+    for (int i = 0; i < n; ++i) {
+        pool_[i].slot = i;
+        pool_[i].rank = -1;
+        const int32_t parent = beam_.parent[i];
+        const int32_t j = parent < 0 ? -1 : nodes_[parent].slot;
+        inflow_[i] = kZero;
+        if (j >= 0) {
+            inflow_[i] = beam_.unit[j] == beam_.unit[i] ? beam_.blank[j] : beam_.total[j];
+            next_child_[i] = first_child_[j];
+            first_child_[j] = i;
+        }
+    }
+    log_add(beam_.unblank.data(), inflow_.data(), stay_unblank_.data(), n);
+    const double blank = row[settings_.blank];
+    for (int i = 0; i < n; ++i) {
+        stay_unblank_[i] += row[beam_.unit[i]];
+        stay_blank_[i] = beam_.total[i] + blank;
+    }
+    log_add(stay_blank_.data(), stay_unblank_.data(), stay_total_.data(), n);
+}
+
+// The top_k units of the frame among those above `bound`, best first. Groups of units whose best is not among the
+// best of top_k groups cannot have any.
+void Search::choose_units(const float* row, double bound) {
+    emissions_.clear();
+    const int blank = settings_.blank, lane = blank % kLanes;
+    float* groups = summary_.group_best;
+    groups[lane] = -std::numeric_limits<float>::infinity();
+    for (int v = lane; v < settings_.units; v += kLanes) {
+        if (v != blank) groups[lane] = std::max(groups[lane], row[v]);
+    }
+    int above = 0;
+    for (int j = 0; j < kLanes; ++j) above += groups[j] >= bound;
+    if (above == 0) return;
+    const size_t k = static_cast<size_t>(settings_.top_k);
+    float least = std::max(static_cast<float>(bound), std::numeric_limits<float>::lowest());
+    if (above > settings_.top_k) {
+        std::copy_n(groups, kLanes, best_groups_.begin());
+        const auto last = best_groups_.begin() + (k - 1);
+        std::nth_element(best_groups_.begin(), last, best_groups_.end(), std::greater<float>());
+        least = std::max(least, *last);
+    }
+    for (int j = 0; j < kLanes; ++j) {
+        if (groups[j] < least) continue;
+        for (int v = j; v < settings_.units; v += kLanes) {
+            if (row[v] >= least && v != blank) emissions_.push_back({row[v], v});
+        }
+    }
+    const auto better = [](const Emission& a, const Emission& b) {
+        return a.log_prob > b.log_prob || (a.log_prob == b.log_prob && a.unit < b.unit);
+    };
+    if (emissions_.size() > k) {
+        std::nth_element(emissions_.begin(), emissions_.begin() + k, emissions_.end(), better);
+        emissions_.resize(k);
+    }
+    std::sort(emissions_.begin(), emissions_.end(), better);
+}
+
+// Adds to the pool the extensions that can still enter the beam. Without automata an extension by the r-th unit of
+// the i-th prefix has (i + 1) r others above it, so few units are looked at for all but the best prefixes; one unit a
+// prefix may be lower, its last, which needs a blank before it.
+void Search::extend(double bound) {
+    const int n = beam_.size, count = static_cast<int>(emissions_.size());
+    for (int r = 0; r < count; ++r) rank_[emissions_[r].unit] = r;
+    const size_t full = 2 * static_cast<size_t>(width_) + 64;
+    for (int slot = 0; slot < n; ++slot) {
+        const double base = beam_.total[slot] + beam_.extra[slot];
+        const double least = bound - base - max_gain_;
+        const int limit = automata_ ? count : std::min(count, width_ / (slot + 1) + 2);
+        int taken = 0;
+        const size_t offset = pool_.size();
+        for (; taken < limit && emissions_[taken].log_prob >= least; ++taken) {
+            pool_.push_back({base + emissions_[taken].log_prob + settings_.length_bonus, slot, taken});
+        }
+        if (taken == 0) break;  // the prefixes after this are worse
+        patch(slot, offset, taken);
+        size_t kept = offset;
+        for (size_t e = offset; e < pool_.size(); ++e) {
+            Entry entry = pool_[e];
+            if (entry.score == kZero) continue;
+            if (automata_) {
+                int32_t states[kMostAutomata];
+                entry.score += gain(beam_.node[slot], emissions_[entry.rank].unit, states);
+            }
+            if (entry.score >= bound) pool_[kept++] = entry;
+        }
+        pool_.resize(kept);
+        if (pool_.size() >= full) {
+            std::nth_element(pool_.begin(), pool_.begin() + (width_ - 1), pool_.end());
+            bound = std::max(bound, pool_[width_ - 1].score);
+            pool_.resize(width_);
+        }
+    }
+    for (const Emission& emission : emissions_) rank_[emission.unit] = -1;
+}
+
+// Of the `taken` extensions of a prefix: those in the beam already are not built, and its last unit needs a blank.
+void Search::patch(int slot, size_t offset, int taken) {
+    const int last = rank_[beam_.unit[slot]];
+    if (last >= 0 && last < taken) {
+        pool_[offset + last].score += beam_.blank[slot] - beam_.total[slot];
+    }
+    for (int c = first_child_[slot]; c >= 0; c = next_child_[c]) {
+        const int r = rank_[beam_.unit[c]];
+        if (r >= 0 && r < taken) pool_[offset + r].score = kZero;
+    }
+}
+
+// The best of the pool become the beam.
+void Search::select() {
+    if (pool_.size() > static_cast<size_t>(width_)) {
+        std::nth_element(pool_.begin(), pool_.begin() + (width_ - 1), pool_.end());
+        pool_.resize(width_);
+    }
+    std::sort(pool_.begin(), pool_.end());
+    next_.size = 0;
+    for (int i = 0; i < beam_.size; ++i) nodes_[beam_.node[i]].slot = -1;
+    for (const Entry& entry : pool_) {
+        if (entry.score == kZero) continue;
+        const int from = entry.slot, to = next_.size++;
+        const int32_t node = beam_.node[from];
+        if (entry.rank < 0) {
+            next_.put(to, node, beam_.unit[from], beam_.parent[from], stay_blank_[from], stay_unblank_[from],
+                      stay_total_[from], beam_.extra[from]);
+            nodes_[node].slot = to;
+            ++nodes_[node].references;
+            continue;
+        }
+        const Emission& emission = emissions_[entry.rank];
+        const int32_t grown = child(node, emission.unit);
+        const double base = emission.unit == beam_.unit[from] ? beam_.blank[from] : beam_.total[from];
+        const double total = base + emission.log_prob;
+        next_.put(to, grown, emission.unit, node, kZero, total, total, nodes_[grown].extra);
+        nodes_[grown].slot = to;
+        ++nodes_[grown].references;
+    }
+    for (int i = 0; i < beam_.size; ++i) nodes_.release(beam_.node[i]);
+    std::swap(beam_, next_);
+}
+
+// A prefix whose future is that of a better one, whatever comes, makes room: it ends in the same unit, the automata
+// are in the same states, nothing that still matters can reach it from its parent, and neither of them begins with the
+// other, so that no labelling has alignments by way of both. So old ambiguities do not fill the beam with their
+// combinations. It is kept as an alternative where more than one labelling is wanted.
+void Search::fold() {
+    const int n = beam_.size;
+    for (int i = 0; i < n; ++i) {
+        int32_t& first = with_unit_[beam_.unit[i]];
+        int32_t strong = first;  // of the better ones, those nearest in score first
+        while (strong >= 0 && !covers(strong, i)) strong = next_child_[strong];
+        if (strong >= 0) {
+            fold_into(strong, i);
+        } else {
+            next_child_[i] = first;
+            first = i;
+        }
+    }
+    int kept = 0;
+    for (int i = 0; i < n; ++i) {
+        with_unit_[beam_.unit[i]] = -1;
+        const int32_t node = beam_.node[i];
+        if (node < 0) continue;
+        if (kept != i) {
+            beam_.put(kept, node, beam_.unit[i], beam_.parent[i], beam_.blank[i], beam_.unblank[i], beam_.total[i],
+                      beam_.extra[i]);
+            nodes_[node].slot = kept;
+        }
+        ++kept;
+    }
+    beam_.size = kept;
+}
+
+bool Search::covers(int strong, int weak) const {
+    const double ahead = beam_.extra[strong] - beam_.extra[weak];
+    if (beam_.blank[strong] + ahead < beam_.blank[weak] || beam_.unblank[strong] + ahead < beam_.unblank[weak]) {
+        return false;
+    }
+    const int32_t parent = beam_.parent[weak];
+    if (parent < 0) return false;
+    const int above = nodes_[parent].slot;
+    if (above >= 0 && beam_.total[above] + beam_.extra[above] + kFaint > beam_.total[weak] + beam_.extra[weak]) {
+        return false;
+    }
+    const int32_t a = beam_.node[strong], b = beam_.node[weak];
+    return std::equal(nodes_.states(a), nodes_.states(a) + automata_, nodes_.states(b)) && !nodes_.begins(a, b) &&
+           !nodes_.begins(b, a);
+}
+
+void Search::fold_into(int strong, int weak) {
+    const int32_t node = beam_.node[weak];
+    nodes_[node].slot = -1;
+    beam_.node[weak] = -1;
+    const double delta = beam_.total[weak] + beam_.extra[weak] - beam_.total[strong] - beam_.extra[strong];
+    if (settings_.nbest == 1 && delta < -kClose) return nodes_.release(node);
+    nodes_.keep(beam_.node[strong], {node, delta, frame_}, std::max(settings_.nbest, kCompared) - 1);
+}
+
+// Where one labelling is wanted, what was folded long ago is settled.
+bool Search::counts(const Alternative& alternative) const {
+    return settings_.nbest > 1 || alternative.frame + kUnsettled > frame_;
+}
+
+double Search::gain(int32_t node, int32_t unit, int32_t* states) const {
+    double total = 0.0;
+    for (int a = 0; a < automata_; ++a) {
+        const Automaton& automaton = settings_.automata[a];
+        states[a] = nodes_.states(node)[a];
+        total += automaton.scale * automaton.step(states[a], unit);
+    }
+    return total;
+}
+
+// The node of a prefix and one more unit: the one there is, as a descendant may still be in the beam, or a new one.
+int32_t Search::child(int32_t parent, int32_t unit) {
+    const int32_t known = nodes_.find(parent, unit);
+    if (known >= 0) return known;
+    int32_t states[kMostAutomata];
+    const double extra = nodes_[parent].extra + settings_.length_bonus + gain(parent, unit, states);
+    const int32_t node = nodes_.add(parent, unit, extra);
+    nodes_[node].born = frame_;
+    std::copy_n(states, automata_, nodes_.states(node));
+    return node;
+}
+
+double Search::tail(int32_t node) const {
+    double total = 0.0;
+    for (int a = 0; a < automata_; ++a) {
+        const Automaton& automaton = settings_.automata[a];
+        total += automaton.scale * automaton.final[nodes_.states(node)[a]];
+    }
+    return total;
+}
+
+// Best first over the ways back to the root: each may leave for an alternative wherever it meets one.
+std::vector<Labelling> Search::best(int count) const {
+    struct Way {
+        double score;
+        int32_t node;
+        int32_t left;   // the way that was left for this one, or -1,
+        size_t suffix;  // and how many of its last units this one ends in
+        bool operator<(const Way& other) const { return score < other.score; }
+    };
+    std::vector<Way> open;
+    for (int i = 0; i < beam_.size; ++i) {
+        open.push_back({beam_.total[i] + beam_.extra[i] + tail(beam_.node[i]), beam_.node[i], -1, 0});
+    }
+    std::make_heap(open.begin(), open.end());
+    std::vector<Labelling> found, ways;
+    std::set<std::vector<int32_t>> seen;
+    for (int tries = 4 * count; tries > 0 && !open.empty() && static_cast<int>(found.size()) < count; --tries) {
+        std::pop_heap(open.begin(), open.end());
+        const Way way = open.back();
+        open.pop_back();
+        const auto index = static_cast<int32_t>(ways.size());
+        std::vector<int32_t> ids;  // last first
+        if (way.left >= 0) ids.assign(ways[way.left].ids.begin(), ways[way.left].ids.begin() + way.suffix);
+        std::vector<Way> branches;
+        int64_t left = frame_;  // when the way on from a node began: alternatives of later go on by themselves
+        for (int32_t node = way.node; nodes_[node].parent >= 0; node = nodes_[node].parent) {
+            for (const Alternative& alternative : nodes_[node].alternatives) {
+                if (counts(alternative) && alternative.frame <= left) {
+                    branches.push_back({way.score + alternative.delta, alternative.node, index, ids.size()});
+                }
+            }
+            ids.push_back(nodes_[node].unit);
+            left = nodes_[node].born;
+        }
+        if (branches.size() > static_cast<size_t>(tries)) {  // no more can be of use
+            const auto better = [](const Way& a, const Way& b) { return b < a; };
+            std::nth_element(branches.begin(), branches.begin() + (tries - 1), branches.end(), better);
+            branches.resize(tries);
+        }
+        for (const Way& branch : branches) {
+            open.push_back(branch);
+            std::push_heap(open.begin(), open.end());
+        }
+        ways.push_back({ids, way.score});
+        std::reverse(ids.begin(), ids.end());
+        if (seen.insert(ids).second) found.push_back({std::move(ids), way.score});
+    }
+    return found;
+}
+
+std::vector<int32_t> Search::partial(int& stable) const {
+    std::vector<int32_t> path, ids;
+    for (int32_t node = beam_.node[0]; node >= 0; node = nodes_[node].parent) path.push_back(node);
+    std::reverse(path.begin(), path.end());
+    // How deep the shallowest node lies where another prefix, or an alternative that still counts, leaves this way.
+    std::vector<int32_t> depth(nodes_.size(), -1);
+    for (size_t d = 0; d < path.size(); ++d) depth[path[d]] = static_cast<int32_t>(d);
+    stable = static_cast<int>(path.size()) - 1;
+    std::vector<char> seen(nodes_.size(), 0);
+    std::vector<int32_t> open(beam_.node.begin(), beam_.node.begin() + beam_.size);
+    while (!open.empty()) {
+        int32_t node = open.back();
+        open.pop_back();
+        int32_t met = node;
+        while (depth[met] < 0) met = nodes_[met].parent;
+        stable = std::min(stable, depth[met]);
+        for (; node >= 0 && !seen[node]; node = nodes_[node].parent) {
+            seen[node] = 1;
+            for (const Alternative& alternative : nodes_[node].alternatives) {
+                if (counts(alternative)) open.push_back(alternative.node);
+            }
+        }
+    }
+    for (size_t d = 1; d < path.size(); ++d) ids.push_back(nodes_[path[d]].unit);
+    return ids;
+}
+
+}  // namespace ctc

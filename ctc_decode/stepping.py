@@ -1,0 +1,47 @@
+"""Automata read in numpy, many states at a time."""
+
+import numpy as np
+
+from ctc_decode.automaton import Automaton
+
+
+class Stepper:
+    """An automaton whose units are read for many states at once."""
+
+    def __init__(self, automaton: Automaton, scale: float, units: int):
+        self.automaton = automaton
+        self.scale = scale
+        self._units = units
+        sources = np.repeat(np.arange(automaton.states), np.diff(automaton.begin))
+        self._keys = sources * units + automaton.unit  # sorted, as arcs are; arcs of units beyond V are never asked for
+        self._keys[automaton.unit >= units] = -1
+        self._keys = np.maximum.accumulate(self._keys)
+
+    def step(self, states: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,), (n,): the states after reading these units, and what that adds, not scaled."""
+        a = self.automaton
+        states = states.copy()
+        total = np.zeros(len(states))
+        open_ = np.arange(len(states))
+        while len(open_):
+            at = states[open_]
+            wanted = at * self._units + units[open_]
+            arc = np.searchsorted(self._keys, wanted)
+            found = arc < len(self._keys)
+            found[found] = self._keys[arc[found]] == wanted[found]
+            hit, arc = open_[found], arc[found]
+            total[hit] += a.weight[arc]
+            states[hit] = a.target[arc]
+            total[open_[~found & (at == 0)]] += a.otherwise
+            open_, at = open_[~found & (at > 0)], at[~found & (at > 0)]
+            total[open_] += a.fallback_weight[at]
+            states[open_] = a.fallback[at]
+        return states, total
+
+    def score(self, ids: list[int]) -> float:
+        """What a whole labelling has, with the end of the utterance, not scaled."""
+        state, total = self.automaton.start, 0.0
+        for unit in ids:
+            state, gain = self.automaton.step(state, unit)
+            total += gain
+        return total + float(self.automaton.final[state])
