@@ -4,6 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,10 @@ class Monitor:
         self.active = active
         if not active:
             return
-        from tensorboardX import SummaryWriter  # a second to import, and only rank 0 needs it
-
         self.folder = Path(folder)
-        # Steps after the checkpoint that a resumed run starts from are written again: drop the old ones.
-        self.writer = SummaryWriter(str(folder), purge_step=done if done else None)
+        self.writer = _open_events(self.folder, done)
+        self._events = self.writer.file_writer.event_writer
+        self._lost = False
         # Where output goes to a file, or through horovodrun, each refresh is a line of its own: fewer of them.
         self.terminal = sys.stderr.isatty()
         self.bar = tqdm(
@@ -108,15 +108,22 @@ class Monitor:
         elif self.active:
             print(line, file=sys.stderr, flush=True)
 
+    @property
+    def recording(self) -> bool:
+        """Whether events are still written: not on other ranks, and not once the disk was full, which is said once."""
+        if self.active and not self._lost and not self._events._worker.is_alive():
+            self._lose("cannot be written any more; is the disk full?")
+        return self.active and not self._lost
+
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Curves by tag."""
-        if self.active:
+        if self.recording:
             for tag, value in values.items():
                 self.writer.add_scalar(tag, value, step)
 
     def text(self, tag: str, text: str, step: int) -> None:
         """A text; Markdown."""
-        if self.active:
+        if self.recording:
             self.writer.add_text(tag, text, step)
 
     def clip(
@@ -130,7 +137,7 @@ class Monitor:
         step: int,
     ) -> None:
         """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, reference and hypothesis as text."""
-        if self.active:
+        if self.recording:
             figure = draw_clip(features, log_probs, units, reference, hypothesis)
             self.writer.add_figure(f"clips/{name}", figure, step)
             text = f"reference: {' '.join(reference)}  \nhypothesis: {' '.join(hypothesis)}"
@@ -140,7 +147,36 @@ class Monitor:
         """End the bar and write out the events."""
         if self.active:
             self.bar.close()
-            self.writer.close()
+        if self.recording:
+            try:
+                self.writer.close()
+            except OSError as error:
+                self._lose(f"are not all written ({error.strerror})")
+
+    def _lose(self, why: str) -> None:
+        """No more events; tensorboardX must not try to write the last ones when the program ends."""
+        self._lost = self._events._closed = True
+        self.say(f"{self.folder}: TensorBoard's events {why}")
+
+
+def _open_events(folder: Path, done: int) -> Any:
+    """The writer of TensorBoard's events. A full disk neither stops it with a traceback nor lets anyone wait for it.
+
+    tensorboardX writes in a thread, which ends at the first error; its queue then blocks who writes on, and the end
+    of the program.
+    """
+    from tensorboardX import SummaryWriter, event_file_writer  # a second to import, and only rank 0 needs it
+
+    class Thread(event_file_writer._EventLoggerThread):
+        def run(self) -> None:
+            with suppress(OSError):
+                super().run()
+
+    event_file_writer._EventLoggerThread = Thread
+    # Steps after the checkpoint that a resumed run starts from are written again: drop the old ones.
+    writer = SummaryWriter(str(folder), purge_step=done if done else None, max_queue=10_000)
+    writer.file_writer.event_writer._event_queue.cancel_join_thread()
+    return writer
 
 
 def draw_clip(
