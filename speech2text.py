@@ -4,6 +4,7 @@
     python speech2text.py --format srt --output talk.srt talk.mp3
     python speech2text.py --format tsv --output hyp.tsv --data_root data data_config/thchs_test.txt
     python speech2text.py --format all --output transcripts/ recordings/
+    python speech2text.py --decoder beam --lm lm.arpa --length_bonus 3 --hotwords names.txt a.wav
 
 Exit status: 0 when every recording was transcribed, 3 when some were not (named on stderr, kept in the output
 with an empty text and an error), 2 for wrong usage.
@@ -11,14 +12,19 @@ with an empty text and an error), 2 for wrong usage.
 
 import argparse
 import io
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from tqdm import tqdm
 
+from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.errors import UsageError, program
 from ramospeech.output import WRITERS, Output
-from ramospeech.pipeline import Transcriber, recordings
+from ramospeech.pipeline import Decoder, Transcriber, recordings
+from ramospeech.text import read_hotwords
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -40,7 +46,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument("--translator", metavar="FILE", help="pinyin to hanzi; None is the one in pretrained/")
     group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
     group = parser.add_argument_group("search")
-    group.add_argument("--decoder", choices=["greedy"], default="greedy", help="how posteriors become pinyin")
+    group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
+    group.add_argument("--beam_width", type=int, default=30, metavar="N", help="prefixes that the beam keeps")
+    group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
+    group.add_argument("--lm_weight", type=float, default=0.5, help="beam: of that (ramospeech.tune finds it)")
+    group.add_argument("--length_bonus", type=float, default=0.0, help="beam: for each syllable (found with it)")
+    group.add_argument("--hotwords", metavar="FILE", help="beam: phrases to listen for, a line each, hanzi or pinyin")
     group.add_argument("--nbest", type=int, default=1, metavar="N", help="texts for each recording (in json)")
     group.add_argument(
         "--batch_seconds", type=float, metavar="S", help="audio a batch; None is 8 on a CPU, 60 on a GPU"
@@ -60,11 +71,31 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
     )
     args = parser.parse_intermixed_args(argv)
+    if args.decoder == "greedy" and (args.lm or args.hotwords):
+        raise UsageError("--lm and --hotwords work in the beam search; add --decoder beam")
     if args.nbest < 1:
         raise UsageError(f"--nbest is {args.nbest}; it must be at least 1")
     if args.batch_seconds is not None and not args.batch_seconds > 0:
         raise UsageError(f"--batch_seconds is {args.batch_seconds}; it must be more than 0")
     return args
+
+
+def make_decoder(args: argparse.Namespace, units: Sequence[str]) -> Decoder:
+    """The decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be used."""
+    if args.decoder == "greedy":
+        return GreedyDecoder(units)
+    try:
+        return BeamSearchDecoder(
+            units,
+            beam_width=args.beam_width,
+            lm=args.lm,
+            lm_weight=args.lm_weight,
+            length_bonus=args.length_bonus,
+            hotwords=read_hotwords(args.hotwords) if args.hotwords else None,
+            num_threads=os.cpu_count() or 1,
+        )
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
 
 
 @program
@@ -75,7 +106,9 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     found = recordings(args.inputs, args.data_root)
     output = Output(args.format, args.output, several=len(found) > 1)
-    transcriber = Transcriber.from_pretrained(args.model, args.translator, device=args.device, nbest=args.nbest)
+    transcriber = Transcriber.from_pretrained(
+        args.model, args.translator, device=args.device, nbest=args.nbest, decoder=partial(make_decoder, args)
+    )
     failed = 0
     with output, tqdm(total=len(found), unit="clip", disable=_quiet(args.output)) as bar:
         transcripts = transcriber.transcribe_batch([path for _, path in found], args.batch_seconds)

@@ -23,16 +23,29 @@ echo "Watch it at http://localhost:6006/ meanwhile."
 start=$(date +%s)
 $launch python train.py --data_type demo --data_root demo --model_path "$OUT" --model_name demo --gpu_rank 0 \
     --features fbank --maps 8 16 32 32 --fc 128 --rnn 64 --rnn_layers 1 --dropout 0.8 --no-spec_augment \
-    --speeds 0.9 0.95 1.0 1.05 1.1 --batch_size 4 --lr 3e-3 --warmup 100 --epochs 30 --dev_step 2
+    --speeds 0.8 0.87 0.94 1.0 1.07 1.15 1.24 --batch_size 4 --lr 3e-3 --warmup 100 --epochs 28 --dev_step 2
 [ -f "$OUT/demo.safetensors" ] || exit 1
 echo "Trained in $(($(date +%s) - start)) s."
 
 echo
-echo "Transcribing the test part:"
-sh speech2text.sh --model "$OUT/demo.safetensors" --data_root demo --format tsv --output "$OUT/test.tsv" \
-    data_config/demo_test.txt
-python demo/show.py data_config/demo_test.txt "$OUT/test.tsv"
+echo "A language model of the syllables of the training part; the weights below were found on the dev part by"
+echo "python -m ramospeech.tune."
+python -m ramospeech.train_lm data_config/demo_train.txt --output "$OUT/demo.arpa"
+
 echo
-python evaluate.py --ref data_config/demo_test.txt --hyp "$OUT/test.tsv"
+echo "Transcribing the test part, by the best unit of each frame and by beam search with the language model:"
+transcribe() {
+    name=$1; shift
+    sh speech2text.sh --model "$OUT/demo.safetensors" --data_root demo --format tsv --output "$OUT/$name.tsv" "$@" \
+        data_config/demo_test.txt
+}
+transcribe greedy
+transcribe beam --decoder beam --lm "$OUT/demo.arpa" --lm_weight 0.6 --length_bonus 1
+python demo/show.py data_config/demo_test.txt "$OUT/beam.tsv"
+for decoder in greedy beam; do
+    echo
+    echo "$decoder:"
+    python evaluate.py --ref data_config/demo_test.txt --hyp "$OUT/$decoder.tsv"
+done
 echo
 echo "To look at the run again: .venv/bin/tensorboard --logdir $OUT/tensorboard, then http://localhost:6006/"

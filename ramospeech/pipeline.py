@@ -6,7 +6,7 @@ print(Transcriber.from_pretrained().transcribe("a.wav").text)
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -130,9 +130,11 @@ class Transcriber:
         translator: str | Path | None = None,
         device: str = "cpu",
         nbest: int = 1,
+        decoder: Callable[[Sequence[str]], Decoder] | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
+        decoder: makes the decoder for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
         Raises ModelError for a file that is missing or cannot be used.
         """
         _checked_device(device)
@@ -142,7 +144,9 @@ class Transcriber:
                 f"{path}: no acoustic model is shipped there; train one (`make demo`, or train.py) "
                 "and pass its file with --model"
             )
-        return cls(load_model(path, device), NgramTranslator.load(translator), device=device, nbest=nbest)
+        loaded = load_model(path, device)
+        found = decoder(loaded.vocabulary.units) if decoder else None
+        return cls(loaded, NgramTranslator.load(translator), found, device=device, nbest=nbest)
 
     def transcribe(self, source: Source) -> Transcript:
         """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""

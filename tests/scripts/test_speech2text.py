@@ -150,3 +150,39 @@ def test_two_hours(transcribe, tmp_path):
             file.write(noise(60.0))
     done = transcribe("long.wav", "--format", "srt", "--output", "long.srt")
     assert done.returncode == 0, done.stderr
+
+
+def test_beam_search_with_a_language_model_and_hotwords(transcribe, tmp_path):
+    """A model with random weights says one thing; a language model forbids it, a hotword calls it up."""
+    soundfile.write(tmp_path / "a.wav", noise(1.0), 16000)
+
+    def pinyin(*options):
+        done = transcribe("a.wav", "--decoder", "beam", "--format", "json", *options)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)[0]["pinyin"].split()
+
+    favourite = pinyin()[0]
+    (tmp_path / "lm.arpa").write_text(
+        f"\\data\\\nngram 1=4\n\n\\1-grams:\n-0.1\t<unk>\n-9\t<s>\n-0.1\t</s>\n-9\t{favourite}\n\n\\end\\\n",
+        encoding="utf-8",
+    )
+    model = ["--lm", "lm.arpa", "--lm_weight", "1"]
+    steered = pinyin(*model)
+    assert steered and favourite not in steered
+    (tmp_path / "names.txt").write_text(f"{favourite}\t40\n", encoding="utf-8")
+    assert favourite in pinyin(*model, "--hotwords", "names.txt")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lm", "lm.arpa"], "add --decoder beam"),
+        (["--decoder", "beam", "--lm", "none.arpa"], "none.arpa"),
+        (["--decoder", "beam", "--hotwords", "none.txt"], "none.txt"),
+        (["--decoder", "beam", "--beam_width", "0"], "beam_width is 0"),
+    ],
+)
+def test_search_options_that_cannot_be(transcribe, tmp_path, options, message):
+    soundfile.write(tmp_path / "a.wav", noise(1.0), 16000)
+    refused = transcribe("a.wav", *options)
+    assert refused.returncode == 2 and message in refused.stderr and "Traceback" not in refused.stderr
