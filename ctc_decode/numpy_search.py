@@ -22,7 +22,7 @@ _FAINT = 3.0  # a parent this far below its child no longer matters to it
 # exactly: so many at least, if they are so near the best (natural log), among them what was folded in so many frames.
 _COMPARED = 10
 _CLOSE = 1.0
-_UNSETTLED = 150
+_UNSETTLED = 100
 
 
 class NumpyEngine:
@@ -152,11 +152,9 @@ class NumpyStream:
 
     def _best_units(self, row: np.ndarray) -> np.ndarray:
         """The top_k units of a frame that are not the blank, best first, those without any probability left out."""
-        k = self._settings.top_k
         values = row.copy()
         values[self._settings.blank] = _ZERO
-        best = np.argpartition(-values, k - 1)[:k] if k < len(values) else np.arange(len(values))
-        best = best[np.argsort(-values[best], kind="stable")]
+        best = np.argsort(-values, kind="stable")[: self._settings.top_k]
         return best[values[best] > _ZERO]
 
     def _child(self, parent: _Node, unit: int, gain: float) -> _Node:
@@ -251,14 +249,14 @@ class NumpyStream:
         examiner = Examiner(log_probs, self._settings.blank)
         wanted = self._settings.nbest
         scored: list[tuple[float, float, list[float], list[int]]] = []
-        for searched, ids in self._best(max(wanted, _COMPARED)):
-            if len(scored) >= wanted and searched < scored[0][0] - _CLOSE:
+        for ids, (near, searched) in self._best(max(wanted, _COMPARED)).items():
+            if len(scored) >= wanted and near < scored[0][0] - _CLOSE:
                 break
             parts = [stepper.score(ids) for stepper in self._steppers]
             extra = self._settings.length_bonus * len(ids)
             extra += sum(stepper.scale * part for stepper, part in zip(self._steppers, parts, strict=True))
-            am_score = examiner.score(ids, searched - extra)
-            scored.append((am_score + extra, am_score, parts, ids))
+            am_score = examiner.score(ids, near - extra if searched else _ZERO)
+            scored.append((am_score + extra, am_score, parts, list(ids)))
         scored.sort(key=lambda entry: -entry[0])
         results = []
         for score, am_score, parts, ids in scored[:wanted]:
@@ -266,10 +264,11 @@ class NumpyStream:
             results.append(Result(ids, score, am_score, parts, *examiner.tokens()))
         return results
 
-    def _best(self, count: int) -> list[tuple[float, list[int]]]:
-        """At most `count` labellings and the search's scores, best first.
+    def _best(self, count: int) -> dict[tuple[int, ...], tuple[float, bool]]:
+        """At most `count` labellings, best first, with the search's scores and whether they were searched to the end.
 
-        Best first over the ways back to the root: each may leave for an alternative wherever it meets one.
+        An alternative was not, and may have less than its score. Best first over the ways back to the root: each may
+        leave for an alternative wherever it meets one.
         """
         total = np.logaddexp(self._blank, self._unblank)
         ways: list[tuple[float, int, _Node, list[int]]] = []  # less its score, a tie breaker, node, units after it
@@ -281,7 +280,7 @@ class NumpyStream:
             ways.append((-(float(total[slot]) + node.extra + final), slot, node, []))
         heapq.heapify(ways)
         order = len(ways)
-        found: dict[tuple[int, ...], float] = {}
+        found: dict[tuple[int, ...], tuple[float, bool]] = {}
         for _ in range(4 * count):
             if not ways or len(found) == count:
                 break
@@ -294,8 +293,8 @@ class NumpyStream:
                 for alternative, delta in self._alternatives(step, latest):
                     heapq.heappush(ways, (cost - delta, order, alternative, units[depth:]))
                     order += 1
-            found.setdefault(tuple(units), -cost)
-        return [(score, list(ids)) for ids, score in found.items()]
+            found.setdefault(tuple(units), (-cost, not after))
+        return found
 
 
 def _path(node: _Node) -> list[_Node]:

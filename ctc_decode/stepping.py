@@ -1,5 +1,7 @@
 """Automata read in numpy, many states at a time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ctc_decode.automaton import Automaton
@@ -38,7 +40,7 @@ class Stepper:
             states[open_] = a.fallback[at]
         return states, total
 
-    def score(self, ids: list[int]) -> float:
+    def score(self, ids: Sequence[int]) -> float:
         """What a whole labelling has, with the end of the utterance, not scaled."""
         state, total = self.automaton.start, 0.0
         for unit in ids:

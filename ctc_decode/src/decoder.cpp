@@ -43,7 +43,7 @@ std::vector<Result> conclude(const Settings& settings, const Search& search, con
             result.automaton_scores.push_back(total);
             extra += automaton.scale * total;
         }
-        result.am_score = examiner.score(result.ids, labelling.score - extra);
+        result.am_score = examiner.score(result.ids, labelling.searched ? labelling.score - extra : kZero);
         result.score = result.am_score + extra;
         if (wanted > 1) result.tokens = examiner.tokens();
         results.push_back(std::move(result));

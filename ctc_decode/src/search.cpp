@@ -358,9 +358,9 @@ std::vector<Labelling> Search::best(int count) const {
             open.push_back(branch);
             std::push_heap(open.begin(), open.end());
         }
-        ways.push_back({ids, way.score});
+        ways.push_back({ids, way.score, false});
         std::reverse(ids.begin(), ids.end());
-        if (seen.insert(ids).second) found.push_back({std::move(ids), way.score});
+        if (seen.insert(ids).second) found.push_back({std::move(ids), way.score, way.left < 0});
     }
     return found;
 }

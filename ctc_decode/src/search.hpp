@@ -16,7 +16,7 @@ namespace ctc {
 // exactly: so many at least, if they are so near the best (natural log), among them what was folded in so many frames.
 constexpr int kCompared = 10;
 constexpr double kClose = 1.0;
-constexpr int64_t kUnsettled = 150;
+constexpr int64_t kUnsettled = 100;
 
 constexpr double kZero = -std::numeric_limits<double>::infinity();
 
@@ -35,6 +35,7 @@ struct Settings {
 struct Labelling {
     std::vector<int32_t> ids;
     double score;
+    bool searched;  // to its end; an alternative was not, and may have less than this score
 };
 
 class Search {

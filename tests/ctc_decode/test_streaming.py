@@ -43,7 +43,7 @@ def test_what_is_settled_stays(engine, posteriors):
     [found] = stream.finish()
     assert found.ids[: len(settled)] == settled
     assert len(found.ids) > 100
-    assert unsettled < 30  # old ambiguities are folded, so what is settled follows close behind
+    assert unsettled < 60  # old ambiguities are folded, so what is settled is not far behind
 
 
 def test_nothing_pushed(engine):
