@@ -1,7 +1,9 @@
 #!/bin/sh
-# Builds .venv: Python packages, then Horovod against that torch. A second run installs nothing.
-# Without a compiler everything but several processes works; the last line says what to do about it.
+# Builds .venv: Python packages, the compiled core of ctc_decode, then Horovod against that torch. A second run
+# installs nothing, and builds the core again only where its sources changed. Without a compiler decoding is slower
+# and several processes do not work; a line for each says what to do about it.
 #   PYTHON=python3.11 ./install.sh     another interpreter
+#   ./install.sh --core                try the core again after a failed build
 #   ./install.sh --horovod             try Horovod again after a failed build
 set -eu
 cd "$(dirname "$0")"
@@ -10,9 +12,13 @@ PY=$VENV/bin/python
 STAMP=$VENV/requirements.sha256
 FAILED=$VENV/horovod-failed
 HOROVOD_LOG=$VENV/horovod-build.log
+CORE_STAMP=$VENV/core.sha256
+CORE_LOG=$VENV/core-build.log
 
 say() { printf '%s\n' "$*" >&2; }
 fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
+
+core_fingerprint() { { $PY -V; cat CMakeLists.txt pyproject.toml ctc_decode/src/*; } | sha256sum | cut -d' ' -f1; }
 
 make_venv() {
     "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
@@ -24,6 +30,27 @@ make_venv() {
 install_packages() {
     say "Installing Python packages into $VENV (once, a few minutes) ..."
     $PY -m pip install -q --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+}
+
+# The same build as that of `pip install .`; its one compiled file goes into the checkout.
+build_core() {
+    if ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1 && ! command -v clang++ >/dev/null 2>&1; then
+        say "note: no C++ compiler, so ctc_decode searches in numpy, many times slower: apt-get install g++ python3-dev, then make"
+        return 0
+    fi
+    say "Building the core of ctc_decode (once, about a minute; log: $CORE_LOG) ..."
+    rm -f ctc_decode/_core*.so
+    wheel=$(mktemp -d)
+    if $PY -m pip wheel -v --disable-pip-version-check --no-deps -w "$wheel" . > $CORE_LOG 2>&1 &&
+        $PY -m zipfile -e "$wheel"/*.whl "$wheel/files" && cp "$wheel"/files/ctc_decode/_core*.so ctc_decode/ 2>> $CORE_LOG &&
+        $PY -c 'import ctc_decode._core' 2>> $CORE_LOG; then
+        :
+    else
+        rm -f ctc_decode/_core*.so
+        say "note: the core of ctc_decode did not build, see $CORE_LOG; it searches in numpy, many times slower. Again: ./install.sh --core"
+    fi
+    rm -rf "$wheel"
+    core_fingerprint > $CORE_STAMP
 }
 
 explain_no_horovod() {
@@ -77,6 +104,10 @@ if [ "$(cat $STAMP 2>/dev/null)" != "$(fingerprint)" ]; then
     fingerprint > $STAMP
     # A Horovod that was built for another torch does not load: build it again.
     $PY -c 'import horovod.torch' >/dev/null 2>&1 || $PY -m pip uninstall -q -y horovod >/dev/null 2>&1
+fi
+if [ "${1:-}" = --core ]; then rm -f $CORE_STAMP; fi
+if [ "$(cat $CORE_STAMP 2>/dev/null)" != "$(core_fingerprint)" ]; then
+    build_core
 fi
 if [ "${1:-}" = --horovod ]; then rm -f $FAILED; fi
 if [ ! -x $VENV/bin/horovodrun ] && [ ! -e $FAILED ]; then
