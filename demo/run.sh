@@ -23,7 +23,7 @@ echo "Watch it at http://localhost:6006/ meanwhile."
 start=$(date +%s)
 $launch python train.py --data_type demo --data_root demo --model_path "$OUT" --model_name demo --gpu_rank 0 \
     --features fbank --maps 8 16 32 32 --fc 128 --rnn 64 --rnn_layers 1 --dropout 0.8 --no-spec_augment \
-    --speeds 0.8 0.87 0.94 1.0 1.07 1.15 1.24 --batch_size 4 --lr 3e-3 --warmup 100 --epochs 28 --dev_step 2
+    --speeds 0.9 0.95 1.0 1.05 1.1 --batch_size 4 --lr 3e-3 --warmup 100 --epochs 27 --dev_step 2
 [ -f "$OUT/demo.safetensors" ] || exit 1
 echo "Trained in $(($(date +%s) - start)) s."
 
