@@ -41,7 +41,7 @@ build_core() {
     say "Building the core of ctc_decode (once, about a minute; log: $CORE_LOG) ..."
     rm -f ctc_decode/_core*.so
     wheel=$(mktemp -d)
-    if $PY -m pip wheel -v --disable-pip-version-check --no-deps -w "$wheel" . > $CORE_LOG 2>&1 &&
+    if $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" . > $CORE_LOG 2>&1 &&
         $PY -m zipfile -e "$wheel"/*.whl "$wheel/files" && cp "$wheel"/files/ctc_decode/_core*.so ctc_decode/ 2>> $CORE_LOG &&
         $PY -c 'import ctc_decode._core' 2>> $CORE_LOG; then
         :

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from math import isfinite
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -83,7 +84,7 @@ class BeamSearchDecoder:
                 raise ValueError(f"{name} is {number}; it must be finite")
         automata = []
         if lm is not None:
-            model = NgramModel.read(lm) if isinstance(lm, (str, os.PathLike)) else lm
+            model = NgramModel.read(Path(lm)) if isinstance(lm, (str, os.PathLike)) else lm
             automata.append((model.automaton(self.vocabulary), float(lm_weight)))
         if hotwords is not None:
             words = hotwords if hasattr(hotwords, "automaton") else Hotwords(hotwords)

@@ -22,6 +22,8 @@ class Examiner:
     def __init__(self, log_probs: np.ndarray, blank: int):
         self._log_probs = log_probs
         self._blank = blank
+        self._ids = np.full(1, -1)  # no labelling
+        self._score = _ZERO
 
     def score(self, ids: Sequence[int], expected: float) -> float:
         """Log probability of a labelling, summed over its alignments.
@@ -29,7 +31,7 @@ class Examiner:
         Alignments that are far below the best at some frame are left out, unless that loses what it has at least:
         about `expected`.
         """
-        if getattr(self, "_ids", None) is not None and list(ids) == self._ids.tolist():
+        if np.array_equal(ids, self._ids):
             return self._score
         U = len(ids)
         self._ids = np.asarray(ids, dtype=np.int64)
@@ -179,9 +181,8 @@ class Examiner:
             entered, left = (in_blank + in_token)[:-1], out_blank + out_token
             tail = np.maximum(1.0 - np.exp(rows[:, self._blank]) - p.sum(axis=1), 0.0)
             everything = none + total.sum() + (tail * entered * left).sum()
-            likely = (rows >= _RIVAL).any(axis=0)
-            likely[[self._blank, *units]] = False
-            rivals = rows[:, likely]
+            rivals = np.delete(rows, [self._blank, *units], axis=1)
+            rivals = rivals[:, (rivals >= _RIVAL).any(axis=0)]
             p = np.where(rivals >= _RIVAL, np.exp(rivals), 0.0)
             held = np.zeros(p.shape[1])
             for i in range(len(p)):

@@ -58,7 +58,7 @@ class _Node:
         self.name = name
         self.parent = parent
         self.unit = unit
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.extra = extra
         self.states = states
         self.slot = -1
@@ -249,14 +249,15 @@ class NumpyStream:
         examiner = Examiner(log_probs, self._settings.blank)
         wanted = self._settings.nbest
         scored: list[tuple[float, float, list[float], list[int]]] = []
-        for ids, (near, searched) in self._best(max(wanted, _COMPARED)).items():
+        for labelling, (near, searched) in self._best(max(wanted, _COMPARED)).items():
             if len(scored) >= wanted and near < scored[0][0] - _CLOSE:
                 break
+            ids = list(labelling)
             parts = [stepper.score(ids) for stepper in self._steppers]
             extra = self._settings.length_bonus * len(ids)
             extra += sum(stepper.scale * part for stepper, part in zip(self._steppers, parts, strict=True))
             am_score = examiner.score(ids, near - extra if searched else _ZERO)
-            scored.append((am_score + extra, am_score, parts, list(ids)))
+            scored.append((am_score + extra, am_score, parts, ids))
         scored.sort(key=lambda entry: -entry[0])
         results = []
         for score, am_score, parts, ids in scored[:wanted]:
