@@ -82,7 +82,7 @@ def test_a_list_that_cannot_be_written_is_an_error(tmp_path):
         write_list(tmp_path / "c_dev.txt", [])
     assert [path.name for path in tmp_path.iterdir()] == ["c_dev.txt"]
     (tmp_path / "file").touch()
-    with pytest.raises(ListError, match="cannot write"):
+    with pytest.raises(ListError, match="not written"):
         write_list(tmp_path / "file" / "c_dev.txt", [])
 
 

@@ -67,7 +67,7 @@ def test_training_holds_every_syllable_often_enough(clips: dict[str, list[Clip]]
     train = Counter(syllable for clip in clips["train"] for syllable in clip.pinyin)
     others = {syllable for split in ("dev", "test") for clip in clips[split] for syllable in clip.pinyin}
     assert others <= set(train)
-    assert min(train.values()) >= 25
+    assert min(train.values()) >= 20
 
 
 def test_at_most_four_megabytes(root: Path) -> None:
