@@ -89,6 +89,11 @@ class BeamSearchDecoder:
         if hotwords is not None:
             words = hotwords if hasattr(hotwords, "automaton") else Hotwords(hotwords)
             automata.append((words.automaton(self.vocabulary), 1.0))
+        for automaton, _ in automata:
+            if automaton.unit.max(initial=0) >= len(self.vocabulary):
+                raise ValueError(
+                    f"an automaton reads unit {automaton.unit.max()}; the vocabulary has {len(self.vocabulary)} units"
+                )
         self._has_lm = lm is not None
         self._num_threads = int(num_threads)
         self._engine = _engine(

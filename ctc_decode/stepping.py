@@ -15,9 +15,7 @@ class Stepper:
         self.scale = scale
         self._units = units
         sources = np.repeat(np.arange(automaton.states), np.diff(automaton.begin))
-        self._keys = sources * units + automaton.unit  # sorted, as arcs are; arcs of units beyond V are never asked for
-        self._keys[automaton.unit >= units] = -1
-        self._keys = np.maximum.accumulate(self._keys)
+        self._keys = sources * units + automaton.unit  # sorted, as arcs are
 
     def step(self, states: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n,), (n,): the states after reading these units, and what that adds, not scaled."""

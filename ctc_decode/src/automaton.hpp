@@ -2,10 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
 namespace ctc {
+
+constexpr float kRounding = 1e-4f;  // a bound must not be lower than a sum that is rounded otherwise
 
 struct Automaton {
     const int64_t* begin;
@@ -18,23 +21,21 @@ struct Automaton {
     int32_t states;
     double otherwise;
     int32_t start;
-    double scale;     // what all its weights are multiplied by
-    double max_gain;  // no unit adds more than this in any state, scaled
+    double scale;             // what all its weights are multiplied by
+    std::vector<float> most;  // that any unit adds in a state, scaled
     std::vector<int32_t> dense_target;  // of state 0, whose arcs are looked for most, by unit; -1 without an arc
     std::vector<double> dense_weight;
 
-    // Prepares what is derived from the arrays.
+    // Prepares what is derived from the arrays, whose units are all below V.
     void index(int units) {
         dense_target.assign(units, -1);
         dense_weight.assign(units, otherwise);
         for (int64_t a = begin[0]; a < begin[1]; ++a) {
-            if (unit[a] < units) {
-                dense_target[unit[a]] = target[a];
-                dense_weight[unit[a]] = weight[a];
-            }
+            dense_target[unit[a]] = target[a];
+            dense_weight[unit[a]] = weight[a];
         }
-        // The largest and smallest total of a way down from each state. A fallback's number may be above its state's.
-        std::vector<double> best(states), worst(states);
+        const float sign = scale < 0 ? -1.0f : 1.0f;  // what is most once it is scaled
+        most.resize(states);
         std::vector<char> known(states, 0);
         std::vector<int32_t> way;
         for (int32_t s = 0; s < states; ++s) {
@@ -43,21 +44,13 @@ struct Automaton {
                 known[at] = 1;
                 if (at == 0) break;
             }
-            for (; !way.empty(); way.pop_back()) {
+            for (; !way.empty(); way.pop_back()) {  // a fallback before the states that lead to it
                 const int32_t at = way.back();
-                best[at] = worst[at] = at ? fallback_weight[at] : otherwise;
-                if (at) {
-                    best[at] += best[fallback[at]];
-                    worst[at] += worst[fallback[at]];
-                }
-                for (int64_t a = begin[at]; a < begin[at + 1]; ++a) {
-                    best[at] = std::max(best[at], static_cast<double>(weight[a]));
-                    worst[at] = std::min(worst[at], static_cast<double>(weight[a]));
-                }
+                most[at] = at ? sign * fallback_weight[at] + most[fallback[at]] : sign * static_cast<float>(otherwise);
+                for (int64_t a = begin[at]; a < begin[at + 1]; ++a) most[at] = std::max(most[at], sign * weight[a]);
             }
         }
-        max_gain = scale >= 0 ? scale * *std::max_element(best.begin(), best.end())
-                              : scale * *std::min_element(worst.begin(), worst.end());
+        for (float& bound : most) bound = bound * static_cast<float>(std::fabs(scale)) + kRounding;
     }
 
     // Reads a unit, moves `state` on and returns what that adds, not scaled.
@@ -75,6 +68,37 @@ struct Automaton {
         }
         state = std::max(dense_target[read], 0);
         return total + dense_weight[read];
+    }
+
+    // Adds to `scores` what each of n units adds in a state, scaled. rank: of each of these units its place among
+    // them, else -1. Arcs that are few are gone through, others searched.
+    void add_gains(int32_t state, const int32_t* units, const int32_t* rank, int n, double* scores,
+                   std::vector<double>& gains) const {
+        gains.resize(n);
+        double fall = 0.0;
+        int depth = 0;
+        for (int32_t s = state; s != 0; s = fallback[s], ++depth) fall += fallback_weight[s];
+        for (int r = 0; r < n; ++r) gains[r] = fall + dense_weight[units[r]];
+        for (; depth > 0; --depth) {  // from the shortest history to the longest, which has the last word
+            int32_t s = state;
+            fall = 0.0;
+            for (int level = 1; level < depth; ++level, s = fallback[s]) fall += fallback_weight[s];
+            const int32_t* first = unit + begin[s];
+            const int32_t* last = unit + begin[s + 1];
+            const float* weights = weight + begin[s];
+            if (last - first <= 8 * n) {
+                for (const int32_t* arc = first; arc != last; ++arc) {
+                    const int32_t r = rank[*arc];
+                    if (r >= 0 && r < n) gains[r] = fall + weights[arc - first];
+                }
+            } else {
+                for (int r = 0; r < n; ++r) {
+                    const int32_t* arc = std::lower_bound(first, last, units[r]);
+                    if (arc != last && *arc == units[r]) gains[r] = fall + weights[arc - first];
+                }
+            }
+        }
+        for (int r = 0; r < n; ++r) scores[r] += scale * gains[r];
     }
 };
 

@@ -38,10 +38,8 @@ Search::Search(const Settings& settings)
     : settings_(settings),
       width_(settings.beam_width),
       automata_(static_cast<int>(settings.automata.size())),
-      max_gain_(settings.length_bonus),
       nodes_(automata_) {
-    for (const Automaton& automaton : settings.automata) max_gain_ += automaton.max_gain;
-    for (auto* array : {&inflow_, &stay_blank_, &stay_unblank_, &stay_total_}) array->resize(width_);
+    for (auto* array : {&inflow_, &most_gain_, &stay_blank_, &stay_unblank_, &stay_total_}) array->resize(width_);
     for (auto* array : {&first_child_, &next_child_}) array->resize(width_);
     for (auto* beam : {&beam_, &next_}) beam->resize(width_);
     rank_.assign(settings.units, -1);
@@ -68,8 +66,12 @@ bool Search::push(const float* row) {
         bound = pool_[0].score;
         for (int i = 1; i < beam_.size; ++i) bound = std::min(bound, pool_[i].score);
     }
-    const double best = beam_.total[0] + beam_.extra[0];
-    choose_units(row, bound - best - max_gain_);
+    double best = kZero;  // before what a unit makes of it
+    for (int i = 0; i < beam_.size; ++i) {
+        most_gain_[i] = most_gain(beam_.node[i]);
+        best = std::max(best, beam_.total[i] + beam_.extra[i] + most_gain_[i]);
+    }
+    choose_units(row, bound - best - settings_.length_bonus);
     if (!emissions_.empty()) extend(bound);
     select();
     ++frame_;
@@ -145,48 +147,46 @@ void Search::choose_units(const float* row, double bound) {
 // prefix may be lower, its last, which needs a blank before it.
 void Search::extend(double bound) {
     const int n = beam_.size, count = static_cast<int>(emissions_.size());
-    for (int r = 0; r < count; ++r) rank_[emissions_[r].unit] = r;
+    scores_.resize(count);
+    chosen_.resize(count);
+    for (int r = 0; r < count; ++r) {
+        chosen_[r] = emissions_[r].unit;
+        rank_[chosen_[r]] = r;
+    }
     const size_t full = 2 * static_cast<size_t>(width_) + 64;
     for (int slot = 0; slot < n; ++slot) {
-        const double base = beam_.total[slot] + beam_.extra[slot];
-        const double least = bound - base - max_gain_;
+        const double base = beam_.total[slot] + beam_.extra[slot] + settings_.length_bonus;
+        const double least = bound - base - most_gain_[slot];
         const int limit = automata_ ? count : std::min(count, width_ / (slot + 1) + 2);
         int taken = 0;
-        const size_t offset = pool_.size();
         for (; taken < limit && emissions_[taken].log_prob >= least; ++taken) {
-            pool_.push_back({base + emissions_[taken].log_prob + settings_.length_bonus, slot, taken});
+            scores_[taken] = base + emissions_[taken].log_prob;
         }
-        if (taken == 0) break;  // the prefixes after this are worse
-        patch(slot, offset, taken);
-        size_t kept = offset;
-        for (size_t e = offset; e < pool_.size(); ++e) {
-            Entry entry = pool_[e];
-            if (entry.score == kZero) continue;
-            if (automata_) {
-                int32_t states[kMostAutomata];
-                entry.score += gain(beam_.node[slot], emissions_[entry.rank].unit, states);
-            }
-            if (entry.score >= bound) pool_[kept++] = entry;
+        if (taken == 0) continue;
+        patch(slot, taken);
+        for (int a = 0; a < automata_; ++a) {
+            settings_.automata[a].add_gains(nodes_.states(beam_.node[slot])[a], chosen_.data(), rank_.data(), taken,
+                                            scores_.data(), gains_);
         }
-        pool_.resize(kept);
+        for (int r = 0; r < taken; ++r) {
+            if (scores_[r] >= bound && scores_[r] != kZero) pool_.push_back({scores_[r], slot, r});
+        }
         if (pool_.size() >= full) {
             std::nth_element(pool_.begin(), pool_.begin() + (width_ - 1), pool_.end());
             bound = std::max(bound, pool_[width_ - 1].score);
             pool_.resize(width_);
         }
     }
-    for (const Emission& emission : emissions_) rank_[emission.unit] = -1;
+    for (const int32_t unit : chosen_) rank_[unit] = -1;
 }
 
-// Of the `taken` extensions of a prefix: those in the beam already are not built, and its last unit needs a blank.
-void Search::patch(int slot, size_t offset, int taken) {
+// Of the first extensions of a prefix: those in the beam already are not built, and its last unit needs a blank.
+void Search::patch(int slot, int taken) {
     const int last = rank_[beam_.unit[slot]];
-    if (last >= 0 && last < taken) {
-        pool_[offset + last].score += beam_.blank[slot] - beam_.total[slot];
-    }
+    if (last >= 0 && last < taken) scores_[last] += beam_.blank[slot] - beam_.total[slot];
     for (int c = first_child_[slot]; c >= 0; c = next_child_[c]) {
         const int r = rank_[beam_.unit[c]];
-        if (r >= 0 && r < taken) pool_[offset + r].score = kZero;
+        if (r >= 0 && r < taken) scores_[r] = kZero;
     }
 }
 
@@ -304,6 +304,13 @@ int32_t Search::child(int32_t parent, int32_t unit) {
     nodes_[node].born = frame_;
     std::copy_n(states, automata_, nodes_.states(node));
     return node;
+}
+
+// No unit adds more than this to a prefix, without the length bonus.
+double Search::most_gain(int32_t node) const {
+    double total = 0.0;
+    for (int a = 0; a < automata_; ++a) total += settings_.automata[a].most[nodes_.states(node)[a]];
+    return total;
 }
 
 double Search::tail(int32_t node) const {

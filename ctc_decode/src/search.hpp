@@ -78,25 +78,26 @@ class Search {
     void stay(const float* row);
     void choose_units(const float* row, double bound);
     void extend(double bound);
-    void patch(int slot, size_t offset, int taken);
+    void patch(int slot, int taken);
     void select();
     double gain(int32_t node, int32_t unit, int32_t* states) const;
     int32_t child(int32_t parent, int32_t unit);
+    double most_gain(int32_t node) const;
     double tail(int32_t node) const;
     bool counts(const Alternative& alternative) const;
 
     const Settings& settings_;
     const int width_, automata_;
-    double max_gain_;
-
     PrefixTree nodes_;
     Beam beam_, next_;
     int64_t frame_ = 0;
     RowSummary summary_;
-    std::vector<double> inflow_, stay_blank_, stay_unblank_, stay_total_;
+    std::vector<double> inflow_, most_gain_, stay_blank_, stay_unblank_, stay_total_;
     std::vector<float> best_groups_;
     std::vector<Emission> emissions_;  // of the frame's best units, best first
-    std::vector<int32_t> rank_;        // of each unit in emissions_, or -1
+    std::vector<int32_t> chosen_;      // their units
+    std::vector<int32_t> rank_;        // of each unit among them, or -1
+    std::vector<double> scores_, gains_;  // of one prefix with each of them
     std::vector<int32_t> first_child_, next_child_;  // lists of slots
     std::vector<Entry> pool_;
     std::vector<int32_t> with_unit_;  // lists of slots by last unit, while folding

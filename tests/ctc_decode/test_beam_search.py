@@ -341,6 +341,15 @@ def test_bad_options_are_named(vocabulary, options, message):
         BeamSearchDecoder(vocabulary, **options)
 
 
+def test_an_automaton_for_another_vocabulary(rng):
+    class Other(Bigrams):
+        def automaton(self, vocabulary):
+            return super().automaton(["", *vocabulary])
+
+    with pytest.raises(ValueError, match="an automaton reads unit 3; the vocabulary has 3 units"):
+        BeamSearchDecoder(units(3), lm=Other(rng, 4))
+
+
 def test_one_warning_without_the_core(root):
     """Where the core is not built, decoding works all the same, and says so once."""
     code = """
