@@ -257,6 +257,8 @@ class NumpyStream:
             extra = self._settings.length_bonus * len(ids)
             extra += sum(stepper.scale * part for stepper, part in zip(self._steppers, parts, strict=True))
             am_score = examiner.score(ids, near - extra if searched else _ZERO)
+            if am_score == _ZERO and scored:  # what was not searched to its end may have no alignment at all
+                continue
             scored.append((am_score + extra, am_score, parts, ids))
         scored.sort(key=lambda entry: -entry[0])
         results = []

@@ -44,6 +44,8 @@ std::vector<Result> conclude(const Settings& settings, const Search& search, con
             extra += automaton.scale * total;
         }
         result.am_score = examiner.score(result.ids, labelling.searched ? labelling.score - extra : kZero);
+        // What was not searched to its end may have no alignment at all.
+        if (result.am_score == kZero && !results.empty()) continue;
         result.score = result.am_score + extra;
         if (wanted > 1) result.tokens = examiner.tokens();
         results.push_back(std::move(result));
