@@ -16,9 +16,9 @@ inline float fast_exp(float x) {
     const float r = y - (shifted - 12582912.0f);
     const float power =
         1.0f + r * (0.69314718f + r * (0.24022651f + r * (0.05550411f + r * (0.00961813f + r * 0.00133336f))));
-    int32_t bits;
+    uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
-    const int32_t exponent = (bits + 127) << 23;
+    const uint32_t exponent = (bits + 127) << 23;
     float scale;
     std::memcpy(&scale, &exponent, sizeof scale);
     return power * scale;
@@ -42,9 +42,9 @@ inline double log1p_exp(double d) {
     power = power * r + 0.5;
     power = power * r + 1.0;
     power = power * r + 1.0;
-    int64_t bits;
+    uint64_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
-    const int64_t exponent = static_cast<int64_t>(static_cast<uint64_t>(bits + 1023) << 52);
+    const uint64_t exponent = (bits + 1023) << 52;
     double scale;
     std::memcpy(&scale, &exponent, sizeof scale);
     const double x = power * scale;

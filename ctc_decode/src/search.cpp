@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
 namespace ctc {
 namespace {
@@ -279,11 +278,6 @@ void Search::fold_into(int strong, int weak) {
     nodes_.keep(beam_.node[strong], {node, delta, frame_}, std::max(settings_.nbest, kCompared) - 1);
 }
 
-// Where one labelling is wanted, what was folded long ago is settled.
-bool Search::counts(const Alternative& alternative) const {
-    return settings_.nbest > 1 || alternative.frame + kUnsettled > frame_;
-}
-
 double Search::gain(int32_t node, int32_t unit, int32_t* states) const {
     double total = 0.0;
     for (int a = 0; a < automata_; ++a) {
@@ -311,92 +305,6 @@ double Search::most_gain(int32_t node) const {
     double total = 0.0;
     for (int a = 0; a < automata_; ++a) total += settings_.automata[a].most[nodes_.states(node)[a]];
     return total;
-}
-
-double Search::tail(int32_t node) const {
-    double total = 0.0;
-    for (int a = 0; a < automata_; ++a) {
-        const Automaton& automaton = settings_.automata[a];
-        total += automaton.scale * automaton.final[nodes_.states(node)[a]];
-    }
-    return total;
-}
-
-// Best first over the ways back to the root: each may leave for an alternative wherever it meets one.
-std::vector<Labelling> Search::best(int count) const {
-    struct Way {
-        double score;
-        int32_t node;
-        int32_t left;   // the way that was left for this one, or -1,
-        size_t suffix;  // and how many of its last units this one ends in
-        bool operator<(const Way& other) const { return score < other.score; }
-    };
-    std::vector<Way> open;
-    for (int i = 0; i < beam_.size; ++i) {
-        open.push_back({beam_.total[i] + beam_.extra[i] + tail(beam_.node[i]), beam_.node[i], -1, 0});
-    }
-    std::make_heap(open.begin(), open.end());
-    std::vector<Labelling> found, ways;
-    std::set<std::vector<int32_t>> seen;
-    for (int tries = 4 * count; tries > 0 && !open.empty() && static_cast<int>(found.size()) < count; --tries) {
-        std::pop_heap(open.begin(), open.end());
-        const Way way = open.back();
-        open.pop_back();
-        const auto index = static_cast<int32_t>(ways.size());
-        std::vector<int32_t> ids;  // last first
-        if (way.left >= 0) ids.assign(ways[way.left].ids.begin(), ways[way.left].ids.begin() + way.suffix);
-        std::vector<Way> branches;
-        int64_t left = frame_;  // when the way on from a node began: alternatives of later go on by themselves
-        for (int32_t node = way.node; nodes_[node].parent >= 0; node = nodes_[node].parent) {
-            for (const Alternative& alternative : nodes_[node].alternatives) {
-                if (counts(alternative) && alternative.frame <= left) {
-                    branches.push_back({way.score + alternative.delta, alternative.node, index, ids.size()});
-                }
-            }
-            ids.push_back(nodes_[node].unit);
-            left = nodes_[node].born;
-        }
-        if (branches.size() > static_cast<size_t>(tries)) {  // no more can be of use
-            const auto better = [](const Way& a, const Way& b) { return b < a; };
-            std::nth_element(branches.begin(), branches.begin() + (tries - 1), branches.end(), better);
-            branches.resize(tries);
-        }
-        for (const Way& branch : branches) {
-            open.push_back(branch);
-            std::push_heap(open.begin(), open.end());
-        }
-        ways.push_back({ids, way.score, false});
-        std::reverse(ids.begin(), ids.end());
-        if (seen.insert(ids).second) found.push_back({std::move(ids), way.score, way.left < 0});
-    }
-    return found;
-}
-
-std::vector<int32_t> Search::partial(int& stable) const {
-    std::vector<int32_t> path, ids;
-    for (int32_t node = beam_.node[0]; node >= 0; node = nodes_[node].parent) path.push_back(node);
-    std::reverse(path.begin(), path.end());
-    // How deep the shallowest node lies where another prefix, or an alternative that still counts, leaves this way.
-    std::vector<int32_t> depth(nodes_.size(), -1);
-    for (size_t d = 0; d < path.size(); ++d) depth[path[d]] = static_cast<int32_t>(d);
-    stable = static_cast<int>(path.size()) - 1;
-    std::vector<char> seen(nodes_.size(), 0);
-    std::vector<int32_t> open(beam_.node.begin(), beam_.node.begin() + beam_.size);
-    while (!open.empty()) {
-        int32_t node = open.back();
-        open.pop_back();
-        int32_t met = node;
-        while (depth[met] < 0) met = nodes_[met].parent;
-        stable = std::min(stable, depth[met]);
-        for (; node >= 0 && !seen[node]; node = nodes_[node].parent) {
-            seen[node] = 1;
-            for (const Alternative& alternative : nodes_[node].alternatives) {
-                if (counts(alternative)) open.push_back(alternative.node);
-            }
-        }
-    }
-    for (size_t d = 1; d < path.size(); ++d) ids.push_back(nodes_[path[d]].unit);
-    return ids;
 }
 
 }  // namespace ctc

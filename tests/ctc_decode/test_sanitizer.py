@@ -30,7 +30,17 @@ def test_the_core_is_clean(root, tmp_path):
     assert b"__asan_init" in core.read_bytes()
     files = [root / "tests" / "ctc_decode" / name for name in TESTS]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", f"pythonpath={tmp_path / 'site'}", *files],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-s",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            f"pythonpath={tmp_path / 'site'}",
+            *files,
+        ],
         cwd=root,
         env=os.environ
         | {
