@@ -61,7 +61,7 @@ def run_ours(trainer: Trainer, loader: Loader, plan: list[list[int]]) -> float:
 
 
 class Plain(nn.Module):
-    """The same network, trained as the original did: fixed shapes, padding in the statistics."""
+    """The same network, trained as the original did: fixed shapes, padding in the statistics, torch's own layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +70,8 @@ class Plain(nn.Module):
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.BatchNorm2d):
                     setattr(module, name, PlainBatchNorm(child.num_features))
+                elif isinstance(child, nn.Dropout):
+                    setattr(module, name, nn.Dropout(child.p))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return self.network(features, torch.full((len(features),), PLAIN_FRAMES))[0]
