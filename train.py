@@ -13,7 +13,6 @@ NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import time
@@ -50,9 +49,9 @@ from ramospeech.training import (
     Monitor,
     Stopper,
     Trainer,
+    choose_device,
     dev_sums,
     evaluate,
-    keep_freed_memory,
     learning_rate,
     load_state,
     save_state,
@@ -154,28 +153,6 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--model_name {args.model_name!r}: a plain name; its folder goes into --model_path")
 
 
-def choose_device(args: argparse.Namespace, workers: parallel.Alone) -> torch.device:
-    """This worker's GPU, or the CPU with its share of the cores."""
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    gpus = there if args.gpu_rank is None else args.gpu_rank
-    if not 0 <= gpus <= there:
-        raise UsageError(f"--gpu_rank {gpus}: this host has {there} GPUs; give at most that many (0 for the CPU)")
-    if gpus and workers.local_size > gpus:
-        raise UsageError(
-            f"{workers.local_size} workers on this host for {gpus} GPUs: start horovodrun with -np {gpus}, or give "
-            "--gpu_rank 0 to train on the CPU"
-        )
-    if gpus:
-        torch.cuda.set_device(workers.local_rank)
-        return torch.device("cuda", workers.local_rank)
-    if args.amp == "fp16":
-        raise UsageError("--amp fp16 needs a GPU; on the CPU use --amp bf16 or --amp no")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    keep_freed_memory()
-    torch.set_num_threads(args.threads or max(1, cores // workers.local_size))
-    return torch.device("cpu")
-
-
 def build(args: argparse.Namespace, files: dict[str, Path]) -> tuple[AcousticModel, dict[str, Any] | None]:
     """The model of the options; with --load_model the saved one, and the state to resume from where there is one.
 
@@ -234,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Workers: the others of horovodrun, or alone. From here on an error of one is an error of all.
     workers = parallel.connect()
-    device = workers.together(partial(choose_device, args, workers))
+    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers))
     folder = Path(args.model_path)
     kinds = {"best": ".safetensors", "last": ".last.safetensors", "state": ".state.pt", "config": ".json",
              "dropped": ".dropped.tsv"}  # fmt: skip

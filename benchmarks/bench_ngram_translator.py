@@ -21,7 +21,7 @@ from table import write_section
 from ramospeech import errors
 from ramospeech.score import Score, cer
 from ramospeech.text import pinyin
-from ramospeech.translate import NgramTranslator, pretrained_path
+from ramospeech.translate import NgramTranslator, ngram_path
 from ramospeech.translate.translator import TONE_COST
 
 Translate = Callable[[Sequence[Sequence[str]]], Iterable[str]]
@@ -94,7 +94,7 @@ def main() -> None:
     if not files:
         raise errors.UsageError(f"{arguments.tests}: no .tsv files there; give a folder of pinyin<TAB>hanzi")
     peer = pinyin2hanzi()
-    size = pretrained_path().stat().st_size / 1e6
+    size = ngram_path().stat().st_size / 1e6
     lines = [
         "## Pinyin to hanzi: the n-gram translator",
         "",

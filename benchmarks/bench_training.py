@@ -56,7 +56,7 @@ def run_ours(trainer: Trainer, loader: Loader, plan: list[list[int]]) -> float:
     """Audio-seconds a second over the batches of one worker's plan."""
     start, seconds = time.perf_counter(), 0.0
     for batch in loader(plan):
-        seconds += trainer.step(batch, lr=1e-4).seconds
+        seconds += trainer.step(batch, lr=1e-4).amount
     return seconds / (time.perf_counter() - start)
 
 

@@ -20,9 +20,10 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import NgramTranslator, Translation, pretrained_path
+from ramospeech.translate import Translation, load_translator, pretrained_folder, translate_nbest
+from ramospeech.translate.nbest import Translator
 
-PRETRAINED = pretrained_path().parent
+PRETRAINED = pretrained_folder()
 
 # Recordings are read ahead and sorted by length within a window of this many batches.
 _WINDOW_BATCHES = 16
@@ -37,12 +38,6 @@ class Decoder(Protocol):
     """Log-posteriors (B, T', V) and lengths (B,) -> B lists of hypotheses, best first."""
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray) -> list[list[Hypothesis]]: ...
-
-
-class Translator(Protocol):
-    """U toned syllables -> up to `nbest` sentences of U hanzi, best first."""
-
-    def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]: ...
 
 
 @dataclass(frozen=True)
@@ -77,10 +72,10 @@ class Transcript:
 
 @dataclass
 class _Piece:
-    """A part of a recording, short enough for the model; `hypothesis` is None until it went through."""
+    """A part of a recording, short enough for the model; it has hypotheses, best first, once it went through."""
 
     start: float
-    hypothesis: Hypothesis | None = None
+    hypotheses: list[Hypothesis] = field(default_factory=list)
 
 
 @dataclass
@@ -95,15 +90,16 @@ class _Draft:
 
     @property
     def ready(self) -> bool:
-        return self.read and all(piece.hypothesis for piece in self.pieces)
+        return self.read and all(piece.hypotheses for piece in self.pieces)
 
 
 class Transcriber:
     """Recordings of any length and format -> transcripts.
 
-    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty.
-    decoder: None is greedy decoding. nbest: how many texts to give. max_seconds: longer recordings are cut at
-    pauses and their pieces transcribed one by one. Raises UsageError for a device that is not there.
+    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; of the hypotheses
+    of a decoder it takes the one that goes best with its text. decoder: None is greedy decoding. nbest: how many
+    texts to give. max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. Raises
+    UsageError for a device that is not there.
     """
 
     def __init__(
@@ -146,7 +142,7 @@ class Transcriber:
             )
         loaded = load_model(path, device)
         found = decoder(loaded.vocabulary.units) if decoder else None
-        return cls(loaded, NgramTranslator.load(translator), found, device=device, nbest=nbest)
+        return cls(loaded, load_translator(translator), found, device=device, nbest=nbest)
 
     def transcribe(self, source: Source) -> Transcript:
         """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""
@@ -216,7 +212,7 @@ class Transcriber:
             except ValueError as error:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
             for (piece, _), hypotheses in zip(batch, decoded, strict=True):
-                piece.hypothesis = hypotheses[0]
+                piece.hypotheses = hypotheses
 
     def _finish(self, draft: _Draft) -> Transcript:
         """Translate the pieces of a recording and join them."""
@@ -224,10 +220,14 @@ class Transcriber:
         if draft.error:
             return Transcript(draft.id, seconds=seconds, error=draft.error)
         texts = [Translation("", 0.0)]
-        spoken = [(piece.start, piece.hypothesis) for piece in draft.pieces if piece.hypothesis]
-        for _, hypothesis in spoken:
-            if self.translator and hypothesis.tokens:
-                texts = _joined(texts, self.translator.translate(hypothesis.tokens, self.nbest), self.nbest)
+        spoken = []
+        for piece in draft.pieces:
+            hypothesis = piece.hypotheses[0]
+            if self.translator:
+                pairs = translate_nbest(self.translator, piece.hypotheses, self.nbest)
+                texts = _joined(texts, [text for _, text in pairs], self.nbest)
+                hypothesis = pairs[0][0]
+            spoken.append((piece.start, hypothesis))
         pinyin = tuple(token for _, hypothesis in spoken for token in hypothesis.tokens)
         frame = self.model.seconds_per_frame
         times = [

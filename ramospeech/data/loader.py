@@ -40,9 +40,14 @@ class Batch:
         return len(self.clips)
 
     @property
-    def seconds(self) -> float:
+    def amount(self) -> float:
         """Seconds of audio without the padding."""
         return float(self.lengths.sum()) / audio.SAMPLE_RATE
+
+    @property
+    def padded_amount(self) -> float:
+        """Seconds of audio with the padding."""
+        return self.waveforms.numel() / audio.SAMPLE_RATE
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch with its tensors on `device`."""

@@ -2,6 +2,7 @@
 
 from ramospeech.training.checkpoint import load_state, save_state
 from ramospeech.training.dev import dev_sums, show_clips
+from ramospeech.training.device import choose_device
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.memory import keep_freed_memory
 from ramospeech.training.monitor import Meter, Monitor
@@ -15,6 +16,7 @@ __all__ = [
     "Monitor",
     "Stopper",
     "Trainer",
+    "choose_device",
     "dev_sums",
     "evaluate",
     "keep_freed_memory",

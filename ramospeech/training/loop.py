@@ -10,18 +10,17 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ramospeech.audio import SAMPLE_RATE
 from ramospeech.data import Batch
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
 from ramospeech.parallel import Alone
 
-Forward = Callable[[Batch, int], Loss]
+Forward = Callable[[Any, int], Loss]
 """A batch on the model's device and the step's number -> the loss of this worker's clips."""
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,14 +31,15 @@ MAX_BAD_STEPS = 100
 class Step:
     """What one step was, over all workers.
 
-    Attributes: loss: mean per label, in nats; gradient_norm: before clipping; seconds: audio without padding;
-    padded: audio with it; clips; skipped: clips without a finite loss; unreadable: clips that could not be read;
-    taken: whether the weights moved; stop, save: whether any worker was asked to stop, or rank 0 wants to save.
+    Attributes: loss: mean per label, in nats; gradient_norm: before clipping; amount: of data (seconds of audio,
+    characters of text) without padding; padded: with it; clips: or sentences; skipped: clips without a finite loss;
+    unreadable: clips that could not be read; taken: whether the weights moved; stop, save: whether any worker was
+    asked to stop, or rank 0 wants to save.
     """
 
     loss: float
     gradient_norm: float
-    seconds: float
+    amount: float
     padded: float
     clips: int
     skipped: int
@@ -47,6 +47,26 @@ class Step:
     taken: bool
     stop: bool
     save: bool
+
+
+class Trainable(Protocol):
+    """A worker's batch of one step: `ramospeech.data.Batch` for audio, `ramospeech.translate.TextBatch` for text.
+
+    Attributes: amount: of data without padding (seconds of audio, characters of text); padded_amount: with it;
+    unreadable: messages on what was left out. Its length is the number of clips or sentences.
+    """
+
+    unreadable: list[str]
+
+    @property
+    def amount(self) -> float: ...
+
+    @property
+    def padded_amount(self) -> float: ...
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> "Trainable": ...
 
 
 class Stopper:
@@ -95,7 +115,7 @@ class Trainer:
         forward: Forward,
         workers: Alone,
         device: torch.device,
-        stand_in: Batch,
+        stand_in: Trainable,
         clip: float = 5.0,
         amp: str = "no",
         fp16_gradients: bool = False,
@@ -117,7 +137,7 @@ class Trainer:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, AMP_TYPES[self.amp])
 
-    def step(self, batch: Batch, lr: float, stop: bool = False, save: bool = False) -> Step:
+    def step(self, batch: Trainable, lr: float, stop: bool = False, save: bool = False) -> Step:
         """Train on one batch (possibly empty, where no clip of it could be read).
 
         Raises: TrainingError: the loss or gradient was not finite many times in a row.
@@ -128,12 +148,11 @@ class Trainer:
             group["lr"] = lr
         self.optimizer.zero_grad()
         loss = self._loss(batch)
-        padded = batch.waveforms.numel() / SAMPLE_RATE
         totals = torch.tensor(
             [
                 *(float(value.detach()) for value in loss),
-                batch.seconds,
-                padded,
+                batch.amount,
+                batch.padded_amount,
                 len(batch),
                 len(batch.unreadable),
                 stop,
@@ -143,7 +162,7 @@ class Trainer:
         )
         self.scaler.scale(loss.sum).backward()
         totals = self.workers.sum_gradients(self.parameters, totals, self.fp16_gradients)
-        total, count, skipped, seconds, padded, clips, unreadable, stops, saves = totals.tolist()
+        total, count, skipped, amount, padded, clips, unreadable, stops, saves = totals.tolist()
         mean = total / max(count, 1.0)
         norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
         taken = math.isfinite(norm)
@@ -157,7 +176,7 @@ class Trainer:
         return Step(
             mean,
             norm,
-            seconds,
+            amount,
             padded,
             int(clips),
             int(skipped),
@@ -167,7 +186,7 @@ class Trainer:
             saves > 0,
         )
 
-    def _loss(self, batch: Batch) -> Loss:
+    def _loss(self, batch: Trainable) -> Loss:
         with self.autocast():
             loss = self.forward((batch if len(batch) else self.stand_in).to(self.device), self.steps)
         return loss if len(batch) else Loss(*(0.0 * value for value in loss))

@@ -16,14 +16,18 @@ from ramospeech.training.loop import Step
 
 
 class Meter:
-    """Sums steps into means; `reset` gives them and starts again."""
+    """Sums steps into means; `reset` gives them and starts again.
 
-    def __init__(self) -> None:
+    unit: of what a step goes through.
+    """
+
+    def __init__(self, unit: str = "audio_seconds") -> None:
+        self.unit = unit
         self._clear()
 
     def _clear(self) -> None:
         self.steps = self.taken = 0
-        self.loss = self.norm = self.seconds = self.padded = 0.0
+        self.loss = self.norm = self.amount = self.padded = 0.0
         self.started = time.perf_counter()
 
     def add(self, step: Step) -> None:
@@ -32,13 +36,13 @@ class Meter:
         self.loss += step.loss if step.taken else 0.0
         self.norm += step.gradient_norm if step.taken else 0.0
         self.taken += step.taken
-        self.seconds += step.seconds
+        self.amount += step.amount
         self.padded += step.padded
 
     @property
     def speed(self) -> float:
-        """Seconds of audio a second since the last reset."""
-        return self.seconds / max(time.perf_counter() - self.started, 1e-9)
+        """Units a second since the last reset."""
+        return self.amount / max(time.perf_counter() - self.started, 1e-9)
 
     def reset(self) -> dict[str, float]:
         """Means since the last reset, by TensorBoard tag."""
@@ -48,8 +52,8 @@ class Meter:
             result = {
                 "train/loss": self.loss / taken,
                 "train/gradient_norm": self.norm / taken,
-                "speed/audio_seconds_per_second": self.speed,
-                "speed/padding_share": 1.0 - self.seconds / max(self.padded, 1e-9),
+                f"speed/{self.unit}_per_second": self.speed,
+                "speed/padding_share": 1.0 - self.amount / max(self.padded, 1e-9),
                 "speed/memory_gb": memory_gb(),
             }
         self._clear()

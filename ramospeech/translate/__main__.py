@@ -11,7 +11,9 @@ from ramospeech import errors
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.translate.lexicon import FALLBACK
-from ramospeech.translate.translator import TONE_COST, NgramTranslator, Translation, pretrained_path
+from ramospeech.translate.seq2seq import BEAM, Seq2SeqTranslator
+from ramospeech.translate.shipped import load_translator, translator_path
+from ramospeech.translate.translator import TONE_COST, NgramTranslator, Translation
 
 LINES_AT_ONCE = 64
 
@@ -24,21 +26,22 @@ def parser() -> argparse.ArgumentParser:
         f"What is no syllable becomes {FALLBACK} and is named on standard error; an empty line stays empty.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=pretrained_path(), help="the n-gram model")
+    parser.add_argument("--model", type=Path, default=translator_path(), help="a translator of either kind")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses a line, best first, separated by tabs")
-    parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="nats for a wrong tone; inf trusts tones")
+    parser.add_argument("--beam_width", type=int, default=BEAM, help="seq2seq: hypotheses that are kept")
+    parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="n-gram: nats for a wrong tone; inf trusts")
     parser.add_argument("--verbose", action="store_true", help="print hypotheses with their scores instead")
     return parser
 
 
-def read_line(raw: bytes, number: int, translator: NgramTranslator) -> list[str]:
+def read_line(raw: bytes, number: int, translator: NgramTranslator | Seq2SeqTranslator) -> list[str]:
     """The syllables of a line; names what is none of them on standard error."""
     line = raw.decode("utf-8-sig", errors="replace")
     try:
         return pinyin.parse(line)
     except UnitError:
         tokens = [syllable for token in line.split() for syllable in _read_token(token)]
-    bad = [token for token in tokens if not translator.model.lexicon.reads(token)]
+    bad = [token for token in tokens if not translator.reads(token)]
     if bad:
         shown = ", ".join(repr(token[:20]) for token in bad[:5]) + (", ..." if len(bad) > 5 else "")
         print(f"line {number}: no pinyin: {shown}; each is translated as {FALLBACK}", file=sys.stderr)
@@ -63,7 +66,9 @@ def block(number: int, syllables: Sequence[str], translations: Sequence[Translat
     return "\n".join(lines) + "\n"
 
 
-def translate_lines(source: BinaryIO, translator: NgramTranslator, nbest: int, verbose: bool) -> None:
+def translate_lines(
+    source: BinaryIO, translator: NgramTranslator | Seq2SeqTranslator, nbest: int, verbose: bool
+) -> None:
     """Translates `source` line by line to standard output, in order."""
     pending: list[list[str]] = []
     done = 0
@@ -92,7 +97,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise errors.UsageError(f"--nbest {arguments.nbest}: give 1 or more")
     if not arguments.tone_cost >= 0:
         raise errors.UsageError(f"--tone_cost {arguments.tone_cost}: give 0 or more")
-    translator = NgramTranslator.load(arguments.model, None if math.isinf(arguments.tone_cost) else arguments.tone_cost)
+    if arguments.beam_width < 1:
+        raise errors.UsageError(f"--beam_width {arguments.beam_width}: give 1 or more")
+    translator = load_translator(arguments.model)
+    if isinstance(translator, NgramTranslator):
+        translator.tone_cost = None if math.isinf(arguments.tone_cost) else arguments.tone_cost
+    else:
+        translator.beam = arguments.beam_width
     translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose)
 
 

@@ -59,18 +59,20 @@ class NgramModel:
         rank = bc - self.first_bigram[self.bigrams[bc] >> ID_BITS]
         return _find(self.trigrams, (ab.astype(np.int64) << ID_BITS) | rank)
 
-    def log_prob(self, a: int, b: int, c: int) -> float:
-        """log p(c | a, b), the plain way: the reference for the search, and for perplexity."""
-        ab, bc = self.find_bigrams(np.array([a, b]), np.array([b, c]))
-        total = float(self.unigram[c] + self.unigram_backoff[b])
-        if ab >= 0:
-            total -= float(self.bigram_backoffs[ab]) * self.step
-        if bc >= 0:
-            total += float(self.bigram_boosts[bc]) * self.step
-        if ab >= 0 and bc >= 0:
-            abc = self.find_trigrams(ab[None], bc[None])[0]
-            total += float(self.trigram_boosts[abc]) * self.step if abc >= 0 else 0.0
+    def log_probs(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """log p(c | a, b) of ids of any one shape, float32."""
+        ab, bc = self.find_bigrams(a, b), self.find_bigrams(b, c)
+        total = self.unigram[c] + self.unigram_backoff[b]
+        total = total - np.where(ab >= 0, self.bigram_backoffs[ab] * np.float32(self.step), np.float32(0))
+        total += np.where(bc >= 0, self.bigram_boosts[bc] * np.float32(self.step), np.float32(0))
+        both = np.nonzero((ab >= 0) & (bc >= 0))
+        abc = self.find_trigrams(ab[both], bc[both])
+        total[both] += np.where(abc >= 0, self.trigram_boosts[abc] * np.float32(self.step), np.float32(0))
         return total
+
+    def log_prob(self, a: int, b: int, c: int) -> float:
+        """log p(c | a, b) of one trigram."""
+        return float(self.log_probs(*(np.array([i]) for i in (a, b, c)))[0])
 
 
 def _find(table: np.ndarray, keys: np.ndarray) -> np.ndarray:

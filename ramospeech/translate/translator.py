@@ -20,11 +20,16 @@ class Translation:
     score: float
 
 
-def pretrained_path() -> Path:
-    """Where the shipped model is: in the package where pip installed it, in `pretrained` in a checkout."""
+def pretrained_folder() -> Path:
+    """Where the shipped models are: in the package where pip installed it, in `pretrained` in a checkout."""
     package = Path(__file__).resolve().parent.parent
-    installed = package / "pretrained" / "ngram.safetensors"
-    return installed if installed.is_file() else package.parent / "pretrained" / "ngram.safetensors"
+    installed = package / "pretrained"
+    return installed if installed.is_dir() else package.parent / "pretrained"
+
+
+def ngram_path() -> Path:
+    """The shipped n-gram model."""
+    return pretrained_folder() / "ngram.safetensors"
 
 
 class NgramTranslator:
@@ -43,7 +48,7 @@ class NgramTranslator:
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
         """Reads a model file, by default the shipped one; raises ModelError."""
-        return cls(storage.read(Path(path) if path else pretrained_path()), tone_cost)
+        return cls(storage.read(Path(path) if path else ngram_path()), tone_cost)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
         """The `nbest` most likely translations, best first; fewer where there are not so many.
@@ -64,6 +69,10 @@ class NgramTranslator:
                 yield from self._search(batch, nbest)
                 batch, pairs = [], 0
         yield from self._search(batch, nbest)
+
+    def reads(self, syllable: str) -> bool:
+        """Whether any character has this syllable, in whatever tone."""
+        return self.model.lexicon.reads(syllable)
 
     def _search(self, batch: Sequence[list[Candidates]], nbest: int) -> Iterator[list[Translation]]:
         stream = [search.EDGE]

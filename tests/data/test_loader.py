@@ -38,7 +38,7 @@ def test_batches_hold_the_clips_in_order(corpus, workers, cache_bytes):
             assert not batch.waveforms[row, len(expected) :].any()
             ids = batch.labels[row, : batch.label_lengths[row]].tolist()
             assert tuple(Vocabulary.inventory().decode(ids)) == clips[index].pinyin
-        assert batch.seconds == pytest.approx(sum(batch.lengths.tolist()) / 16_000)
+        assert batch.amount == pytest.approx(sum(batch.lengths.tolist()) / 16_000)
 
 
 def test_speed_is_drawn_by_seed_epoch_and_clip(corpus):

@@ -46,6 +46,9 @@ class Digits:
         text = "".join(HANZI.get(s, "□") for s in syllables)
         return [Translation(text[: len(text) - k] + "？" * k, -float(k)) for k in range(min(nbest, len(text) + 1))]
 
+    def translate_batch(self, sentences, nbest=1):
+        return (self.translate(sentence, nbest) for sentence in sentences)
+
 
 def speak(*units: int, pause: int = 1) -> np.ndarray:
     """A waveform of two frames a unit and `pause` frames of silence after each."""

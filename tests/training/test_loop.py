@@ -51,7 +51,7 @@ def test_a_step_moves_the_weights_and_reports():
     step = run.step(batch(), lr=0.1)
     assert step.taken and step.clips == 3 and step.loss > 0 and step.gradient_norm > 0
     assert not torch.equal(before, weights(run))
-    assert step.seconds == pytest.approx(12 / 16_000) == step.padded
+    assert step.amount == pytest.approx(12 / 16_000) == step.padded
 
 
 def test_loss_is_the_mean_over_the_count():

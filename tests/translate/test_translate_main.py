@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ramospeech.translate import NgramTranslator, __main__, pretrained_path
+from ramospeech.translate import NgramTranslator, __main__, ngram_path
 
 
 def run(monkeypatch: pytest.MonkeyPatch, text: bytes, *options: str) -> int:
@@ -43,7 +43,7 @@ def test_usage(monkeypatch, capsys, tmp_path: Path) -> None:
 
 
 def test_the_shipped_model() -> None:
-    assert pretrained_path().stat().st_size <= 8_000_000
+    assert ngram_path().stat().st_size <= 8_000_000
     began = time.process_time()
     translator = NgramTranslator.load()
     assert time.process_time() - began < 2  # a third of a second on a quiet machine

@@ -1,0 +1,102 @@
+"""Beam search for the characters of a batch of sentences: the network's scores, the channel's, and an n-gram model's.
+
+The score of a sentence is the sum over its characters c of
+
+    log p(c | syllables, characters before) + channel_weight * log p(heard | c) + ngram_weight * log p(c | two before)
+
+where the first term is normalised over the candidates of the place. All sentences of a batch go one place on at a
+time; each hypothesis takes its decoder state with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ramospeech.translate.network import Seq2Seq
+from ramospeech.translate.ngram import BOUNDARY, NgramModel
+
+LOOK_UP = 8  # candidates of a hypothesis whose n-gram scores are looked up: the network's best ones
+IMPOSSIBLE = -1e30
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How the scores are put together; `ngram` None leaves the n-gram model out."""
+
+    channel_weight: float
+    ngram_weight: float = 0.0
+    ngram: NgramModel | None = None
+
+
+def search(
+    network: Seq2Seq,
+    encoded: Tensor,
+    lengths: Sequence[int],
+    candidates: Tensor,
+    costs: Tensor,
+    scoring: Scoring,
+    beam: int,
+) -> list[list[tuple[float, list[int]]]]:
+    """Best first, up to `beam` (score, character ids) for each sentence.
+
+    Args:
+        encoded: (B, U, E) encoder states of sentences sorted by `lengths`, longest first.
+        candidates: (B, U, C) int64 character ids of each place; costs: (B, U, C) log p(heard | c).
+    """
+    batch, places = candidates.shape[:2]
+    scores = torch.full((batch, beam), IMPOSSIBLE)
+    scores[:, 0] = 0.0
+    written = torch.full((batch, beam, places + 2), BOUNDARY)  # two boundaries stand before the first character
+    state = tuple(torch.zeros(1, batch, beam, network.config.decoder) for _ in range(2))
+    left = np.asarray(lengths)
+    for place in range(places):
+        active = int((left > place).sum())
+        before = written[:active, :, : place + 2]
+        logits, state = _step(network, encoded[:active, place], before[..., -1], state, candidates[:active, place])
+        here = logits.log_softmax(-1)  # (active, K, C)
+        here = here + scoring.channel_weight * costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]
+        kept, which = here.topk(min(here.shape[-1], max(beam, LOOK_UP)), dim=-1)
+        chosen = candidates[:active, place, None].expand_as(here).gather(-1, which)
+        if scoring.ngram is not None:
+            context = before[..., None, -2:].expand(*chosen.shape, 2).numpy()
+            kept = kept + scoring.ngram_weight * torch.from_numpy(
+                scoring.ngram.log_probs(context[..., 0], context[..., 1], chosen.numpy())
+            )
+        totals = (scores[:active, :, None] + kept).flatten(1)
+        scores[:active], best = totals.topk(beam, dim=-1)
+        parent = best // kept.shape[-1]
+        written[:active] = written[:active].gather(1, parent[..., None].expand(-1, -1, written.shape[-1]))
+        written[:active, :, place + 2] = chosen.flatten(1).gather(1, best)
+        index = parent[None, ..., None].expand(1, -1, -1, network.config.decoder)
+        state = tuple(part[:, :active].gather(2, index) for part in state)
+    return _results(scores, written, left, scoring)
+
+
+def _step(
+    network: Seq2Seq, encoded: Tensor, before: Tensor, state: tuple[Tensor, ...], candidates: Tensor
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """One place of all hypotheses: logits (N, K, C) of the candidates (N, C), and the decoder's states."""
+    active, beam = before.shape
+    repeated = encoded[:, None].expand(-1, beam, -1).reshape(active * beam, 1, -1)
+    hidden, cell = (part[:, :active].reshape(1, active * beam, -1) for part in state)
+    states, flat = network.write(repeated, before.reshape(-1, 1), (hidden, cell))
+    embedded = network.character.weight[candidates]  # (N, C, width)
+    logits = torch.baddbmm(network.bias[candidates][:, None], states.view(active, beam, -1), embedded.transpose(1, 2))
+    return logits, tuple(part.view(1, active, beam, -1) for part in flat)
+
+
+def _results(
+    scores: Tensor, written: Tensor, lengths: np.ndarray, scoring: Scoring
+) -> list[list[tuple[float, list[int]]]]:
+    if scoring.ngram is not None:  # the sentence must also be able to end here
+        ends = np.stack([written.numpy()[b, :, n : n + 2] for b, n in enumerate(lengths)])
+        over = scoring.ngram.log_probs(ends[..., 0], ends[..., 1], np.full(ends.shape[:2], BOUNDARY))
+        scores = scores + scoring.ngram_weight * torch.from_numpy(over)
+    results = []
+    for row, texts, length in zip(scores.tolist(), written.tolist(), lengths, strict=True):
+        found = sorted(zip(row, texts, strict=True), key=lambda item: -item[0])
+        results.append([(score, text[2 : 2 + length]) for score, text in found if score > IMPOSSIBLE / 2])
+    return results

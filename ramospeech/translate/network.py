@@ -1,0 +1,72 @@
+"""The seq2seq network: syllables in, hanzi out, one for one.
+
+A bidirectional LSTM reads the syllables; an LSTM writes the characters, seeing at each place the character before and
+the encoder's state of that same place. The alignment is known, so there is no attention to learn (a syllable is one
+character), none is dropped or added, and a step of the search costs the same however long the sentence is.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ramospeech.translate.channel import FORMS
+
+State = tuple[Tensor, Tensor]  # hidden and cell of the decoder, each (1, N, decoder)
+
+
+@dataclass(frozen=True)
+class Seq2SeqConfig:
+    """Sizes. syllables: ids of `channel.Syllables`; characters: V; width: of embeddings and of each direction of the
+    encoder; layers: of the encoder; decoder: cells."""
+
+    syllables: int
+    characters: int
+    width: int = 192
+    layers: int = 2
+    decoder: int = 320
+    dropout: float = 0.1
+
+
+class Seq2Seq(nn.Module):
+    """Syllable ids (B, U) and the characters before (B, U) -> states (B, U, width), whose products with the character
+    embeddings are logits."""
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        self.config = config
+        # The base is embedded besides the toned syllable, so that a wrong tone still says most.
+        self.syllable = nn.Embedding(config.syllables, config.width)
+        self.base = nn.Embedding(1 + config.syllables // FORMS, config.width)
+        self.character = nn.Embedding(config.characters, config.width)
+        between = config.dropout if config.layers > 1 else 0.0
+        self.encoder = nn.LSTM(
+            config.width, config.width, config.layers, batch_first=True, bidirectional=True, dropout=between
+        )
+        self.decoder = nn.LSTM(3 * config.width, config.decoder, batch_first=True)
+        self.out = nn.Linear(config.decoder + 2 * config.width, config.width)
+        self.bias = nn.Parameter(torch.zeros(config.characters))
+        self.dropout = nn.Dropout(config.dropout)
+        for embedding in (self.syllable, self.base, self.character):
+            nn.init.normal_(embedding.weight, std=config.width**-0.5)
+
+    def embed(self, syllables: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(B, U) -> (B, U, width); of alternatives (B, U, A) with `weights` that sum to 1, the mean."""
+        embedded = self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
+        return embedded if weights is None else (embedded * weights[..., None]).sum(-2)
+
+    def encode(self, embedded: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, U, width) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""
+        if lengths is None:
+            return self.encoder(self.dropout(embedded))[0]
+        packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
+
+    def write(self, encoded: Tensor, before: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Encoder states (B, U, 2 * width), characters before (B, U) -> (B, U, width) and the decoder's state."""
+        hidden, state = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1), state)
+        return self.out(self.dropout(torch.cat((hidden, encoded), -1))), state
+
+    def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
+        """Sentences of one length, as in training."""
+        return self.write(self.encode(self.embed(syllables)), before)[0]

@@ -1,0 +1,128 @@
+"""Seq2SeqTranslator: pinyin, N-best lists and confusion networks to hanzi, by the network and the n-gram model."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ctc_decode import ConfusionNetwork
+from ramospeech.errors import ModelError
+from ramospeech.translate import seq2seq_file, storage
+from ramospeech.translate.beam import Scoring, search
+from ramospeech.translate.channel import UNKNOWN, Channel
+from ramospeech.translate.network import Seq2Seq
+from ramospeech.translate.ngram import NgramModel
+from ramospeech.translate.translator import Translation, ngram_path
+
+Slot = list[tuple[int, float]]  # what was heard at a place: (syllable id, probability)
+
+BEAM = 5
+CHANNEL_WEIGHT, NGRAM_WEIGHT = 0.3, 0.4
+BATCH_SYLLABLES = 4096  # searched at once, padding counted
+
+
+class Seq2SeqTranslator:
+    """Pinyin to hanzi, one character a syllable, with misheard syllables in mind.
+
+    network: trained by train_translator.py; ngram: the character model whose lexicon and characters it was trained
+    with. beam: hypotheses that are kept (1 is greedy). ngram_weight 0 leaves the n-gram model out of the search.
+    """
+
+    def __init__(
+        self,
+        network: Seq2Seq,
+        ngram: NgramModel,
+        beam: int = BEAM,
+        channel_weight: float = CHANNEL_WEIGHT,
+        ngram_weight: float = NGRAM_WEIGHT,
+    ):
+        self.network = network.eval()
+        self.ngram = ngram
+        self.channel = Channel(ngram.lexicon, ngram.unigram)
+        self.beam = beam
+        self.channel_weight = channel_weight
+        self.ngram_weight = ngram_weight
+
+    @classmethod
+    def load(cls, path: str | Path, ngram: str | Path | None = None, beam: int = BEAM) -> "Seq2SeqTranslator":
+        """Reads a model file, and the n-gram model that it goes with (by default the shipped one).
+
+        Raises ModelError: a file that is missing or broken, or two files that do not belong together.
+        """
+        model = storage.read(Path(ngram) if ngram else ngram_path())
+        network, characters = seq2seq_file.read(Path(path))
+        if characters != model.characters:
+            raise ModelError(f"{path}: was trained with another n-gram model than this one; give that as --ngram")
+        return cls(network, model, beam)
+
+    def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
+        """Up to `nbest` translations, best first, each of one character a syllable.
+
+        What is no syllable gives `□`; nothing raises. Time and memory grow linearly with the number of syllables.
+        """
+        return next(self.translate_batch([syllables], nbest))
+
+    def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
+        """`translate` for each sentence, in order; many at once, which is faster."""
+        ids = self.channel.syllables.ids
+        return self._translate([[[(i, 1.0)] for i in ids(sentence)] for sentence in sentences], nbest)
+
+    def translate_network(self, network: ConfusionNetwork, nbest: int = 1) -> list[Translation]:
+        """Translations of a decoder's confusion network: each slot is what may have been said there.
+
+        A slot that is more likely empty than not gives no character.
+        """
+        slots: list[Slot] = []
+        for slot in network.slots:
+            said = [(token, probability) for token, probability in slot.alternatives if token is not None]
+            total = sum(probability for _, probability in said)
+            if total > 0.5:
+                ids = [self.channel.syllables.ids([token])[0] for token, _ in said]
+                slots.append([(i, probability / total) for i, (_, probability) in zip(ids, said, strict=True)])
+        return next(self._translate([slots], nbest))
+
+    def reads(self, syllable: str) -> bool:
+        """Whether this is a syllable."""
+        return self.channel.syllables.ids([syllable]) != [UNKNOWN]
+
+    def _translate(self, sentences: Sequence[Sequence[Slot]], nbest: int) -> Iterator[list[Translation]]:
+        order = sorted(range(len(sentences)), key=lambda i: -len(sentences[i]))
+        found: dict[int, list[Translation]] = {}
+        while order:
+            count = max(1, BATCH_SYLLABLES // max(len(sentences[order[0]]), 1))
+            batch, order = order[:count], order[count:]
+            for i, texts in zip(batch, self._search([sentences[i] for i in batch], nbest), strict=True):
+                found[i] = texts
+        for i in range(len(sentences)):
+            yield found[i]
+
+    @torch.inference_mode()
+    def _search(self, sentences: Sequence[Sequence[Slot]], nbest: int) -> list[list[Translation]]:
+        """Sentences sorted by length, longest first."""
+        lengths = [len(sentence) for sentence in sentences]
+        filled = sum(length > 0 for length in lengths)
+        empty = [[Translation("", 0.0)]] * (len(lengths) - filled)
+        if not filled:
+            return empty
+        sentences, lengths = sentences[:filled], lengths[:filled]
+        shape = filled, lengths[0]
+        most = max(len(slot) for sentence in sentences for slot in sentence)
+        ids, weights = torch.zeros(*shape, most, dtype=torch.int64), torch.zeros(*shape, most)
+        places = [[self.channel.candidates(slot) for slot in sentence] for sentence in sentences]
+        size = len(places[0][0][0])
+        candidates, costs = torch.zeros(*shape, size, dtype=torch.int64), torch.zeros(*shape, size)
+        for b, sentence in enumerate(sentences):
+            candidates[b, : lengths[b]] = torch.from_numpy(np.stack([ids for ids, _ in places[b]]))
+            costs[b, : lengths[b]] = torch.from_numpy(np.stack([costs for _, costs in places[b]]))
+            for u, slot in enumerate(sentence):
+                for a, (heard, weight) in enumerate(slot):
+                    ids[b, u, a], weights[b, u, a] = heard, weight
+        encoded = self.network.encode(self.network.embed(ids, weights), torch.tensor(lengths))
+        scoring = Scoring(self.channel_weight, self.ngram_weight, self.ngram if self.ngram_weight else None)
+        results = search(self.network, encoded, lengths, candidates, costs, scoring, max(self.beam, nbest))
+        characters = self.ngram.characters
+        return [
+            [Translation("".join(characters[i] for i in text), score) for score, text in result[:nbest]]
+            for result in results
+        ] + empty

@@ -1,0 +1,116 @@
+"""train_translator.py, as it is run: alone, resumed, with two workers, with options and files that are wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import train_translator
+from ramospeech.translate import Seq2SeqTranslator, train_ngram
+
+ROOT = Path(__file__).resolve().parents[2]
+SENTENCES = ["你好吗", "我们今天去北京", "今天天气很好", "他们在学习中文", "明天我们去上海", "银行在哪里"]
+DEV = "jin1 tian1 tian1 qi4 hen3 hao3\t今天天气很好\nyin2 hang2 zai4 na3 li3\t银行在哪里\n"
+SMALL = "--width 32 --layers 1 --decoder 32 --batch_characters 300 --warmup 5 --lr 1e-2 --gpu_rank 0"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("translator")
+    text, dev, ngram = folder / "text.txt", folder / "dev.tsv", folder / "ngram.safetensors"
+    text.write_text("\n".join(SENTENCES * 40) + "\n", encoding="utf-8")
+    dev.write_text(DEV, encoding="utf-8")
+    assert train_ngram.main([str(text), "--output", str(ngram)]) == 0
+    return {"text": str(text), "dev": str(dev), "ngram": str(ngram), "folder": str(folder)}
+
+
+def options(files: dict[str, str], name: str, *more: str) -> list[str]:
+    where = ["--model_path", files["folder"], "--model_name", name, "--ngram", files["ngram"], "--dev", files["dev"]]
+    return [files["text"], *where, *SMALL.split(), *more]
+
+
+def state(files: dict[str, str], name: str) -> dict:
+    return train_translator.load_state(Path(files["folder"]) / f"{name}.state.pt")
+
+
+def translate(translator: Seq2SeqTranslator, syllables: str) -> str:
+    return translator.translate(syllables.split())[0].hanzi
+
+
+def test_it_learns(files: dict[str, str]) -> None:
+    assert train_translator.main(options(files, "learnt", "--steps", "150", "--dev_step", "150")) == 0
+    translator = Seq2SeqTranslator.load(Path(files["folder"]) / "learnt.safetensors", files["ngram"])
+    translator.ngram_weight = 0.0
+    assert translate(translator, "ming2 tian1 wo3 men qu4 shang4 hai3") == "明天我们去上海"
+    assert translate(translator, "yin2 hang4 zai4 na3 li3") == "银行在哪里"  # a wrong tone
+
+
+def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> None:
+    assert train_translator.main(options(files, "whole", "--steps", "30", "--dev_step", "15")) == 0
+    original, taken = train_translator.Trainer.step, []
+
+    def stop_after_15(self, batch, lr, stop=False, save=False):
+        taken.append(lr)
+        return original(self, batch, lr, stop=len(taken) == 15, save=save)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_translator.Trainer, "step", stop_after_15)
+        assert train_translator.main(options(files, "parts", "--steps", "30", "--dev_step", "15")) == 130
+    resumed = options(files, "parts", "--steps", "30", "--dev_step", "15", "--load_model")
+    assert train_translator.main(resumed) == 0
+    whole, parts = state(files, "whole"), state(files, "parts")
+    assert whole["steps"] == parts["steps"] == 30
+    for name, tensor in whole["model"].items():
+        assert (tensor == parts["model"][name]).all(), name
+
+
+def test_two_workers(files: dict[str, str]) -> None:
+    pytest.importorskip("horovod.torch", reason="Horovod is not installed: ./install.sh --horovod")
+    command = [str(Path(sys.executable).with_name("horovodrun")), "-np", "2", sys.executable, "train_translator.py"]
+    done = subprocess.run(
+        [*command, *options(files, "two", "--steps", "6", "--dev_step", "3")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert state(files, "two")["steps"] == 6 and "2 worker(s)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--steps", "0"], "--steps 0: must be at least 1"),
+        (["--lr", "0"], "--lr 0.0: must be greater than 0"),
+        (["--dropout", "1"], "--dropout 1.0"),
+        (["--amp", "fp16"], "fp16 needs a GPU"),
+        (["--load_model"], "no such training state"),
+        (["--ngram", "none.safetensors"], "none.safetensors: no such model"),
+        (["--dev", "none.tsv"], "none.tsv: cannot be read"),
+    ],
+)
+def test_wrong_options(files: dict[str, str], capsys, more: list[str], message: str) -> None:
+    assert train_translator.main(options(files, "wrong", "--steps", "2", *more)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_wrong_files(files: dict[str, str], capsys, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    for content, message in (
+        (b"\xe4\xbd\xa0\n\xff\xfe\n", f"{bad}:2: not UTF-8"),
+        (b"no hanzi\n", "no sentences of hanzi"),
+    ):
+        bad.write_bytes(content)
+        assert train_translator.main([str(bad), *options(files, "wrong", "--steps", "2")[1:]]) in (1, 2)
+        assert message in capsys.readouterr().err
+    bad.write_text("ni3 hao3\t你好\nni3\n", encoding="utf-8")
+    assert train_translator.main(options(files, "wrong", "--steps", "2", "--dev", str(bad))) == 2
+    assert f"{bad}:2: 1 columns" in capsys.readouterr().err
+
+
+def test_another_model_is_not_resumed(files: dict[str, str], capsys) -> None:
+    assert train_translator.main(options(files, "small", "--steps", "1")) == 0
+    assert train_translator.main(options(files, "small", "--steps", "2", "--load_model", "--width", "16")) == 2
+    assert "other sizes" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""The network, its search and its file: against brute force, and on input that is not as it should be."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ctc_decode import ConfusionNetwork, Hypothesis
+from ramospeech.errors import ModelError
+from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, seq2seq_file, translate_nbest
+from ramospeech.translate.channel import Syllables
+from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.ngram import BOUNDARY
+
+
+def make_network(characters: int) -> Seq2Seq:
+    torch.manual_seed(0)
+    network = Seq2Seq(Seq2SeqConfig(len(Syllables()), characters, width=12, layers=1, decoder=10))
+    with torch.no_grad():  # spread out, so that the search has something to find
+        network.character.weight.mul_(8.0)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def translator(small_translator: NgramTranslator) -> Seq2SeqTranslator:
+    return Seq2SeqTranslator(make_network(len(small_translator.model.characters)), small_translator.model)
+
+
+def hypothesis(text: str, score: float = 0.0) -> Hypothesis:
+    tokens = tuple(text.split())
+    frames = tuple(range(len(tokens)))
+    return Hypothesis(tokens, frames, score, score, 0.0, frames, tuple(f + 1 for f in frames))
+
+
+@torch.inference_mode()
+def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) -> list[tuple[float, str]]:
+    """All sentences of the `keep` likeliest candidates of each place, scored by the plain forward pass."""
+    network, ngram = translator.network, translator.ngram
+    heard = translator.channel.syllables.ids(syllables)
+    places = [translator.channel.candidates([(i, 1.0)]) for i in heard]
+    found = []
+    for chosen in itertools.product(*[np.argsort(-costs)[:keep] for _, costs in places]):
+        text = [int(ids[k]) for (ids, _), k in zip(places, chosen, strict=True)]
+        states = network(torch.tensor([heard]), torch.tensor([[BOUNDARY, *text[:-1]]]))[0]
+        score, before = 0.0, [BOUNDARY, BOUNDARY, *text]
+        for u, (ids, costs) in enumerate(places):
+            logits = states[u] @ network.character.weight[ids].T + network.bias[ids]
+            score += float(logits.log_softmax(0)[chosen[u]]) + translator.channel_weight * float(costs[chosen[u]])
+            score += translator.ngram_weight * ngram.log_prob(before[u], before[u + 1], text[u])
+        score += translator.ngram_weight * ngram.log_prob(before[-2], before[-1], BOUNDARY)
+        found.append((score, "".join(ngram.characters[i] for i in text)))
+    return sorted(found, reverse=True)
+
+
+def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator, monkeypatch) -> None:
+    monkeypatch.setattr("ramospeech.translate.channel.CANDIDATES", 6)
+    monkeypatch.setattr("ramospeech.translate.beam.LOOK_UP", 6)
+    wide = Seq2SeqTranslator(translator.network, translator.ngram, beam=300)
+    expected = brute_force(wide, ["ta1", "zai4", "ni3"], keep=6)
+    found = wide.translate(["ta1", "zai4", "ni3"], nbest=5)
+    assert [text.hanzi for text in found] == [text for _, text in expected[:5]]
+    np.testing.assert_allclose([text.score for text in found], [score for score, _ in expected[:5]], atol=1e-3)
+
+
+def test_a_sentence_does_not_depend_on_its_batch(translator: Seq2SeqTranslator) -> None:
+    sentences = [s.split() for s in ("ni3 hao3 ma", "", "jin1 tian1 tian1 qi4 hen3 hao3", "ta1", "qqq ni3")]
+    together = list(translator.translate_batch(sentences, nbest=3))
+    for sentence, found in zip(sentences, together, strict=True):
+        alone = translator.translate(sentence, nbest=3)
+        assert [text.hanzi for text in alone] == [text.hanzi for text in found]
+        np.testing.assert_allclose([t.score for t in alone], [t.score for t in found], atol=1e-4)
+        assert all(len(text.hanzi) == len(sentence) for text in found)
+    assert together[1][0].hanzi == "" and together[4][0].hanzi.startswith("□")
+
+
+def test_a_long_line(translator: Seq2SeqTranslator) -> None:
+    assert len(translator.translate(["ni3", "hao3"] * 5000)[0].hanzi) == 10_000
+
+
+def test_a_certain_confusion_network_is_the_sentence(translator: Seq2SeqTranslator) -> None:
+    network = ConfusionNetwork.from_nbest([hypothesis("ni3 hao3 ma")])
+    found, expected = translator.translate_network(network)[0], translator.translate(["ni3", "hao3", "ma"])[0]
+    assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=1e-4)
+
+
+def test_a_slot_that_is_probably_empty_gives_no_character(translator: Seq2SeqTranslator) -> None:
+    hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", -2.0), hypothesis("ni3 bao3", -3.0)]
+    network = ConfusionNetwork.from_nbest(hypotheses)
+    assert len(translator.translate_network(network)[0].hanzi) == 2
+    assert translator.translate_network(ConfusionNetwork(()))[0].hanzi == ""
+
+
+def test_nbest_takes_the_pair_with_the_best_joint_score(small_translator: NgramTranslator) -> None:
+    hypotheses = [
+        hypothesis("jin1 tian1 tian1 qi4 hen3 gao1", -1.0),
+        hypothesis("jin1 tian1 tian1 qi4 hen3 hao3", -1.5),
+    ]
+    (chosen, text), second = translate_nbest(small_translator, hypotheses, nbest=2)
+    assert (chosen, text.hanzi) == (hypotheses[1], "今天天气很好") and second[0] in hypotheses
+    assert translate_nbest(small_translator, hypotheses, weight=0.0)[0][0] == hypotheses[0]
+    with pytest.raises(ValueError, match="no hypotheses"):
+        translate_nbest(small_translator, [])
+
+
+def test_the_file_gives_the_same_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    seq2seq_file.write(path, translator.network, translator.ngram.characters, {"steps": 1})
+    again = Seq2SeqTranslator.load(path, small_model)
+    expected, found = (t.translate(["ni3", "hao3"])[0] for t in (translator, again))
+    assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=0.05)
+    assert isinstance(load_translator(small_model), NgramTranslator)
+    with pytest.raises(ModelError, match="another n-gram model"):
+        load_translator(path)  # with the shipped n-gram model
+
+
+def test_files_that_are_no_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    seq2seq_file.write(path, translator.network, translator.ngram.characters, {})
+    whole = path.read_bytes()
+    with pytest.raises(ModelError, match="no such model"):
+        seq2seq_file.read(tmp_path / "none")
+    with pytest.raises(ModelError, match="not a seq2seq translator"):
+        seq2seq_file.read(small_model)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="broken"):
+        seq2seq_file.read(path)
+    path.write_bytes(whole)
+    tensors = load_file(path)
+    entry = {"format": seq2seq_file.FORMAT, "config": vars(translator.network.config), "characters": "", "training": {}}
+    for change in ({}, {"config": {"syllables": 3}}, {"config": {**entry["config"], "decoder": 99}}):
+        save_file(tensors, path, {seq2seq_file.KEY: json.dumps({**entry, **change})})
+        with pytest.raises(ModelError, match="broken"):
+            seq2seq_file.read(path)

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Train a seq2seq translator from pinyin to hanzi on plain hanzi text.
+
+    python train_translator.py TEXT...                                     one process, CPU or GPU
+    horovodrun -np 4 python train_translator.py TEXT... laws.txt.gz=0.1    four; takes a tenth of laws.txt.gz a pass
+    python train_translator.py TEXT... --load_model                        go on where the last run ended
+
+The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
+Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last), NAME.state.pt (to resume), NAME.json
+(the configuration) and tensorboard/NAME.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+import ramospeech
+from ramospeech import parallel
+from ramospeech.corpora.lists import write_text
+from ramospeech.errors import ListError, ModelError, TrainingError, UsageError, program
+from ramospeech.losses import Loss
+from ramospeech.score import cer
+from ramospeech.text import pinyin
+from ramospeech.training import (
+    Meter,
+    Monitor,
+    Stopper,
+    Trainer,
+    choose_device,
+    learning_rate,
+    load_state,
+    save_state,
+    scaled,
+)
+from ramospeech.translate import Seq2SeqTranslator, ngram_path, seq2seq_file, storage
+from ramospeech.translate.channel import Noise, Syllables
+from ramospeech.translate.counting import Text
+from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.pairs import Labeller, TextBatch, TextStream
+from ramospeech.translate.train_ngram import excluded
+
+OTHERS = 1024  # characters besides those of the batch that the loss compares with
+DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows every default, and the examples as they are."""
+
+
+def options() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=Help
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 takes less")
+    data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")
+    data.add_argument("--dev", type=Path, metavar="FILE", help="lines that end in pinyin<TAB>hanzi, to choose on")
+    data.add_argument("--dev_lines", type=int, default=1000, help="of them, evenly spread")
+    data.add_argument("--ngram", type=Path, default=ngram_path(), help="gives characters and readings")
+    data.add_argument("--batch_characters", type=int, default=6000, help="in a worker's batch")
+
+    model = parser.add_argument_group("model")
+    model.add_argument("--model_path", default="runs", help="folder of the model")
+    model.add_argument("--model_name", default="translator", help="its name there")
+    model.add_argument("--load_model", action="store_true", help="resume it")
+    model.add_argument("--width", type=int, default=192, help="of embeddings and of each direction of the encoder")
+    model.add_argument("--layers", type=int, default=2, help="of the encoder")
+    model.add_argument("--decoder", type=int, default=320, help="cells of the decoder")
+    model.add_argument("--dropout", type=float, default=0.1, help="between layers")
+
+    optimiser = parser.add_argument_group("optimiser (AdamW)")
+    optimiser.add_argument("--steps", type=int, default=20_000, help="of training; the text is read again as needed")
+    optimiser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--warmup", type=int, default=300, help="steps of linear warm-up")
+    optimiser.add_argument("--clip", type=float, default=1.0, help="largest gradient norm")
+    optimiser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
+    machine.add_argument("--threads", type=int, help="CPU threads a worker (default: cores / workers of the host)")
+    machine.add_argument("--dev_step", type=int, default=500, help="measure --dev and save every N steps")
+    return parser
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raise UsageError for values that no run can use."""
+    for name in ("steps", "batch_characters", "width", "layers", "decoder", "dev_step", "dev_lines", "warmup"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}: must be at least 1")
+    for name in ("lr", "clip"):
+        if not getattr(args, name) > 0:
+            raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
+    if not 0 <= args.dropout < 1:
+        raise UsageError(f"--dropout {args.dropout}: must lie within 0 and 1")
+
+
+def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
+    """Syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
+    lines = list(enumerate(Text(path).lines(), 1))
+    sentences, references = [], []
+    for number, line in lines[:: max(1, len(lines) // most)][:most]:
+        columns = line.split("\t")
+        pair = columns[1:3] if len(columns) > 2 else columns
+        if len(pair) != 2:
+            raise ListError(f"{path}:{number}: {len(columns)} columns; give pinyin<TAB>hanzi, or a list of clips")
+        sentences.append(pinyin.parse(pair[0]))
+        references.append(pair[1].strip())
+    return sentences, references
+
+
+def misheard(sentences: list[list[str]], seed: int) -> list[list[str]]:
+    """The sentences with DEV_NOISE of their syllables misheard."""
+    syllables, chance = Syllables(), np.random.default_rng(seed)
+    noise, result = Noise(syllables), []
+    for sentence in sentences:
+        ids = np.array([syllables.ids(sentence)])
+        heard = noise.mishear(ids, np.array([DEV_NOISE]), chance)[0].tolist()
+        result.append([syllables.name(heard_id) for heard_id in heard])
+    return result
+
+
+def training_loss(network: Seq2Seq, seed: int, batch: TextBatch, step: int) -> Loss:
+    """Cross-entropy over the characters of the batch and a sample of the others.
+
+    Each sampled character stands for all that were not drawn, so its logit gains the log of their ratio (sampled
+    softmax: Jean et al., arXiv 1412.2007).
+    """
+    before = functional.pad(batch.hanzi[:, :-1], (1, 0))
+    states = network(batch.syllables, before).flatten(0, 1)
+    present, targets = batch.hanzi.unique(return_inverse=True)
+    absent = torch.ones(network.config.characters, dtype=torch.bool, device=present.device)
+    absent[present] = False
+    rest = absent.nonzero().flatten()
+    drawn = rest[torch.randperm(len(rest), device=rest.device)[:OTHERS]]
+    chosen = torch.cat((present, drawn))
+    shift = torch.zeros(len(chosen), device=states.device)
+    shift[len(present) :] = float(np.log(len(rest) / max(len(drawn), 1)))
+    logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
+    total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
+    return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
+
+
+def steps_of(
+    stream: TextStream, labeller: Labeller, workers: parallel.Alone, seed: int, first: int
+) -> Iterator[TextBatch]:
+    """This worker's batch of step `first`, `first` + 1, ... without end."""
+
+    def lists() -> Iterator[list[str]]:
+        for epoch in count():
+            number = 0
+            for sentences in stream.batches(epoch):
+                number += 1
+                yield sentences
+            if not number:
+                raise TrainingError("there are no sentences of hanzi in the text; give text with one a line")
+
+    for step, sentences in enumerate(islice(lists(), first * workers.size + workers.rank, None, workers.size), first):
+        yield labeller.batch(sentences, np.random.default_rng((seed, step, workers.rank)))
+
+
+def build(args: argparse.Namespace, characters: str, files: dict[str, Path]) -> tuple[Seq2Seq, dict | None]:
+    """The network of the options, and with --load_model the state to resume from; raises ModelError."""
+    config = Seq2SeqConfig(len(Syllables()), len(characters), args.width, args.layers, args.decoder, args.dropout)
+    torch.manual_seed(args.seed)
+    network = Seq2Seq(config)
+    if not args.load_model:
+        return network, None
+    state = load_state(files["state"])
+    if state["characters"] != characters or state["shapes"] != [list(p.shape) for p in network.parameters()]:
+        raise ModelError(f"{files['state']}: is of another --ngram or other sizes; give the same options")
+    return network, state
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    args = options().parse_args(argv)
+    check_options(args)
+
+    # Workers, model.
+    workers = parallel.connect()
+    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers))
+    workers.agree("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
+    folder = Path(args.model_path)
+    endings = {"model": ".safetensors", "state": ".state.pt", "config": ".json"}
+    files = {kind: folder / (args.model_name + ending) for kind, ending in endings.items()}
+    ngram = workers.together(lambda: storage.read(args.ngram))
+    network, state = workers.rank_0(partial(build, args, ngram.characters, files))
+    network.to(device)
+
+    # Data: every worker streams the same sentences and takes its share.
+    texts = [Text.parse(argument) for argument in args.texts]
+    for text in texts:
+        workers.together(lambda text=text: next(text.lines(), None))
+    stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, excluded(args.exclude))
+    labeller = Labeller(ngram.characters, ngram.lexicon)
+    dev = workers.together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
+    stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
+
+    # Optimiser.
+    optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
+    trainer = Trainer(network, optimizer, partial(training_loss, network, args.seed), workers, device, stand_in,
+                      clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
+    best = float("inf")
+    if state:
+        trainer.load_state(state)
+        best = state["best"]
+    peak, warmup = scaled(args.lr, workers.size, "sqrt"), min(args.warmup, max(1, args.steps // 5))
+    settings = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
+    setting = json.dumps(settings, indent=1, default=str)
+    workers.rank_0(lambda: write_text(files["config"], setting + "\n"))
+    monitor = Monitor(folder / "tensorboard" / args.model_name, workers.rank == 0, args.steps, trainer.steps)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
+    monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
+    monitor.text("config", f"```\n{setting}\n```", trainer.steps)
+
+    def measure_dev() -> float:
+        """CER of greedy search without the n-gram model: the mean of clean and misheard sentences."""
+        sentences, references = dev
+        network.eval()
+        translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
+        rates = {}
+        for name, heard in (("clean", sentences), ("misheard", misheard(sentences, args.seed))):
+            texts = [found[0].hanzi for found in translator.translate_batch(heard)]
+            rates[f"dev/cer_{name}"] = cer(references, texts).rate
+        network.to(device)
+        monitor.scalars(rates, trainer.steps)
+        shown = ", ".join(f"{100 * rate:.2f}% {name.removeprefix('dev/cer_')}" for name, rate in rates.items())
+        monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(sentences)} sentences, greedy, no n-gram")
+        return sum(rates.values()) / len(rates)
+
+    def save() -> None:
+        """Rank 0: dev, the model if it is the best, and the state."""
+        nonlocal best
+        rate = measure_dev() if dev else 0.0
+        if rate <= best:
+            best = rate
+            training = {"steps": trainer.steps, "dev_cer": best, "options": json.loads(setting)}
+            seq2seq_file.write(files["model"], network, ngram.characters, training)
+        shapes = [list(parameter.shape) for parameter in network.parameters()]
+        save_state(files["state"], {**trainer.state(), "best": best, "characters": ngram.characters, "shapes": shapes})
+
+    # The loop.
+    meter = Meter("characters")
+    with Stopper().listening() as stopper:
+        for batch in steps_of(stream, labeller, workers, args.seed, trainer.steps):
+            if trainer.steps >= args.steps:
+                break
+            lr = learning_rate(trainer.steps, peak, warmup, args.steps)
+            step = trainer.step(batch, lr, stop=stopper.wanted)
+            meter.add(step)
+            monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", text=f"{meter.speed:.0f}/s")
+            if trainer.steps % 20 == 0:
+                monitor.scalars({**meter.reset(), "train/lr": lr}, trainer.steps)
+            if step.stop or trainer.steps % args.dev_step == 0 or trainer.steps == args.steps:
+                workers.rank_0(save)
+            if step.stop:
+                monitor.close()
+                if workers.rank == 0:
+                    print("stopped and saved; go on with the same command and --load_model", file=sys.stderr)
+                return 130
+    monitor.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
