@@ -27,7 +27,7 @@ import torch
 import ramospeech
 from ctc_decode import GreedyDecoder
 from ramospeech import corpora, losses, parallel
-from ramospeech.augment import SpecAugment
+from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import (
     Batch,
@@ -104,6 +104,7 @@ def options() -> argparse.ArgumentParser:
     loss.add_argument("--ace_weight", type=float, default=0.1, help="of ACE in ctc_ace")
     loss.add_argument("--ace_ramp", type=int, default=1000, help="steps over which that weight grows from 0")
     loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
+    loss.add_argument("--warp", type=float, default=0.0, help="stretch frequencies by up to this share (0.1)")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
@@ -147,6 +148,8 @@ def check_options(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
     if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
         raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
+    if not 0 <= args.warp < 1:
+        raise UsageError(f"--warp {args.warp}: must lie within 0 and 1")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:
@@ -195,6 +198,12 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
     ]
 
 
+def augmentation(args: argparse.Namespace, model: AcousticModel) -> Chain:
+    """Of the features, as the options ask."""
+    warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
+    return Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
+
+
 def training_loss(args: argparse.Namespace, model: AcousticModel, batch: Batch, step: int) -> losses.Loss:
     """The chosen loss of one batch."""
     log_probs, lengths = model(batch.waveforms, batch.lengths)
@@ -220,7 +229,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Model: rank 0's weights and optimiser state for all.
     model, state = workers.rank_0(partial(build, args, files))
-    model.augment = SpecAugment() if args.spec_augment else None
+    model.augment = augmentation(args, model)
     model.to(device)
     decoder = GreedyDecoder(model.vocabulary.units)
 

@@ -25,6 +25,7 @@ class Fbank(FrameFeatures):
         povey = torch.hann_window(WINDOW, periodic=False, dtype=torch.float64).pow(0.85)
         self.register_buffer("window", povey.float(), persistent=False)
         self.register_buffer("filters", mel_filters(bins).float(), persistent=False)
+        self.frequencies = mel_centres(bins)
 
     def analyse(self, frames: Tensor) -> Tensor:
         frames = frames - frames.mean(-1, keepdim=True)
@@ -42,6 +43,12 @@ def mel_filters(bins: int) -> Tensor:
     left = lowest + width * torch.arange(bins)
     weights = torch.minimum(mel - left, left + 2 * width - mel).div(width).clamp(min=0)
     return torch.cat([weights, weights.new_zeros(1, bins)])
+
+
+def mel_centres(bins: int) -> Tensor:
+    """Where the triangles have their peaks, in Hz: (bins,) float64."""
+    lowest, highest = _mel(torch.tensor([LOWEST, HIGHEST], dtype=torch.float64))
+    return 700.0 * torch.expm1((lowest + (highest - lowest) / (bins + 1) * torch.arange(1, bins + 1)) / 1127.0)
 
 
 def _mel(hertz: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ class FrameFeatures(nn.Module, ABC):
     """
 
     bins: int
+    frequencies: Tensor  # (F,) the centre of each bin in Hz
     window: Tensor
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

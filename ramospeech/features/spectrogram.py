@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ramospeech.features.framing import WINDOW, FrameFeatures
+from ramospeech.features.framing import SAMPLE_RATE, WINDOW, FrameFeatures
 
 
 class Spectrogram(FrameFeatures):
@@ -15,6 +15,7 @@ class Spectrogram(FrameFeatures):
         super().__init__()
         window = torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64)
         self.register_buffer("window", window.float(), persistent=False)
+        self.frequencies = torch.arange(self.bins) * (SAMPLE_RATE / WINDOW)
 
     def analyse(self, frames: Tensor) -> Tensor:
         return torch.fft.rfft(frames * self.window)[..., : self.bins].abs().log1p()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ramospeech.augment import SpecAugment, speed
+from ramospeech.augment import Chain, FrequencyWarp, SpecAugment, speed
+from ramospeech.features import Features
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.1])
@@ -44,3 +45,41 @@ def test_spec_augment_repeats_with_the_seed():
         torch.manual_seed(5)
         outputs.append(SpecAugment()(features, lengths))
     assert torch.equal(*outputs)
+
+
+@pytest.mark.parametrize("kind", ["spectrogram", "fbank"])
+def test_a_warp_moves_a_tone_to_where_it_would_be(kind):
+    """A tone of 1 kHz in a warped picture lies where a tone of 1 kHz / factor lies in a plain one."""
+    extract = Features(kind, "none").extract
+    time = torch.arange(16_000) / 16_000
+    lengths = torch.tensor([16_000])
+    tone = extract(0.3 * torch.sin(2 * torch.pi * 1000 * time)[None], lengths)[0]
+    warp = FrequencyWarp(extract.frequencies, 0.2)
+    torch.manual_seed(1)
+    factor = float(1 + 0.2 * (2 * torch.rand(1, 1) - 1))
+    assert abs(factor - 1) > 0.05
+    torch.manual_seed(1)
+    warped = warp(tone, torch.tensor([98]))
+    peak = extract.frequencies[warped.mean(1).argmax()]
+    wanted = extract(0.3 * torch.sin(2 * torch.pi * 1000 / factor * time)[None], lengths)[0].mean(1).argmax()
+    assert abs(float(peak - extract.frequencies[wanted])) <= 80.0
+
+
+def test_a_warp_of_nothing_changes_nothing_and_padding_stays_zero():
+    extract = Features("fbank", "none").extract
+    features = torch.randn(3, 20, 80)
+    features[1, 10:] = 0
+    lengths = torch.tensor([20, 10, 20])
+    assert torch.allclose(FrequencyWarp(extract.frequencies, 0.0)(features, lengths), features, atol=1e-5)
+    warped = FrequencyWarp(extract.frequencies, 0.1)(features, lengths)
+    assert (warped[1, 10:] == 0).all() and not torch.allclose(warped[0], features[0], atol=0.1)
+
+
+def test_a_chain_does_one_after_another():
+    class Add(torch.nn.Module):
+        def forward(self, features, lengths):
+            return 2 * features + 1
+
+    features = torch.zeros(1, 2, 3)
+    assert (Chain([Add(), Add()])(features, torch.tensor([2])) == 3).all()
+    assert Chain([])(features, torch.tensor([2])) is features

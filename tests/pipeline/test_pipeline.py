@@ -1,6 +1,6 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
-import dataclasses
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 
+from ctc_decode import GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation, recordings
@@ -16,6 +17,7 @@ from ramospeech.text import Vocabulary
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
 FRAME = 1280
+FRAMES = ("start_frames", "end_frames")
 
 
 class ToneModel(torch.nn.Module):
@@ -119,6 +121,31 @@ def test_a_batch_keeps_the_order_and_survives_bad_clips(say, tmp_path, rng):
     assert len(machine.model.batches) < 30
 
 
+class TwoHypotheses:
+    """Gives what the wrapped decoder gives, and after it the same without its last syllable, a little less likely."""
+
+    def decode(self, log_probs, lengths):
+        found = GreedyDecoder(UNITS).decode(log_probs, lengths)
+        return [
+            [h, replace(h, score=h.score - 0.1, **{k: getattr(h, k)[:-1] for k in ("tokens", "ids", *FRAMES)})]
+            for [h] in found
+        ]
+
+
+def test_of_several_hypotheses_the_text_decides(say):
+    class Short(Digits):
+        def translate(self, syllables, nbest=1):
+            return [Translation(t.hanzi, t.score - len(syllables)) for t in super().translate(syllables, nbest)]
+
+    path = say("a.wav", 2, 3, 4)
+    model: Any = ToneModel()
+    assert Transcriber(model, Digits(), TwoHypotheses()).transcribe(path).text == "一二三"
+    transcript = Transcriber(model, Short(), TwoHypotheses(), nbest=2).transcribe(path)
+    assert (transcript.text, transcript.pinyin) == ("一二", ("yi1", "er4"))
+    assert [token.hanzi for token in transcript.tokens] == ["一", "二"]
+    assert [text.hanzi for text in transcript.nbest] == ["一二", "一二三"]
+
+
 def test_a_long_recording_is_cut_and_put_together_again(say):
     units = [2, 3, 4, 5] * 40
     path = say("long.wav", *units, pause=4)
@@ -195,7 +222,7 @@ def test_devices_and_weights_that_are_not_there(tmp_path, monkeypatch):
 
 def test_a_transcript_cannot_be_changed(say):
     transcript: Any = transcriber().transcribe(say("a.wav", 2))
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(FrozenInstanceError):
         transcript.text = ""
 
 
