@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ramospeech.translate import NgramTranslator, __main__, ngram_path
+from ramospeech.translate import NgramTranslator, __main__, ngram_path, seq2seq_file
+from ramospeech.translate.channel import Syllables
+from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
 
 
 def run(monkeypatch: pytest.MonkeyPatch, text: bytes, *options: str) -> int:
@@ -54,3 +56,23 @@ def test_the_shipped_model() -> None:
         ("wo3 xi3 huan1 zi4 ran2 yu2 yan2 chu4 li3", "我喜欢自然语言处理"),
     ]:
         assert translator.translate(syllables.split())[0].hanzi == hanzi
+
+
+def test_a_seq2seq_model_answers_every_line_in_order(monkeypatch, capsys, tmp_path: Path) -> None:
+    """A network without training, with the shipped n-gram model: what counts is that each line gets its own answer."""
+    characters = NgramTranslator.load().model.characters
+    path = tmp_path / "a.safetensors"
+    config = Seq2SeqConfig(len(Syllables()), len(characters), width=8, layers=1, decoder=8)
+    seq2seq_file.write(path, Seq2Seq(config), characters, {})
+    lines = ["ni3 hao3", "", "K 3 ni3 qqq", "ni hao ma", "ni3 hao ma1", "ni3 " * 10_000, "<UNK>", "nǐhǎo", "huar1"]
+    assert run(monkeypatch, "\n".join(lines).encode() + b"\n\xff\xfe\nta1", "--model", str(path)) == 0
+    out, err = capsys.readouterr()
+    answers = out.split("\n")
+    assert [len(answer) for answer in answers[:9]] == [2, 0, 4, 3, 3, 10_000, 1, 2, 2]
+    assert answers[2][0] == answers[2][1] == answers[2][3] == "□" != answers[2][2] and answers[6] == "□"
+    assert answers[9].strip("□") == "" and len(answers[10]) == 1 and answers[11:] == [""]
+    assert "line 3: no pinyin: '<UNK>', '3', 'qqq'" in err and "line 10" in err and "line 4" not in err
+    assert run(monkeypatch, b"ni3 hao3\n", "--model", str(path), "--nbest", "3", "--verbose") == 0
+    block = capsys.readouterr().out
+    assert block.count("[-") == 3 and "PRED AVG SCORE" in block
+    assert run(monkeypatch, b"", "--model", str(path), "--beam_width", "0") == 2
