@@ -106,6 +106,7 @@ def options() -> argparse.ArgumentParser:
     loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
     loss.add_argument("--warp", type=float, default=0.0, help="stretch frequencies by up to this share (0.1)")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
+    loss.add_argument("--augment_ramp", type=float, default=0.0, help="share of the run over which these two grow")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--epochs", type=int, default=60, help="passes over the training lists")
@@ -148,8 +149,9 @@ def check_options(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
     if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
         raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
-    if not 0 <= args.warp < 1:
-        raise UsageError(f"--warp {args.warp}: must lie within 0 and 1")
+    for name in ("warp", "augment_ramp"):
+        if not 0 <= getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and 1")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:
@@ -229,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Model: rank 0's weights and optimiser state for all.
     model, state = workers.rank_0(partial(build, args, files))
-    model.augment = augmentation(args, model)
+    model.augment = chain = augmentation(args, model)
     model.to(device)
     decoder = GreedyDecoder(model.vocabulary.units)
 
@@ -341,6 +343,7 @@ def main(argv: list[str] | None = None) -> int:
             for done, batch in enumerate(train_loader(mine[first_step:], epoch), first_step + 1):
                 lr = learning_rate(trainer.steps, peak, warmup, total, args.schedule)
                 wish = workers.rank == 0 and time.monotonic() - saved > 60 * args.save_minutes
+                chain.strength = min(1.0, trainer.steps / max(1.0, args.augment_ramp * total))
                 step = trainer.step(batch, lr, stop=stopper.wanted, save=wish)
                 meter.add(step)
                 for message in set(batch.unreadable) - reported:

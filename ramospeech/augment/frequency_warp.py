@@ -21,9 +21,9 @@ class FrequencyWarp(nn.Module):
         self.width = width
         self.register_buffer("frequencies", frequencies.float(), persistent=False)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
         """(B, T, F), (B,) frames -> (B, T, F): bin f holds what was at factor * frequency f (linear interpolation)."""
-        factors = 1.0 + self.width * (2.0 * torch.rand(len(features), 1, device=features.device) - 1.0)
+        factors = 1.0 + strength * self.width * (2.0 * torch.rand(len(features), 1, device=features.device) - 1.0)
         wanted = (factors * self.frequencies).clamp(max=float(self.frequencies[-1]))
         upper = torch.searchsorted(self.frequencies, wanted).clamp(1, features.shape[2] - 1)
         low, high = self.frequencies[upper - 1], self.frequencies[upper]

@@ -25,12 +25,12 @@ class SpecAugment(nn.Module):
         self.frequency_masks, self.frequency_width = frequency_masks, frequency_width
         self.time_masks, self.time_width = time_masks, time_width
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
         """(B, T, F), (B,) frames -> (B, T, F) with bands and spans set to 0."""
         B, T, F = features.shape
         bins = torch.full((B,), F, device=features.device)
-        bands = _spans(bins, self.frequency_masks, self.frequency_width, F)
-        spans = _spans(lengths, self.time_masks, self.time_width, T)
+        bands = _spans(bins, self.frequency_masks, strength * self.frequency_width, F)
+        spans = _spans(lengths, self.time_masks, strength * self.time_width, T)
         return features.masked_fill(bands[:, None, :] | spans[:, :, None], 0.0)
 
 

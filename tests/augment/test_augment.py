@@ -77,9 +77,17 @@ def test_a_warp_of_nothing_changes_nothing_and_padding_stays_zero():
 
 def test_a_chain_does_one_after_another():
     class Add(torch.nn.Module):
-        def forward(self, features, lengths):
-            return 2 * features + 1
+        def forward(self, features, lengths, strength):
+            return 2 * features + strength
 
     features = torch.zeros(1, 2, 3)
-    assert (Chain([Add(), Add()])(features, torch.tensor([2])) == 3).all()
+    chain = Chain([Add(), Add()])
+    assert (chain(features, torch.tensor([2])) == 3).all()
+    chain.strength = 0.5
+    assert (chain(features, torch.tensor([2])) == 1.5).all()
+    features, lengths = torch.randn(4, 50, 80), torch.full((4,), 50)
+    frequencies = Features("fbank").extract.frequencies
+    for augmentation in (FrequencyWarp(frequencies, 0.2), SpecAugment()):
+        assert torch.allclose(augmentation(features, lengths, 0.0), features, atol=1e-5)
+        assert not torch.allclose(augmentation(features, lengths, 1.0), features, atol=1e-5)
     assert Chain([])(features, torch.tensor([2])) is features
