@@ -3,7 +3,7 @@
 from ctc_decode.align import AlignedToken, align
 from ctc_decode.automaton import Automaton
 from ctc_decode.beam_search import BeamSearchDecoder
-from ctc_decode.confusion import ConfusionNetwork
+from ctc_decode.confusion import ConfusionNetwork, Slot
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
@@ -22,6 +22,7 @@ __all__ = [
     "NgramModel",
     "NgramTrainer",
     "Partial",
+    "Slot",
     "Stream",
     "align",
 ]

@@ -88,7 +88,10 @@ class BeamSearchDecoder:
             automata.append((model.automaton(self.vocabulary), float(lm_weight)))
         if hotwords is not None:
             words = hotwords if hasattr(hotwords, "automaton") else Hotwords(hotwords)
-            automata.append((words.automaton(self.vocabulary), 1.0))
+            automaton = words.automaton(self.vocabulary)
+            if np.any(automaton.unit == blank):
+                raise ValueError(f"a hotword has the blank, {self.vocabulary[blank]!r}, which no labelling has")
+            automata.append((automaton, 1.0))
         for automaton, _ in automata:
             if automaton.unit.max(initial=0) >= len(self.vocabulary):
                 raise ValueError(

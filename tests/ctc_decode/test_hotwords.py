@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctc_decode import Hotwords
+from ctc_decode import BeamSearchDecoder, Hotwords
 from ctc_decode.hotwords import _spellings_of
 from ctc_decode.near import near_syllables
 
@@ -196,3 +196,8 @@ def test_ten_thousand_are_built_in_seconds(rng):
     text = phrases[1234].split()
     assert total(automaton, [vocabulary.index(unit) for unit in text]) >= 5.0 - 1e-4
     assert np.isfinite(automaton.weight).all()
+
+
+def test_the_blank_is_no_part_of_a_hotword():
+    with pytest.raises(ValueError, match="a hotword has the blank, '<blank>'"):
+        BeamSearchDecoder(["<blank>", "ni3", "hao3"], hotwords=["ni3 <blank> hao3"])
