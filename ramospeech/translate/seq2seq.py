@@ -10,7 +10,7 @@ from ctc_decode import ConfusionNetwork
 from ramospeech.errors import ModelError
 from ramospeech.translate import seq2seq_file, storage
 from ramospeech.translate.beam import Scoring, search
-from ramospeech.translate.channel import UNKNOWN, Channel
+from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
 from ramospeech.translate.network import Seq2Seq
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.translator import Translation, ngram_path
@@ -108,19 +108,20 @@ class Seq2SeqTranslator:
         sentences, lengths = sentences[:filled], lengths[:filled]
         shape = filled, lengths[0]
         most = max(len(slot) for sentence in sentences for slot in sentence)
-        ids, weights = torch.zeros(*shape, most, dtype=torch.int64), torch.zeros(*shape, most)
-        places = [[self.channel.candidates(slot) for slot in sentence] for sentence in sentences]
-        size = len(places[0][0][0])
-        candidates, costs = torch.zeros(*shape, size, dtype=torch.int64), torch.zeros(*shape, size)
+        ids, weights = np.zeros((*shape, most), np.int64), np.zeros((*shape, most), np.float32)
+        candidates = np.zeros((*shape, CANDIDATES), np.int64)
+        costs = np.zeros((*shape, CANDIDATES), np.float32)
         for b, sentence in enumerate(sentences):
-            candidates[b, : lengths[b]] = torch.from_numpy(np.stack([ids for ids, _ in places[b]]))
-            costs[b, : lengths[b]] = torch.from_numpy(np.stack([costs for _, costs in places[b]]))
             for u, slot in enumerate(sentence):
+                candidates[b, u], costs[b, u] = self.channel.candidates(slot)
                 for a, (heard, weight) in enumerate(slot):
                     ids[b, u, a], weights[b, u, a] = heard, weight
-        encoded = self.network.encode(self.network.embed(ids, weights), torch.tensor(lengths))
+        embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))
+        encoded = self.network.encode(embedded, torch.tensor(lengths))
         scoring = Scoring(self.channel_weight, self.ngram_weight, self.ngram if self.ngram_weight else None)
-        results = search(self.network, encoded, lengths, candidates, costs, scoring, max(self.beam, nbest))
+        results = search(
+            self.network, encoded, lengths, *map(torch.from_numpy, (candidates, costs)), scoring, max(self.beam, nbest)
+        )
         characters = self.ngram.characters
         return [
             [Translation("".join(characters[i] for i in text), score) for score, text in result[:nbest]]

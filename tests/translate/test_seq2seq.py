@@ -58,6 +58,7 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
 
 def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator, monkeypatch) -> None:
     monkeypatch.setattr("ramospeech.translate.channel.CANDIDATES", 6)
+    monkeypatch.setattr("ramospeech.translate.seq2seq.CANDIDATES", 6)
     monkeypatch.setattr("ramospeech.translate.beam.LOOK_UP", 6)
     wide = Seq2SeqTranslator(translator.network, translator.ngram, beam=300)
     expected = brute_force(wide, ["ta1", "zai4", "ni3"], keep=6)
