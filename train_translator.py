@@ -201,7 +201,9 @@ def main(argv: list[str] | None = None) -> int:
     texts = [Text.parse(argument) for argument in args.texts]
     for text in texts:
         workers.together(lambda text=text: next(text.lines(), None))
-    stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, excluded(args.exclude))
+    exclude = workers.together(lambda: excluded(args.exclude))
+    stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)
+    left_out = workers.rank_0(lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0)
     labeller = Labeller(ngram.characters, ngram.lexicon)
     dev = workers.together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
@@ -221,6 +223,7 @@ def main(argv: list[str] | None = None) -> int:
     monitor = Monitor(folder / "tensorboard" / args.model_name, workers.rank == 0, args.steps, trainer.steps)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
+    monitor.say(f"{left_out} lines are sentences of --exclude and are left out")
     monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 

@@ -65,6 +65,13 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> 
         assert (tensor == parts["model"][name]).all(), name
 
 
+def test_excluded_sentences_are_counted(files: dict[str, str], capsys, tmp_path: Path) -> None:
+    exclude = tmp_path / "test.tsv"
+    exclude.write_text("ni3 hao3 ma\t你好吗\n", encoding="utf-8")
+    assert train_translator.main(options(files, "less", "--steps", "1", "--exclude", str(exclude))) == 0
+    assert "40 lines are sentences of --exclude and are left out" in capsys.readouterr().err
+
+
 def test_two_workers(files: dict[str, str]) -> None:
     pytest.importorskip("horovod.torch", reason="Horovod is not installed: ./install.sh --horovod")
     command = [str(Path(sys.executable).with_name("horovodrun")), "-np", "2", sys.executable, "train_translator.py"]
