@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 import ramospeech
@@ -41,7 +42,7 @@ from ramospeech.training import (
     scaled,
 )
 from ramospeech.translate import Seq2SeqTranslator, ngram_path, seq2seq_file, storage
-from ramospeech.translate.channel import Noise, Syllables
+from ramospeech.translate.channel import Channel, Noise, Syllables
 from ramospeech.translate.counting import Text
 from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.pairs import Labeller, TextBatch, TextStream
@@ -129,11 +130,13 @@ def misheard(sentences: list[list[str]], seed: int) -> list[list[str]]:
     return result
 
 
-def training_loss(network: Seq2Seq, seed: int, batch: TextBatch, step: int) -> Loss:
+def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) -> Loss:
     """Cross-entropy over the characters of the batch and a sample of the others.
 
-    Each sampled character stands for all that were not drawn, so its logit gains the log of their ratio (sampled
-    softmax: Jean et al., arXiv 1412.2007).
+    heard (S, V), log p(syllable heard | character), joins the logits as in the search: lexicon and confusions are
+    given, so what is learnt is which of the characters that may be meant fits the sentence. Each sampled character
+    stands for all that were not drawn, so its logit gains the log of their ratio (sampled softmax: Jean et al., arXiv
+    1412.2007).
     """
     before = functional.pad(batch.hanzi[:, :-1], (1, 0))
     states = network(batch.syllables, before).flatten(0, 1)
@@ -146,6 +149,7 @@ def training_loss(network: Seq2Seq, seed: int, batch: TextBatch, step: int) -> L
     shift = torch.zeros(len(chosen), device=states.device)
     shift[len(present) :] = float(np.log(len(rest) / max(len(drawn), 1)))
     logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
+    logits = logits + heard[:, chosen][batch.syllables.flatten()]
     total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
     return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
 
@@ -204,13 +208,15 @@ def main(argv: list[str] | None = None) -> int:
     exclude = workers.together(lambda: excluded(args.exclude))
     stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)
     left_out = workers.rank_0(lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0)
+    channel = Channel(ngram.lexicon, ngram.unigram)
+    heard = torch.from_numpy(np.stack([channel.row(syllable) for syllable in range(len(channel.syllables))])).float()
     labeller = Labeller(ngram.characters, ngram.lexicon)
     dev = workers.together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
-    trainer = Trainer(network, optimizer, partial(training_loss, network, args.seed), workers, device, stand_in,
+    trainer = Trainer(network, optimizer, partial(training_loss, network, heard.to(device)), workers, device, stand_in,
                       clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
     best = float("inf")
     if state:

@@ -1,11 +1,11 @@
-"""Beam search for the characters of a batch of sentences: the network's scores, the channel's, and an n-gram model's.
+"""Beam search for the characters of a batch of sentences: the network's scores and an n-gram model's.
 
 The score of a sentence is the sum over its characters c of
 
-    log p(c | syllables, characters before) + channel_weight * log p(heard | c) + ngram_weight * log p(c | two before)
+    log p(c | syllables, characters before) + ngram_weight * log p(c | two before)
 
-where the first term is normalised over the candidates of the place. All sentences of a batch go one place on at a
-time; each hypothesis takes its decoder state with it.
+where the first term is the softmax, over the candidates of the place, of the network's logit plus log p(heard | c).
+All sentences of a batch go one place on at a time; each hypothesis takes its decoder state with it.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,6 @@ IMPOSSIBLE = -1e30
 class Scoring:
     """How the scores are put together; `ngram` None leaves the n-gram model out."""
 
-    channel_weight: float
     ngram_weight: float = 0.0
     ngram: NgramModel | None = None
 
@@ -56,8 +55,8 @@ def search(
         active = int((left > place).sum())
         before = written[:active, :, : place + 2]
         logits, state = _step(network, encoded[:active, place], before[..., -1], state, candidates[:active, place])
+        logits = logits + costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]
         here = logits.log_softmax(-1)  # (active, K, C)
-        here = here + scoring.channel_weight * costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]
         kept, which = here.topk(min(here.shape[-1], max(beam, LOOK_UP)), dim=-1)
         chosen = candidates[:active, place, None].expand_as(here).gather(-1, which)
         if scoring.ngram is not None:

@@ -120,7 +120,7 @@ class Channel:
         self._memory: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def row(self, heard: int) -> np.ndarray:
-        """log p(heard | character), (V,)."""
+        """log p(heard | character), (V,). Of UNKNOWN it is the same for all."""
         anything = ERROR_RATE * (1 - TONE_SHARE - NEAR_SHARE) / len(self.syllables.known)
         total = np.full(len(self.log_frequency), anything)
         for said, probability in self._said(heard):
@@ -131,6 +131,8 @@ class Channel:
 
     def _said(self, heard: int) -> list[tuple[int, float]]:
         """What may have been said, each with p(heard | said), without the errors that make anything of anything."""
+        if heard == UNKNOWN:
+            return []
         tables, form = self.syllables, (heard - 1) % FORMS
         if form == 0:  # the tone was not written: it may be any
             return [(heard + tone, 1 - ERROR_RATE) for tone in range(1, FORMS)]

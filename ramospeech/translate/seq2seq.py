@@ -18,7 +18,7 @@ from ramospeech.translate.translator import Translation, ngram_path
 Slot = list[tuple[int, float]]  # what was heard at a place: (syllable id, probability)
 
 BEAM = 5
-CHANNEL_WEIGHT, NGRAM_WEIGHT = 0.3, 0.4
+NGRAM_WEIGHT = 0.6
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
 
 
@@ -34,14 +34,12 @@ class Seq2SeqTranslator:
         network: Seq2Seq,
         ngram: NgramModel,
         beam: int = BEAM,
-        channel_weight: float = CHANNEL_WEIGHT,
         ngram_weight: float = NGRAM_WEIGHT,
     ):
         self.network = network.eval()
         self.ngram = ngram
         self.channel = Channel(ngram.lexicon, ngram.unigram)
         self.beam = beam
-        self.channel_weight = channel_weight
         self.ngram_weight = ngram_weight
 
     @classmethod
@@ -118,7 +116,7 @@ class Seq2SeqTranslator:
                     ids[b, u, a], weights[b, u, a] = heard, weight
         embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))
         encoded = self.network.encode(embedded, torch.tensor(lengths))
-        scoring = Scoring(self.channel_weight, self.ngram_weight, self.ngram if self.ngram_weight else None)
+        scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
         results = search(
             self.network, encoded, lengths, *map(torch.from_numpy, (candidates, costs)), scoring, max(self.beam, nbest)
         )

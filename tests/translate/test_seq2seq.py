@@ -49,7 +49,7 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
         score, before = 0.0, [BOUNDARY, BOUNDARY, *text]
         for u, (ids, costs) in enumerate(places):
             logits = states[u] @ network.character.weight[ids].T + network.bias[ids]
-            score += float(logits.log_softmax(0)[chosen[u]]) + translator.channel_weight * float(costs[chosen[u]])
+            score += float((logits + torch.from_numpy(costs)).log_softmax(0)[chosen[u]])
             score += translator.ngram_weight * ngram.log_prob(before[u], before[u + 1], text[u])
         score += translator.ngram_weight * ngram.log_prob(before[-2], before[-1], BOUNDARY)
         found.append((score, "".join(ngram.characters[i] for i in text)))
