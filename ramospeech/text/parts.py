@@ -1,0 +1,63 @@
+"""Syllables taken apart into initial, final and tone, by pypinyin's strict rules: `you3` is no initial, iou and 3.
+
+What is written alike and said differently is told apart: `ju` has the final v, and `zhi` and `zi` have one of their
+own, written -i.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from pypinyin.contrib.tone_convert import to_finals, to_initials
+
+from ramospeech.errors import UnitError
+from ramospeech.text import pinyin
+from ramospeech.text.vocabulary import UNK_UNIT
+
+ZERO = "∅"  # the initial of a syllable that begins with a vowel
+OTHER = "other"  # each part of what is no syllable
+
+# fmt: off
+INITIALS = ("b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x", "zh", "ch", "sh", "r", "z", "c", "s",
+            ZERO, OTHER)
+FINALS = ("a", "o", "e", "ê", "er", "ai", "ei", "ao", "ou", "an", "en", "ang", "eng", "ong",
+          "-i", "i", "ia", "ie", "iao", "iou", "ian", "in", "iang", "ing", "iong",
+          "u", "ua", "uo", "uai", "uei", "uan", "uen", "uang", "ueng", "v", "ve", "van", "vn",
+          "m", "n", "ng", "hm", "hng", OTHER)  # m to hng: interjections without a vowel
+# fmt: on
+TONES = ("1", "2", "3", "4", "5", OTHER)
+
+
+class Parts(NamedTuple):
+    """The parts of a syllable: one of INITIALS, one of FINALS, one of TONES (5 is the neutral tone)."""
+
+    initial: str
+    final: str
+    tone: str
+
+
+@lru_cache(maxsize=1 << 14)
+def split(syllable: str) -> Parts:
+    """The parts of a normalised syllable; of anything else each is `other`.
+
+    >>> split("zhuang4"), split("shi")
+    (Parts(initial='zh', final='uang', tone='4'), Parts(initial='sh', final='-i', tone='5'))
+    """
+    try:
+        known = syllable != UNK_UNIT and pinyin.normalise_syllable(syllable) == syllable
+    except UnitError:
+        known = False
+    if not known:
+        return Parts(OTHER, OTHER, OTHER)
+    bare, tone = pinyin.toneless(syllable), str(pinyin.tone(syllable))
+    initial, final = to_initials(bare, strict=True), to_finals(bare, strict=True, v_to_u=False)
+    if not final:
+        return Parts(ZERO, bare, tone)
+    if final == "i" and initial in {"zh", "ch", "sh", "r", "z", "c", "s"}:
+        final = "-i"
+    return Parts(initial or ZERO, final, tone)
+
+
+def likeness(left: str, right: str) -> int:
+    """How alike two syllables sound, from 0 to 5: the same initial or final counts 2, the same tone 1."""
+    a, b = split(left), split(right)
+    return 0 if OTHER in (*a, *b) else 2 * (a.initial == b.initial) + 2 * (a.final == b.final) + (a.tone == b.tone)
