@@ -1,8 +1,10 @@
 """Score hypotheses against references: syllable error rate (toned and toneless), character error rate, their 95 %
-bootstrap intervals over clips, and sentence accuracy.
+bootstrap intervals over clips, and sentence accuracy; and where the errors are: by tone, initial, final, length of a
+clip, speaker and corpus, on a page to open in a browser.
 
     python speech2text.py --format tsv --output hyp.tsv data_config/thchs_test.txt
     python evaluate.py --ref data_config/thchs_test.txt --hyp hyp.tsv --report report/
+    python evaluate.py --ref data_config/thchs_test.txt --hyp hyp.tsv --report report/ --data_root data --model M
 
 Rates are total errors over total reference length. Clips are matched by id: the path in a list, the `id` column of
 a table, character by character. A reference without a hypothesis counts as wholly deleted; a hypothesis without a
@@ -16,9 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from ramospeech.corpora import read_list
-from ramospeech.errors import ListError, program
-from ramospeech.output import output_file, read_tsv
-from ramospeech.score import Pair, Report, characters, readings, syllables
+from ramospeech.errors import ListError, UsageError, program
+from ramospeech.files import whole_file
+from ramospeech.output import read_tsv
+from ramospeech.score import Breakdown, Listener, Pair, Report, characters, readings, syllables, write_page
 
 Texts = tuple[tuple[str, ...], tuple[str, ...]]  # syllables and hanzi of a clip
 
@@ -35,10 +38,31 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--hyp", required=True, metavar="TSV", help="a table as `speech2text.py --format tsv` writes it"
     )
     parser.add_argument(
-        "--report", metavar="DIR", help="also write report.json, report.txt and details.tsv (each clip aligned) there"
+        "--report",
+        metavar="DIR",
+        help="also write index.html (open it in a browser), report.json, report.txt and details.tsv (each clip aligned)"
+        " there",
     )
+    parser.add_argument("--worst", metavar="N", type=_count, default=20, help="clips with most errors to report")
+    parser.add_argument(
+        "--data_root", metavar="DIR", help="where the recordings are: the page then plays and pictures the worst clips"
+    )
+    parser.add_argument("--model", metavar="FILE", help="the acoustic model: the page then shows its posteriors too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.data_root and not args.report:
+        raise UsageError("--data_root is for the page that --report DIR writes; give both")
+    if args.model and not args.data_root:
+        raise UsageError("--model is for the pictures of recordings; say where these are with --data_root DIR")
+    if args.data_root and not Path(args.data_root).is_dir():
+        raise UsageError(f"--data_root {args.data_root}: no such folder; give the one that the ids start from")
+    return args
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of clips; write 0 or more")
+    return int(text)
 
 
 def read_table(path: str) -> dict[str, Texts]:
@@ -84,6 +108,24 @@ def match(references: dict[str, Texts], hypotheses: dict[str, Texts]) -> Report:
     return Report(tuple(pairs), extra=tuple(sorted(hypotheses.keys() - references.keys())))
 
 
+def load_listener(path: str) -> Listener:
+    """What the acoustic model of a file makes of a waveform. Raises ModelError."""
+    import torch  # seconds to import, and numbers alone need none of it
+
+    from ramospeech.model import load_model
+
+    model = load_model(path)
+
+    @torch.inference_mode()
+    def listen(waveform):
+        batch = torch.from_numpy(waveform)[None], torch.tensor([len(waveform)])
+        features, _ = model.features(*batch)
+        log_probs, _ = model(*batch)
+        return features[0].numpy(), log_probs[0].float().numpy(), model.vocabulary.units
+
+    return listen
+
+
 @program
 def main(argv: list[str] | None = None) -> int:
     """Score what the command line names."""
@@ -93,15 +135,23 @@ def main(argv: list[str] | None = None) -> int:
         print(f"warning: no hypothesis for {name}; it counts as deleted", file=sys.stderr)
     for name in report.extra:
         print(f"warning: no reference for {name}; it is left out", file=sys.stderr)
-    summary = json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n"
+    breakdown = Breakdown(report)
+    if args.report:
+        listener = load_listener(args.model) if args.model else None
+        sources = {"References": args.ref, "Hypotheses": args.hyp, **({"Model": args.model} if args.model else {})}
+        write_page(args.report, breakdown, sources, args.worst, args.data_root, listener)
+    if args.report or args.json:
+        entry = report.as_dict() | breakdown.as_dict() | {"worst": report.worst_dicts(args.worst)}
+        summary = json.dumps(entry, ensure_ascii=False, indent=2) + "\n"
     if args.report:
         files = {
             "report.json": summary,
-            "report.txt": report.as_table() + "\nMost errors\n\n" + report.worst(),
+            "report.txt": report.as_table() + "\nMost errors\n\n" + report.worst(args.worst),
             "details.tsv": report.details(),
         }
         for name, content in files.items():
-            with output_file(Path(args.report) / name) as file:
+            path = Path(args.report) / name
+            with whole_file(path, "w", UsageError, "make room or choose another --report") as file:
                 file.write(content)
     print(summary if args.json else report.as_table(), end="")
     return 0

@@ -1,6 +1,26 @@
-"""Scoring: edit distance, error rates over a corpus with their uncertainty, reports."""
+"""Scoring: edit distance, error rates over a corpus with their uncertainty, where the errors are, reports."""
 
+from ramospeech.score.breakdown import Breakdown
+from ramospeech.score.clips import Listener
 from ramospeech.score.distance import Edits, Score, align, cer, edits, ser
+from ramospeech.score.page import write_page
+from ramospeech.score.pictures import draw_clip
 from ramospeech.score.report import Pair, Report, characters, readings, syllables
 
-__all__ = ["Edits", "Pair", "Report", "Score", "align", "cer", "characters", "edits", "readings", "ser", "syllables"]
+__all__ = [
+    "Breakdown",
+    "Edits",
+    "Listener",
+    "Pair",
+    "Report",
+    "Score",
+    "align",
+    "cer",
+    "characters",
+    "draw_clip",
+    "edits",
+    "readings",
+    "ser",
+    "syllables",
+    "write_page",
+]

@@ -1,8 +1,10 @@
 """Edit distance of token sequences (rapidfuzz), and error rates over a corpus with a bootstrap interval."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import groupby, product, zip_longest
+from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
@@ -50,18 +52,45 @@ def edits(ref: Sequence[Hashable], hyp: Sequence[Hashable]) -> Edits:
     return Edits(counts["replace"], counts["delete"], counts["insert"], len(ref))
 
 
-def align(ref: Sequence[str], hyp: Sequence[str]) -> list[tuple[str, str]]:
+def align(
+    ref: Sequence[str], hyp: Sequence[str], likeness: Callable[[str, str], float] | None = None
+) -> list[tuple[str, str]]:
     """Pairs (reference token, hypothesis token) of a best alignment; "" stands for nothing.
+
+    Of alignments with as few edits, `likeness` chooses the one whose substitutions are most alike.
 
     >>> align("abc", "axcd")
     [('a', 'a'), ('b', 'x'), ('c', 'c'), ('', 'd')]
     """
     pairs: list[tuple[str, str]] = []
-    for step in Levenshtein.opcodes(ref, hyp):
-        left, right = ref[step.src_start : step.src_end], hyp[step.dest_start : step.dest_end]
-        size = max(len(left), len(right))
-        pairs += zip([*left, *[""] * (size - len(left))], [*right, *[""] * (size - len(right))], strict=True)
+    for same, group in groupby(Levenshtein.opcodes(ref, hyp), key=lambda step: step.tag == "equal"):
+        steps = list(group)
+        left = ref[steps[0].src_start : steps[-1].src_end]
+        right = hyp[steps[0].dest_start : steps[-1].dest_end]
+        if same or likeness is None or len(left) == len(right):
+            pairs += zip_longest(left, right, fillvalue="")
+        elif len(left) < len(right):
+            pairs += _choose(left, right, likeness)
+        else:
+            pairs += [(a, b) for b, a in _choose(right, left, lambda b, a: likeness(a, b))]
     return pairs
+
+
+def _choose(few: Sequence[str], many: Sequence[str], likeness: Callable[[str, str], float]) -> list[tuple[str, str]]:
+    """Pair each of the `few`, in order, with one of the `many` so that they are most alike together; "" for others."""
+    spare = len(many) - len(few)
+    # best[i][j]: of the first i few and i + j many, the likeness, and whether the last of the many was left out
+    best = [[(0.0, True)] * (spare + 1) for _ in range(len(few) + 1)]
+    for i, j in product(range(1, len(few) + 1), range(spare + 1)):
+        paired = best[i - 1][j][0] + likeness(few[i - 1], many[i + j - 1]), False
+        best[i][j] = max(paired, (best[i][j - 1][0], True)) if j else paired
+    pairs = []
+    i, j = len(few), spare
+    while i or j:
+        skip = best[i][j][1]
+        i, j, one, other = (i, j - 1, "", many[i + j - 1]) if skip else (i - 1, j, few[i - 1], many[i + j - 1])
+        pairs.append((one, other))
+    return pairs[::-1]
 
 
 @dataclass(frozen=True)
@@ -95,16 +124,32 @@ class Score:
         """Sentence accuracy: the share of clips without any error."""
         return self.correct / max(1, self.clips)
 
+    def subset(self, indices: Iterable[int]) -> "Score":
+        """The score of some of the clips."""
+        return Score(tuple(self.per_clip[index] for index in indices))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Rates and counts for JSON. Rates are fractions."""
+        return {
+            "rate": self.rate,
+            "interval_95": list(self.interval()),
+            "errors": self.total.errors,
+            **asdict(self.total),
+            "correct": self.correct,
+            "sentence_accuracy": self.accuracy,
+            "clips": self.clips,
+        }
+
     def interval(self, level: float = 0.95, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
         """Percentile bootstrap interval of `rate`: clips are drawn with replacement (Bisani & Ney, 2004)."""
         if not self.per_clip:
             return 0.0, 0.0
-        pairs = np.array([(clip.errors, clip.length) for clip in self.per_clip], np.float64)
+        errors, lengths = np.array([(clip.errors, clip.length) for clip in self.per_clip], np.int64).T.copy()
         rng = np.random.default_rng(seed)
         rates = []
         for chunk in np.array_split(np.arange(resamples), max(1, resamples // 100)):  # bounds the memory
-            drawn = pairs[rng.integers(0, self.clips, (len(chunk), self.clips))].sum(axis=1)
-            rates.append(drawn[:, 0] / np.maximum(1, drawn[:, 1]))
+            drawn = rng.integers(0, self.clips, (len(chunk), self.clips))
+            rates.append(errors[drawn].sum(axis=1) / np.maximum(1, lengths[drawn].sum(axis=1)))
         low, high = np.quantile(np.concatenate(rates), [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 

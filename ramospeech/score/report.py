@@ -1,15 +1,16 @@
 """A report on hypotheses against references: rates with their intervals, the worst clips, every clip's alignment."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from ramospeech.errors import UnitError
-from ramospeech.score.distance import Score, align, cer, ser
+from ramospeech.score.distance import Edits, Score, align, cer, ser
 from ramospeech.text import hanzi, pinyin
+from ramospeech.text.parts import likeness
 
 _NOTHING = "*"  # stands for no token in an alignment
+Alignment = list[tuple[str, str]]  # reference and hypothesis token; "" for none
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Pair:
     hyp_pinyin: tuple[str, ...] = ()
     hyp_hanzi: tuple[str, ...] = ()
     found: bool = True
+
+    @cached_property
+    def syllables(self) -> Alignment:
+        """Both sides aligned, syllables that sound alike with one another."""
+        return align(self.ref_pinyin, self.hyp_pinyin, likeness)
+
+    @cached_property
+    def characters(self) -> Alignment:
+        """Both sides aligned."""
+        return align(self.ref_hanzi, self.hyp_hanzi)
 
 
 def syllables(text: str) -> tuple[str, ...]:
@@ -84,17 +95,7 @@ class Report:
             "missing": list(self.missing),
             "extra": list(self.extra),
         }
-        for name, score in self.scores.items():
-            low, high = score.interval()
-            entry[name] = {
-                "rate": score.rate,
-                "interval_95": [low, high],
-                "errors": score.total.errors,
-                **asdict(score.total),
-                "correct": score.correct,
-                "sentence_accuracy": score.accuracy,
-                "clips": score.clips,
-            }
+        entry |= {name: score.as_dict() for name, score in self.scores.items()}
         return entry
 
     def as_table(self) -> str:
@@ -126,13 +127,23 @@ class Report:
 
     def worst(self, clips: int = 20) -> str:
         """The alignments of the clips with the most syllable errors, for people."""
-        order = sorted(zip(self.scores["ser"].per_clip, self.pairs, strict=True), key=lambda e: -e[0].errors)
         blocks = []
-        for edits, pair in order[:clips]:
-            if edits.errors:
-                ref, hyp = aligned(pair.ref_pinyin, pair.hyp_pinyin)
-                blocks.append(f"{pair.id}  {edits.errors} of {edits.length} wrong\n  ref {ref}\n  hyp {hyp}\n")
+        for edits, pair in self.worst_pairs(clips):
+            ref, hyp = aligned(pair.syllables)
+            blocks.append(f"{pair.id}  {edits.errors} of {edits.length} wrong\n  ref {ref}\n  hyp {hyp}\n")
         return "\n".join(blocks)
+
+    def worst_pairs(self, clips: int = 20) -> list[tuple[Edits, Pair]]:
+        """The clips with the most syllable errors, most first, and their edits; those without any are left out."""
+        scored = zip(self.scores["ser"].per_clip, self.pairs, strict=True)
+        return sorted((entry for entry in scored if entry[0].errors), key=lambda entry: -entry[0].errors)[:clips]
+
+    def worst_dicts(self, clips: int = 20) -> list[dict[str, Any]]:
+        """The same clips for JSON; null stands for nothing in an alignment."""
+        return [
+            {"id": pair.id, **asdict(edits), "alignment": [[ref or None, hyp or None] for ref, hyp in pair.syllables]}
+            for edits, pair in self.worst_pairs(clips)
+        ]
 
     def details(self) -> str:
         """A tab-separated table of every clip: counts and both alignments; `*` stands for nothing."""
@@ -142,20 +153,20 @@ class Report:
         by_character = cer([p.ref_hanzi for p in self.pairs], [p.hyp_hanzi for p in self.pairs]).per_clip
         for pair, s, c in zip(self.pairs, by_syllable, by_character, strict=True):
             counts = (int(pair.found), s.errors, s.length, c.errors, c.length)
-            texts = (*aligned(pair.ref_pinyin, pair.hyp_pinyin), *aligned(pair.ref_hanzi, pair.hyp_hanzi))
+            texts = (*aligned(pair.syllables), *aligned(pair.characters))
             lines.append("\t".join([pair.id, *map(str, counts), *texts]))
         return "\n".join(lines) + "\n"
 
 
-def aligned(ref: Sequence[str], hyp: Sequence[str]) -> tuple[str, str]:
-    """Both sides with as many tokens each, padded so that they stand above each other.
+def aligned(pairs: Alignment) -> tuple[str, str]:
+    """Both sides of an alignment with as many tokens each, padded so that they stand above each other.
 
-    >>> aligned(("ni3", "hao3"), ("ni3", "men", "hao4"))
+    >>> aligned([("ni3", "ni3"), ("", "men"), ("hao3", "hao4")])
     ('ni3 *   hao3', 'ni3 men hao4')
     """
-    pairs = [(left or _NOTHING, right or _NOTHING) for left, right in align(ref, hyp)]
-    widths = [max(map(len, pair)) for pair in pairs]
+    shown = [(left or _NOTHING, right or _NOTHING) for left, right in pairs]
+    widths = [max(map(len, pair)) for pair in shown]
     left, right = (
-        " ".join(pair[side].ljust(width) for pair, width in zip(pairs, widths, strict=True)).rstrip() for side in (0, 1)
+        " ".join(pair[side].ljust(width) for pair, width in zip(shown, widths, strict=True)).rstrip() for side in (0, 1)
     )
     return left, right

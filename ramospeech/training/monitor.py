@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ramospeech.score import draw_clip
 from ramospeech.training.loop import Step
 
 
@@ -181,29 +182,3 @@ def _open_events(folder: Path, done: int) -> Any:
     writer = SummaryWriter(str(folder), purge_step=done if done else None, max_queue=10_000)
     writer.file_writer.event_writer._event_queue.cancel_join_thread()
     return writer
-
-
-def draw_clip(
-    features: np.ndarray,
-    log_probs: np.ndarray,
-    units: Sequence[str],
-    reference: Sequence[str],
-    hypothesis: Sequence[str],
-    most: int = 24,
-) -> Any:
-    """A matplotlib figure: the features (T, F) above the posteriors (T', V) of the blank and the clip's syllables."""
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
-
-    rows = [units[0], *dict.fromkeys([*reference, *hypothesis])][:most]
-    ids = {unit: index for index, unit in enumerate(units)}
-    posteriors = np.exp(log_probs[:, [ids[row] for row in rows if row in ids]].T)
-    figure = Figure(figsize=(9, 2.5 + 0.17 * len(rows)), layout="constrained")
-    top, bottom = figure.subplots(2, 1, height_ratios=[2.0, 0.16 * len(rows) + 0.3])
-    top.imshow(features.T, origin="lower", aspect="auto", extent=(0, len(features) / 100, 0, features.shape[1]))
-    top.set_ylabel("feature bin")
-    top.set_title("ref: " + " ".join(reference) + "\nhyp: " + " ".join(hypothesis), fontsize=8, loc="left", wrap=True)
-    extent = (0, len(features) / 100, len(posteriors) - 0.5, -0.5)
-    bottom.imshow(posteriors, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
-    bottom.set_yticks(range(len(posteriors)), [row for row in rows if row in ids], fontsize=7)
-    bottom.set_xlabel("seconds")
-    return figure

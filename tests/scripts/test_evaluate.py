@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
+
+from ramospeech.model import AcousticModel, ModelConfig, save_model
 
 REF = "\ufeffa.wav\tni3 hao3\t你好\n\nb.wav\tzai4 jian4\t再见\t1.25\n"
 HYP = (
@@ -36,9 +40,48 @@ def test_json_table_and_report(evaluate, tmp_path):
     entry = json.loads(done.stdout)
     assert entry["ser"]["rate"] == 0.25
     assert entry["ser_toneless"]["rate"] == entry["cer"]["rate"] == 0.0
-    assert sorted(os.listdir(tmp_path / "out")) == ["details.tsv", "report.json", "report.txt"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["details.tsv", "files", "index.html", "report.json", "report.txt"]
     assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == entry
     assert "hyp ni3 hao4" in (tmp_path / "out" / "report.txt").read_text(encoding="utf-8")
+
+
+def test_where_the_errors_are(evaluate):
+    entry = json.loads(evaluate("--json").stdout)
+    assert entry["by_tone"]["3"]["taken_for"] == {"4": 1}
+    assert entry["by_initial"]["h"]["syllable_rate"] == entry["by_final"]["ao"]["syllable_rate"] == 1.0
+    assert entry["by_length"]["2-4"]["ser"]["errors"] == entry["by_speaker"]["."]["ser"]["errors"] == 1
+    assert entry["by_corpus"]["."]["cer"]["interval_95"] == [0.0, 0.0]
+    assert [clip["alignment"] for clip in entry["worst"]] == [[["ni3", "ni3"], ["hao3", "hao4"]]]
+    assert json.loads(evaluate("--json", "--worst", "0").stdout)["worst"] == []
+
+
+def test_the_page_with_recordings_and_a_model(evaluate, tmp_path):
+    units = ("<blank>", "<UNK>", "ni3", "hao3", "hao4")
+    save_model(AcousticModel(ModelConfig(units, maps=(4, 4, 8, 8), fc=8, rnn=8)), tmp_path / "m.safetensors", {})
+    soundfile.write(tmp_path / "a.wav", np.zeros(8_000), 16_000)
+    done = evaluate("--report", "out", "--data_root", str(tmp_path), "--model", "m.safetensors")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert 'src="files/worst-01.wav"' in page and 'src="files/worst-01.png"' in page
+    assert "m.safetensors" in page
+    assert soundfile.info(tmp_path / "out" / "files" / "worst-01.wav").frames == 8_000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data_root", "."], "give both"),
+        (["--report", "out", "--model", "m.safetensors"], "with --data_root"),
+        (["--report", "out", "--data_root", "none"], "--data_root none: no such folder"),
+        (["--report", "out", "--data_root", ".", "--model", "none.safetensors"], "none.safetensors"),
+        (["--report", "hyp.tsv"], "choose another --report"),
+    ],
+)
+def test_options_that_cannot_be(evaluate, tmp_path, options, message):
+    done = evaluate(*options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_missing_and_extra_are_named(evaluate):

@@ -1,0 +1,176 @@
+"""Where the errors are: by tone, initial and final of the reference, by length of a clip, by speaker and corpus."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+from ramospeech.score.distance import Edits, Score
+from ramospeech.score.report import Pair, Report
+from ramospeech.text import parts
+
+PARTS = {"tone": parts.TONES, "initial": parts.INITIALS, "final": parts.FINALS}
+
+_BINS = (1, 2, 5, 10, 15, 20, 30)  # each from so many syllables on; below the first nothing is said
+# File or folder names that tell the speaker: BAC009S0002W0122 and S0002 of AISHELL, A11_0 of THCHS-30.
+_SPEAKERS = (re.compile(r"(?:BAC009)?(S\d{4})(?:W\d{4})?"), re.compile(r"([A-D]\d{1,2})_\d{1,3}"))
+
+
+@dataclass(frozen=True)
+class PartErrors:
+    """Errors by one part of the reference's syllables; names are those of `ramospeech.text.parts`.
+
+    own: name -> edits by clip (of those clips that have it) where the part itself was missed or taken for another.
+    whole: the same where anything of the syllable was, its tone too.
+    heard: (reference, hypothesis) -> how often, right ones too; "" stands for no syllable, missed or inserted.
+    """
+
+    own: dict[str, Score]
+    whole: dict[str, Score]
+    heard: Counter[tuple[str, str]]
+
+    def confusions(self, name: str | None = None) -> list[tuple[str, str, int]]:
+        """What was taken for what, or not heard at all, and how often, most frequent first; of `name` alone or all."""
+        wrong = ((ref, hyp, count) for (ref, hyp), count in self.heard.items() if ref and ref != hyp)
+        return sorted((entry for entry in wrong if name in (None, entry[0])), key=lambda entry: (-entry[2], *entry))
+
+    @property
+    def inserted(self) -> dict[str, int]:
+        """What was heard where nothing was said, and how often, most frequent first."""
+        return {hyp: count for (ref, hyp), count in self.heard.most_common() if not ref}
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: by name the errors of the part and of the syllable, and what it was taken for."""
+        return {
+            name: {
+                "syllables": own.total.length,
+                "clips": own.clips,
+                "rate": own.rate,
+                "interval_95": list(own.interval()),
+                "errors": own.total.errors,
+                "syllable_rate": self.whole[name].rate,
+                "syllable_interval_95": list(self.whole[name].interval()),
+                "syllable_errors": self.whole[name].total.errors,
+                "missed": self.heard[name, ""],
+                "taken_for": {hyp: count for _, hyp, count in self.confusions(name) if hyp},
+            }
+            for name, own in self.own.items()
+        }
+
+
+def part_errors(pairs: Sequence[Pair], part: str) -> PartErrors:
+    """Errors by `part`, a key of PARTS. Inserted syllables are no error of any part of the reference."""
+    own: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
+    whole: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
+    heard: Counter[tuple[str, str]] = Counter()
+    for pair in pairs:
+        own_errors: Counter[str] = Counter()
+        whole_errors: Counter[str] = Counter()
+        missed: Counter[str] = Counter()
+        said: Counter[str] = Counter()
+        for ref, hyp in pair.syllables:
+            left, right = (getattr(parts.split(syllable), part) if syllable else "" for syllable in (ref, hyp))
+            heard[left, right] += 1
+            if ref:
+                said[left] += 1
+                missed[left] += not hyp
+                own_errors[left] += left != right
+                whole_errors[left] += ref != hyp
+        for name, length in said.items():
+            for scores, errors in ((own, own_errors), (whole, whole_errors)):
+                scores[name].append(Edits(errors[name] - missed[name], missed[name], 0, length))
+    own_scores, whole_scores = (
+        {name: Score(tuple(clips)) for name, clips in scores.items() if clips} for scores in (own, whole)
+    )
+    return PartErrors(own_scores, whole_scores, heard)
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The errors of a report taken apart. A group of clips has the report's scores, of its clips alone."""
+
+    report: Report
+
+    @cached_property
+    def parts(self) -> dict[str, PartErrors]:
+        """By tone, initial and final."""
+        return {part: part_errors(self.report.pairs, part) for part in PARTS}
+
+    @cached_property
+    def by_length(self) -> dict[str, dict[str, Score]]:
+        """By syllables of the reference, short ones first."""
+        groups = self._groups(lambda pair: length_bin(len(pair.ref_pinyin)))
+        return dict(sorted(groups.items(), key=lambda entry: int(re.split(r"\D", entry[0])[0])))
+
+    @cached_property
+    def by_speaker(self) -> dict[str, dict[str, Score]]:
+        """By speaker, the one with the highest error rate first."""
+        groups = self._groups(lambda pair: speaker_of(pair.id))
+        return dict(sorted(groups.items(), key=lambda entry: -entry[1]["ser"].rate))
+
+    @cached_property
+    def by_corpus(self) -> dict[str, dict[str, Score]]:
+        """By corpus."""
+        return dict(sorted(self._groups(lambda pair: corpus_of(pair.id)).items()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        entry: dict[str, Any] = {f"by_{part}": errors.as_dict() for part, errors in self.parts.items()}
+        entry["inserted"] = {part: errors.inserted for part, errors in self.parts.items()}
+        for kind in ("by_length", "by_speaker", "by_corpus"):
+            entry[kind] = {
+                name: {metric: score.as_dict() for metric, score in scores.items()}
+                for name, scores in getattr(self, kind).items()
+            }
+        return entry
+
+    def _groups(self, name_of: Callable[[Pair], str]) -> dict[str, dict[str, Score]]:
+        indices: dict[str, list[int]] = {}
+        for index, pair in enumerate(self.report.pairs):
+            indices.setdefault(name_of(pair), []).append(index)
+        groups = {}
+        for name, chosen in indices.items():
+            scores = {metric: score.subset(chosen) for metric, score in self.report.scores.items()}
+            if "cer" in scores and not scores["cer"].total.length:
+                del scores["cer"]  # references without hanzi
+            groups[name] = scores
+        return groups
+
+
+def length_bin(syllables: int) -> str:
+    """The bin of a clip of so many syllables.
+
+    >>> [length_bin(n) for n in (0, 1, 4, 12, 99)]
+    ['0', '1', '2-4', '10-14', '30+']
+    """
+    for first, end in zip((0, *_BINS), _BINS, strict=False):
+        if syllables < end:
+            return str(first) if first == end - 1 else f"{first}-{end - 1}"
+    return f"{_BINS[-1]}+"
+
+
+def speaker_of(path: str) -> str:
+    """The speaker, where the names of AISHELL or THCHS-30 tell; of other recordings the folder.
+
+    >>> speaker_of("data_aishell/wav/test/S0764/BAC009S0764W0121.wav"), speaker_of("x/A11_0.wav"), speaker_of("x/y.wav")
+    ('S0764', 'A11', 'x')
+    """
+    place = PurePath(path)
+    for pattern in _SPEAKERS:
+        for name in (place.stem, place.parent.name):
+            if match := pattern.fullmatch(name):
+                return match[1]
+    return str(place.parent)
+
+
+def corpus_of(path: str) -> str:
+    """The first folder of a path; `.` where it has none.
+
+    >>> corpus_of("data_thchs30/data/A11_0.wav"), corpus_of("a.wav")
+    ('data_thchs30', '.')
+    """
+    names = [name for name in PurePath(path).parts[:-1] if name != PurePath(path).anchor]
+    return names[0] if names else "."

@@ -1,0 +1,133 @@
+"""A clip as the report's page shows it: aligned, and where there is its audio, to be heard and seen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from ramospeech.audio import SAMPLE_RATE, load
+from ramospeech.errors import AudioError, UsageError
+from ramospeech.files import whole_file
+from ramospeech.score.distance import Edits
+from ramospeech.score.pictures import draw_clip, draw_features
+from ramospeech.score.report import Alignment, Pair
+from ramospeech.text.parts import likeness
+
+# A waveform (S,) -> features (T, F), log-posteriors (T', V) and the V units: what an acoustic model makes of it.
+# Raises ValueError for a waveform that is too short.
+Listener = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[str]]]
+
+SHOWN_SECONDS = 30  # of a long clip, its beginning is played and drawn
+_ADVICE = "make room or choose another --report"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A place in an alignment: what was said and what was heard, "" for nothing.
+
+    kind: `right`, `wrong`, `missed`, `inserted`, or `tone` where only the tone is wrong.
+    """
+
+    ref: str
+    hyp: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class ClipView:
+    """A clip on the page.
+
+    seconds: of the whole recording. audio, picture: files, relative to the page. problem: why there is none.
+    """
+
+    id: str
+    edits: Edits
+    found: bool
+    syllables: list[Token]
+    characters: list[Token]
+    seconds: float | None = None
+    audio: str | None = None
+    picture: str | None = None
+    problem: str | None = None
+
+
+def view_clip(
+    pair: Pair, edits: Edits, folder: Path, name: str, data_root: Path | None, listener: Listener | None
+) -> ClipView:
+    """A clip, its audio and picture written as `folder`/files/`name`.wav and .png.
+
+    data_root: where the recording is; None shows the alignment only. listener: None draws the spectrogram alone.
+    What is wrong with the recording is told in the view. Raises UsageError where nothing can be written.
+    """
+    seconds, audio, picture, problem = None, None, None, None
+    if data_root is not None:
+        try:
+            waveform = _load(pair.id, data_root)
+            seconds = len(waveform) / SAMPLE_RATE
+            waveform = waveform[: SHOWN_SECONDS * SAMPLE_RATE]
+            audio = f"files/{name}.wav"
+            with whole_file(folder / audio, "wb", UsageError, _ADVICE) as file:
+                soundfile.write(file, waveform, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+            figure = _draw(pair, waveform, listener)
+            picture = save_picture(figure, folder, f"{name}.png")
+        except AudioError as error:
+            problem = str(error)
+    characters = tokens(pair.characters) if pair.ref_hanzi else []
+    return ClipView(pair.id, edits, pair.found, tokens(pair.syllables), characters, seconds, audio, picture, problem)
+
+
+def save_picture(figure: Any, folder: Path, name: str) -> str:
+    """Write a matplotlib figure as a PNG picture into `folder`/files; its name relative to `folder`."""
+    with whole_file(folder / "files" / name, "wb", UsageError, _ADVICE) as file:
+        figure.savefig(file, format="png", dpi=110)
+    return f"files/{name}"
+
+
+def tokens(alignment: Alignment) -> list[Token]:
+    """An alignment with the kind of each of its places.
+
+    >>> [token.kind for token in tokens([("ni3", "ni2"), ("hao3", ""), ("ma", "ma"), ("", "a"), ("wo3", "ta1")])]
+    ['tone', 'missed', 'right', 'inserted', 'wrong']
+    """
+    return [Token(ref, hyp, _kind(ref, hyp)) for ref, hyp in alignment]
+
+
+def _kind(ref: str, hyp: str) -> str:
+    if ref == hyp:
+        return "right"
+    if not (ref and hyp):
+        return "missed" if ref else "inserted"
+    return "tone" if likeness(ref, hyp) == 4 else "wrong"
+
+
+def _load(id: str, data_root: Path) -> np.ndarray:
+    """The recording of an id: a path under `data_root`, or else as it is."""
+    under = data_root / id
+    return load(under if under.exists() else Path(id) if Path(id).is_file() else under)
+
+
+def _draw(pair: Pair, waveform: np.ndarray, listener: Listener | None) -> Any:
+    """The figure of a clip; raises AudioError where it is too short for one."""
+    from ramospeech.features import WINDOW  # torch takes a second to import, which reports without audio save
+
+    try:
+        if len(waveform) < WINDOW:
+            raise ValueError(f"{len(waveform)} samples, and a frame of features has {WINDOW}")
+        if listener is None:
+            return draw_features(_spectrogram(waveform))
+        return draw_clip(*listener(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False)
+    except ValueError as error:
+        raise AudioError(f"{pair.id}: too short for a picture: {error}") from error
+
+
+def _spectrogram(waveform: np.ndarray) -> np.ndarray:
+    """Features (T, F) of (S,)."""
+    import torch
+
+    from ramospeech.features import Features
+
+    features, _ = Features()(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
+    return features[0].numpy()

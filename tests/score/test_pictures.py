@@ -1,0 +1,35 @@
+"""Pictures: what is in which cell."""
+
+import numpy as np
+
+from ramospeech.score.pictures import draw_clip, draw_confusions, draw_features
+
+
+def test_confusions_are_shares_of_the_row():
+    heard = {("b", "b"): 6, ("b", "p"): 2, ("p", "p"): 1, ("b", ""): 2, ("", "m"): 3}
+    [axes] = draw_confusions(heard, ("b", "p", "m"), "initial").axes
+    cells = {tuple(int(x) for x in text.get_position()): text.get_text() for text in axes.texts}
+    assert cells == {(0, 0): "60", (1, 0): "20", (2, 0): "20", (1, 1): "100"}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "p", "missed"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "p"]
+    right, wrong = (image.get_array() for image in axes.images)
+    assert not right.mask[0, 0] and right.mask[0, 1]
+    assert wrong.mask[0, 0] and not wrong.mask[0, 1]
+    np.testing.assert_allclose(wrong[0, 1], 0.2**0.5)
+
+
+def test_a_clip_has_its_syllables_as_rows():
+    units = ("<blank>", "ma1", "ni3", "hao3")
+    log_probs = np.log(np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.1, 0.6, 0.2]]))
+    figure = draw_clip(np.zeros((16, 80)), log_probs, units, ["ni3", "???"], ["hao3", "ni3", "$x_$"])
+    top, bottom = figure.axes
+    assert [label.get_text() for label in bottom.get_yticklabels()] == ["<blank>", "ni3", "hao3"]
+    np.testing.assert_allclose(bottom.images[0].get_array(), [[0.7, 0.1], [0.1, 0.6], [0.1, 0.2]])
+    assert top.images[0].get_extent() == [0, 0.16, 0, 80]
+    assert "ref: ni3 ???" in top.get_title(loc="left")
+    figure.canvas.draw()  # dollars are no formula
+
+
+def test_features_are_drawn_over_seconds():
+    figure = draw_features(np.zeros((250, 200)))
+    assert figure.axes[0].images[0].get_extent() == [0, 2.5, 0, 200]
