@@ -63,7 +63,8 @@ def draw_confusions(heard: Mapping[tuple[str, str], int], order: Sequence[str], 
     """A figure of a confusion matrix: what was said by rows, in `order`, what was heard by columns, in % of the row.
 
     heard: (reference, hypothesis) -> count; "" stands for nothing. Right ones are blue, confusions orange; colours go
-    by the square root, so that rare confusions show. what: names the axes. What was never said, nor heard for what was, is left out.
+    by the square root, so that rare confusions show. What was never said, nor heard for what was, is left out.
+    what: names the axes.
     """
     from matplotlib.figure import Figure
 
