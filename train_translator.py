@@ -203,8 +203,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Data: every worker streams the same sentences and takes its share.
     texts = [Text.parse(argument) for argument in args.texts]
-    for text in texts:
-        workers.together(lambda text=text: next(text.lines(), None))
+    workers.together(lambda: [next(text.lines(), None) for text in texts])
     exclude = workers.together(lambda: excluded(args.exclude))
     stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)
     left_out = workers.rank_0(lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0)
@@ -233,9 +232,8 @@ def main(argv: list[str] | None = None) -> int:
     monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 
-    def measure_dev() -> float:
+    def measure_dev(sentences: list[list[str]], references: list[str]) -> float:
         """CER of greedy search without the n-gram model: the mean of clean and misheard sentences."""
-        sentences, references = dev
         network.eval()
         translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
         rates = {}
@@ -251,7 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     def save() -> None:
         """Rank 0: dev, the model if it is the best, and the state."""
         nonlocal best
-        rate = measure_dev() if dev else 0.0
+        rate = measure_dev(*dev) if dev else 0.0
         if rate <= best:
             best = rate
             training = {"steps": trainer.steps, "dev_cer": best, "options": json.loads(setting)}
@@ -260,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
         save_state(files["state"], {**trainer.state(), "best": best, "characters": ngram.characters, "shapes": shapes})
 
     # The loop.
-    meter = Meter("characters")
+    meter = Meter("speed/characters_per_second")
     with Stopper().listening() as stopper:
         for batch in steps_of(stream, labeller, workers, args.seed, trainer.steps):
             if trainer.steps >= args.steps:

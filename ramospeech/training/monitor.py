@@ -19,11 +19,11 @@ from ramospeech.training.loop import Step
 class Meter:
     """Sums steps into means; `reset` gives them and starts again.
 
-    unit: of what a step goes through.
+    speed_tag: under which TensorBoard shows the speed.
     """
 
-    def __init__(self, unit: str = "audio_seconds") -> None:
-        self.unit = unit
+    def __init__(self, speed_tag: str = "speed/audio_seconds_per_second") -> None:
+        self.speed_tag = speed_tag
         self._clear()
 
     def _clear(self) -> None:
@@ -42,7 +42,7 @@ class Meter:
 
     @property
     def speed(self) -> float:
-        """Units a second since the last reset."""
+        """Of the steps' amount, how much a second since the last reset."""
         return self.amount / max(time.perf_counter() - self.started, 1e-9)
 
     def reset(self) -> dict[str, float]:
@@ -53,7 +53,7 @@ class Meter:
             result = {
                 "train/loss": self.loss / taken,
                 "train/gradient_norm": self.norm / taken,
-                f"speed/{self.unit}_per_second": self.speed,
+                self.speed_tag: self.speed,
                 "speed/padding_share": 1.0 - self.amount / max(self.padded, 1e-9),
                 "speed/memory_gb": memory_gb(),
             }

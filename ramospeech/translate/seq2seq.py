@@ -117,9 +117,8 @@ class Seq2SeqTranslator:
         embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))
         encoded = self.network.encode(embedded, torch.tensor(lengths))
         scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
-        results = search(
-            self.network, encoded, lengths, *map(torch.from_numpy, (candidates, costs)), scoring, max(self.beam, nbest)
-        )
+        places = torch.from_numpy(candidates), torch.from_numpy(costs)
+        results = search(self.network, encoded, lengths, *places, scoring, max(self.beam, nbest))
         characters = self.ngram.characters
         return [
             [Translation("".join(characters[i] for i in text), score) for score, text in result[:nbest]]
