@@ -1,8 +1,15 @@
-"""Variations of training speech, seeded: speed on the waveform, warped frequencies and SpecAugment on the features."""
+"""Variations of training speech, seeded.
+
+On the waveform, by the threads that read it: speed, pauses, and the effects of `WaveAugment` (tempo, room, noise,
+volume, band limits, codecs). On the features, by the model's device: warped frequencies and SpecAugment.
+"""
 
 from ramospeech.augment.chain import Chain
 from ramospeech.augment.frequency_warp import FrequencyWarp
+from ramospeech.augment.noise import Recordings
+from ramospeech.augment.silence import join
 from ramospeech.augment.spec_augment import SpecAugment
 from ramospeech.augment.speed import speed
+from ramospeech.augment.wave import EFFECTS, SNR, WaveAugment
 
-__all__ = ["Chain", "FrequencyWarp", "SpecAugment", "speed"]
+__all__ = ["EFFECTS", "SNR", "Chain", "FrequencyWarp", "Recordings", "SpecAugment", "WaveAugment", "join", "speed"]

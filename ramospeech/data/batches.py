@@ -9,8 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ramospeech.corpora import Clip
+from ramospeech.data.joining import Joined, utterances
+
 Batch = list[int]
 Step = list[Batch]
+Plan = Sequence[Sequence[Sequence[int | Joined]]]
+"""Steps of batches of clips, alone (their index) or joined."""
 
 
 def batches(seconds: Sequence[float], order: Sequence[int], batch_seconds: float, batch_size: int) -> list[Batch]:
@@ -51,14 +56,32 @@ def train_plan(
     return steps if epoch == 0 else [steps[i] for i in rng.permutation(len(steps))]
 
 
+def joined_plan(
+    clips: Sequence[Clip],
+    join: float,
+    silence: float,
+    max_labels: int,
+    batch_seconds: float,
+    batch_size: int,
+    workers: int,
+    seed: int,
+    epoch: int,
+) -> list[list[list[Joined]]]:
+    """As `train_plan`, of clips that `utterances` joins anew for each epoch; their pauses count in the budget."""
+    joined = utterances(clips, join, silence, max_labels, seed, epoch)
+    steps = train_plan([each.seconds for each in joined], batch_seconds, batch_size, workers, seed, epoch)
+    return [[[joined[i] for i in batch] for batch in step] for step in steps]
+
+
 def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:
     """This worker's share of the batches of an evaluation: each clip once, on one worker; shares may differ by one."""
     order = np.argsort(np.asarray(seconds), kind="stable").tolist()
     return batches(seconds, order, batch_seconds, batch_size)[rank::workers]
 
 
-def padding_share(seconds: Sequence[float], plan: Sequence[Step]) -> float:
+def padding_share(seconds: Sequence[float], plan: Plan) -> float:
     """The part of the plan's padded audio that is padding."""
-    padded = sum(max(seconds[i] for i in batch) * len(batch) for step in plan for batch in step)
-    real = sum(seconds[i] for step in plan for batch in step for i in batch)
+    steps = [[[seconds[i] if isinstance(i, int) else i.seconds for i in batch] for batch in step] for step in plan]
+    padded = sum(max(batch) * len(batch) for step in steps for batch in step)
+    real = sum(sum(batch) for step in steps for batch in step)
     return 1.0 - real / padded if padded else 0.0

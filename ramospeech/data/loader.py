@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ramospeech import audio, augment
+from ramospeech import audio
+from ramospeech.augment import WaveAugment, join, speed
 from ramospeech.corpora import Clip, frames, too_short
+from ramospeech.data.joining import Joined
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
 
@@ -90,7 +92,8 @@ class Loader:
         reduction: feature frames per output frame of the model, for the check that a clip can still be aligned.
         workers: threads that read (at least 1).
         speeds: factors of which one is drawn for each clip (seeded); (1.0,) for none.
-        seed: of that draw, together with the epoch and the clip.
+        augment: effects on what the speed made of it, and of the clips joined with it.
+        seed: of these draws, together with the epoch and the (first) clip: wherever a run resumes, it draws the same.
         cache_bytes: decoded audio kept in memory as 16-bit samples, at most.
     """
 
@@ -102,6 +105,7 @@ class Loader:
         reduction: int,
         workers: int = 2,
         speeds: Sequence[float] = (1.0,),
+        augment: WaveAugment | None = None,
         seed: int = 0,
         cache_bytes: int = 0,
     ) -> None:
@@ -111,6 +115,7 @@ class Loader:
         self.reduction = reduction
         self.workers = max(1, workers)
         self.speeds = tuple(speeds)
+        self.augment = augment
         self.seed = seed
         self._cache: dict[int, np.ndarray] = {}
         self._cache_room = cache_bytes
@@ -131,40 +136,61 @@ class Loader:
         waveform = self._waveform(index)
         factor = self.speeds[np.random.default_rng((self.seed, epoch, index)).integers(len(self.speeds))]
         if factor != 1.0:
-            faster = augment.speed(waveform, factor)
-            if self._fits(faster, index):
+            faster = speed(waveform, factor)
+            if self._fits(faster, self.labels[index]):
                 waveform = faster
-        if not self._fits(waveform, index):
+        if not self._fits(waveform, self.labels[index]):
             raise AudioError(
                 f"{self.data_root / self.clips[index].path}: {len(waveform) / audio.SAMPLE_RATE:.2f} s of audio is too "
                 f"short for its {len(self.labels[index])} labels; its list gives another length: correct the list"
             )
         return waveform
 
-    def _fits(self, waveform: np.ndarray, index: int) -> bool:
-        return not too_short(frames(len(waveform) / audio.SAMPLE_RATE), self.labels[index], self.reduction)
+    def _fits(self, waveform: np.ndarray, labels: Sequence[int]) -> bool:
+        return not too_short(frames(len(waveform) / audio.SAMPLE_RATE), labels, self.reduction)
 
-    def _batch(self, indices: Sequence[int], epoch: int) -> Batch:
-        waveforms, kept, unreadable = [], [], []
-        for index in indices:
+    def _another(self, rng: np.random.Generator) -> np.ndarray:
+        return self._waveform(int(rng.integers(len(self.clips))))
+
+    def _example(self, item: int | Joined, epoch: int) -> tuple[np.ndarray, list[int], Clip]:
+        """Waveform (S,), label ids and clip of one entry of a plan."""
+        indices = (item,) if isinstance(item, int) else item.clips
+        rng = np.random.default_rng((self.seed, epoch, indices[0], 1))
+        waveforms = [self._load(index, epoch) for index in indices]
+        labels = [label for index in indices for label in self.labels[index]]
+        if isinstance(item, int):
+            waveform, clip = waveforms[0], self.clips[item]
+        else:
+            waveform, clip = join(waveforms, item.pauses, rng), item.clip(self.clips)
+        if self.augment:
+            varied = self.augment(waveform, rng, self._another)
+            waveform = varied if self._fits(varied, labels) else waveform
+        return waveform, labels, clip
+
+    def _batch(self, items: Sequence[int | Joined], epoch: int) -> Batch:
+        examples, unreadable = [], []
+        for item in items:
             try:
-                waveforms.append(self._load(index, epoch))
-                kept.append(index)
+                examples.append(self._example(item, epoch))
             except AudioError as error:
                 unreadable.append(str(error))
-        batch = pad(waveforms, [self.labels[i] for i in kept], [self.clips[i] for i in kept])
+        waveforms, labels, clips = zip(*examples, strict=True) if examples else ((), (), ())
+        batch = pad(waveforms, labels, list(clips))
         batch.unreadable = unreadable
         return batch
 
-    def __call__(self, plan: Sequence[Sequence[int]], epoch: int = 0) -> Iterator[Batch]:
-        """The batches of `plan` (lists of clip indices) in order; a clip that cannot be read is left out and named."""
+    def __call__(self, plan: Sequence[Sequence[int | Joined]], epoch: int = 0) -> Iterator[Batch]:
+        """The batches of `plan` (lists of clip indices, or of joined clips) in order.
+
+        A clip that cannot be read is left out and named; those joined with it are left out this time too.
+        """
         ahead: deque[Future[Batch]] = deque()
         waiting = iter(plan)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="loader") as pool:
             try:
                 while True:
-                    while len(ahead) <= 2 * self.workers and (indices := next(waiting, None)) is not None:
-                        ahead.append(pool.submit(self._batch, indices, epoch))
+                    while len(ahead) <= 2 * self.workers and (items := next(waiting, None)) is not None:
+                        ahead.append(pool.submit(self._batch, items, epoch))
                     if not ahead:
                         return
                     yield ahead.popleft().result()

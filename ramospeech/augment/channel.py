@@ -1,0 +1,49 @@
+"""What lies between a voice and its file: gain, band limits, the telephone, lossy codecs."""
+
+import io
+
+import numpy as np
+import soundfile
+import soxr
+from scipy.signal import butter, sosfilt
+
+from ramospeech import audio
+
+CODECS = {"opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III"), "mulaw": ("WAV", "ULAW")}
+
+
+def volume(waveform: np.ndarray, gain: float) -> np.ndarray:
+    """(S,) samples louder by `gain` dB; -> (S,) float32, possibly beyond [-1, 1]."""
+    return waveform * np.float32(10.0 ** (gain / 20.0))
+
+
+def low_pass(waveform: np.ndarray, limit: float) -> np.ndarray:
+    """(S,) samples without what lies above `limit` Hz (Butterworth, 48 dB an octave); -> (S,) float32."""
+    return sosfilt(butter(8, limit, "lowpass", fs=audio.SAMPLE_RATE, output="sos"), waveform).astype(np.float32)
+
+
+def telephone(waveform: np.ndarray) -> np.ndarray:
+    """(S,) samples over a line of 300 to 3400 Hz that is sampled at 8 kHz; -> (S,) float32."""
+    narrow = soxr.resample(waveform, audio.SAMPLE_RATE, 8_000)
+    narrow = sosfilt(butter(4, [300.0, 3400.0], "bandpass", fs=8_000, output="sos"), narrow)
+    return _of_length(soxr.resample(narrow.astype(np.float32), 8_000, audio.SAMPLE_RATE), len(waveform))
+
+
+def codec(waveform: np.ndarray, name: str, compression: float = 0.0) -> np.ndarray:
+    """(S,) samples encoded and decoded again, in memory, by libsndfile; -> (S,) float32.
+
+    name: one of CODECS. compression: from 0, the best that the codec does, to below 1; mulaw has but one quality.
+    What lies beyond [-1, 1] is clipped before.
+    """
+    form, subtype = CODECS[name]
+    quality = {} if name == "mulaw" else {"compression_level": compression}
+    file = io.BytesIO()
+    limited = np.clip(waveform, -1.0, 1.0)
+    soundfile.write(file, limited, audio.SAMPLE_RATE, format=form, subtype=subtype, **quality)
+    file.seek(0)
+    return _of_length(soundfile.read(file, dtype="float32")[0], len(waveform))
+
+
+def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
+    """Cut or filled with zeros: a round trip may end a sample or a block elsewhere."""
+    return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))

@@ -1,0 +1,68 @@
+"""Clips joined into longer ones, with pauses: a model that heard only words would not know sentences.
+
+What is joined is planned for a whole epoch, before clips are put into batches, since it changes their durations. It
+follows from the durations, the seed and the epoch alone, so every worker plans the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ramospeech.corpora import Clip
+
+PAUSES = (0.1, 0.6)  # seconds between clips: an output frame of the models at least, which equal syllables need
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Clips, by index, to be one.
+
+    Attributes: clips: K indices; pauses: K + 1 seconds before, between and after them; seconds: of all together.
+    """
+
+    clips: tuple[int, ...]
+    pauses: tuple[float, ...]
+    seconds: float
+
+    def clip(self, clips: Sequence[Clip]) -> Clip:
+        """What it amounts to, `clips` being those that the indices mean."""
+        parts = [clips[i] for i in self.clips]
+        syllables = tuple(syllable for part in parts for syllable in part.pinyin)
+        return Clip("+".join(part.path for part in parts), syllables, "".join(p.hanzi for p in parts), self.seconds)
+
+
+def utterances(
+    clips: Sequence[Clip], join: float, silence: float, max_labels: int, seed: int, epoch: int
+) -> list[Joined]:
+    """Every clip once, joined at random.
+
+    Args:
+        join: clips are added to an utterance while it stays within a length that is drawn for it, evenly from 0 to
+            `join` seconds: words alone remain, and sentences of every length come about. 0 joins none.
+        silence: seconds of silence at each end, at most; drawn evenly from 0.
+        max_labels: of an utterance of several clips.
+    """
+    rng = np.random.default_rng((seed, epoch, 0, 2))
+    order = rng.permutation(len(clips)).tolist()
+    pauses = rng.uniform(*PAUSES, len(clips)).tolist()
+    limits = rng.uniform(0.0, join, len(clips)).tolist()
+    ends = rng.uniform(0.0, silence, (len(clips), 2)).tolist()
+    groups: list[list[int]] = []
+    total, labels = 0.0, 0
+    for index in order:
+        seconds, count = clips[index].seconds or 0.0, len(clips[index].pinyin)
+        longer = total + pauses[index] + seconds
+        # The limit, and the ends, are those drawn for the first clip of several.
+        if groups and longer <= limits[groups[-1][0]] and labels + count <= max_labels:
+            groups[-1].append(index)
+            total, labels = longer, labels + count
+        else:
+            groups.append([index])
+            total, labels = sum(ends[index]) + seconds, count
+    result = []
+    for group in groups:
+        before, after = ends[group[0]]
+        gaps = (before, *(pauses[i] for i in group[1:]), after)
+        result.append(Joined(tuple(group), gaps, sum(gaps) + sum(clips[i].seconds or 0.0 for i in group)))
+    return result
