@@ -16,6 +16,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -27,13 +28,15 @@ import torch
 import ramospeech
 from ctc_decode import GreedyDecoder
 from ramospeech import corpora, losses, parallel
-from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
+from ramospeech.augment import EFFECTS, SNR, Chain, FrequencyWarp, SpecAugment, WaveAugment
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import (
     Batch,
     Loader,
+    Plan,
     dropped_table,
     eval_plan,
+    joined_plan,
     noise,
     padding_share,
     read_clips,
@@ -104,6 +107,11 @@ def options() -> argparse.ArgumentParser:
     loss.add_argument("--ace_weight", type=float, default=0.1, help="of ACE in ctc_ace")
     loss.add_argument("--ace_ramp", type=int, default=1000, help="steps over which that weight grows from 0")
     loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
+    loss.add_argument("--augment", nargs="+", metavar="NAME[=P]", help=f"all, or of: {' '.join(EFFECTS)}")
+    loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
+    loss.add_argument("--noise_snr", type=float, nargs=2, default=SNR, help="every noise's level in dB, from and to")
+    loss.add_argument("--join", type=float, default=0.0, help="join clips, with pauses, up to this many seconds")
+    loss.add_argument("--silence", type=float, default=0.0, help="add up to this many seconds at each end")
     loss.add_argument("--warp", type=float, default=0.0, help="stretch frequencies by up to this share (0.1)")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
     loss.add_argument("--augment_ramp", type=float, default=0.0, help="share of the run over which these two grow")
@@ -152,6 +160,9 @@ def check_options(args: argparse.Namespace) -> None:
     for name in ("warp", "augment_ramp"):
         if not 0 <= getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and 1")
+    for name, most in (("join", args.max_window / 100), ("silence", 5.0)):
+        if not 0 <= getattr(args, name) <= most:
+            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and {most:g} seconds")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:
@@ -254,10 +265,15 @@ def main(argv: list[str] | None = None) -> int:
         raise TrainingError(f"{', '.join(map(str, lists['train']))}: no clip can be trained on: {train.describe()}")
     load = partial(Loader, data_root=args.data_root, vocabulary=model.vocabulary, reduction=model.reduction,
                    workers=args.num_workers, seed=args.seed)  # fmt: skip
-    train_loader = load(train.clips, speeds=args.speeds, cache_bytes=int(args.cache_gb * 2**30))
+    waves = workers.together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
+    train_loader = load(train.clips, speeds=args.speeds, augment=waves if waves.probabilities else None,
+                        cache_bytes=int(args.cache_gb * 2**30))  # fmt: skip
     dev_loader = load(dev.clips, cache_bytes=int(args.cache_gb * 2**28))
     shape = {"batch_seconds": args.batch_seconds, "batch_size": args.batch_size, "workers": workers.size}
-    epoch_plan = partial(train_plan, train.seconds, seed=args.seed, **shape)
+    epoch_plan: Callable[..., Plan] = partial(train_plan, train.seconds, seed=args.seed, **shape)
+    if args.join or args.silence:
+        epoch_plan = partial(joined_plan, train.clips, join=args.join, silence=args.silence,
+                             max_labels=args.max_seq_length, seed=args.seed, **shape)  # fmt: skip
     dev_plan = eval_plan(dev.seconds, rank=workers.rank, **shape)
     shown = next(dev_loader([list(range(min(SHOWN_CLIPS, len(dev.clips))))])).to(device)
 

@@ -101,12 +101,13 @@ def test_learns_the_tones(tmp_path):
     assert min(rates) < 10, done.stderr[-3000:]
 
 
-def test_resumed_run_is_the_same_run(corpus, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--augment", "all", "room=0.1", "--join", 4, "--silence", 0.3]])
+def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    options = ["--epochs", 3, "--batch_size", 6]
+    options = ["--epochs", 4, "--batch_size", 3, *more]
     assert train(corpus, whole, *options).returncode == 0
     # Interrupt in the second epoch, wherever the signal happens to arrive.
-    process = subprocess.Popen(command(corpus, parts, *options, "--batch_size", 6), stderr=subprocess.PIPE, text=True,
+    process = subprocess.Popen(command(corpus, parts, *options), stderr=subprocess.PIPE, text=True,
                                env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
     for line in process.stderr:
         if "epoch 1:" in line:
@@ -116,7 +117,7 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path):
     rest = process.communicate(timeout=600)[1]
     assert process.returncode == 130 and "--load_model" in rest
     state = torch.load(parts / "dfcnn.state.pt", weights_only=True)
-    assert 0 < state["steps"] < 12
+    assert 0 < state["steps"] < torch.load(whole / "dfcnn.state.pt", weights_only=True)["steps"]
     done = train(corpus, parts, *options, "--load_model")
     assert done.returncode == 0, done.stderr
     expected, found = weights(whole), weights(parts)
@@ -187,6 +188,9 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
         (["--amp", "fp16"], "needs a GPU"),
         (["--load_model"], r"dfcnn\.safetensors"),
         (["--config_path", "nowhere"], "nowhere"),
+        (["--join", "17"], "--join 17.0: must lie within 0 and 16 seconds"),
+        (["--augment", "echo"], "unknown effect 'echo'"),
+        (["--augment", "noise", "--noise", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_wrong_options(corpus, tmp_path, options, message):
