@@ -18,6 +18,9 @@ def tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
     hops = samples // _HOP + 2
     end = int(hops * _HOP * factor) + _WINDOW + _HOP + _SEARCH
     padded = np.pad(waveform, (_HOP + _SEARCH, max(0, end - len(waveform))))
+    # Windows are compared relative to their loudness: otherwise the loudest would win.
+    powers = np.cumsum(np.pad(np.square(padded, dtype=np.float64), (1, 0)))
+    loudness = np.sqrt(np.maximum(powers[_WINDOW:] - powers[:-_WINDOW], 1e-12))
     window = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
     result = np.zeros((hops + 1) * _HOP, np.float32)
     place = _SEARCH
@@ -26,9 +29,7 @@ def tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
             following = padded[place + _HOP : place + _HOP + _WINDOW]
             first = round(hop * _HOP * factor)
             region = padded[first : first + _WINDOW + 2 * _SEARCH]
-            # Relative to their loudness: otherwise the loudest place would win.
-            powers = np.cumsum(np.pad(region.astype(np.float64) ** 2, (1, 0)))
-            loudness = np.sqrt(np.maximum(powers[_WINDOW:] - powers[:-_WINDOW], 1e-12))
-            place = first + int((np.correlate(region, following, "valid") / loudness).argmax())
+            likeness = np.correlate(region, following, "valid") / loudness[first : first + 2 * _SEARCH + 1]
+            place = first + int(likeness.argmax())
         result[hop * _HOP : hop * _HOP + _WINDOW] += window * padded[place : place + _WINDOW]
     return result[_HOP : _HOP + samples]
