@@ -2,9 +2,10 @@
 
 The score of a sentence is the sum over its characters c of
 
-    log p(c | syllables, characters before) + ngram_weight * log p(c | two before)
+    log p(c | syllables, characters before) + ngram_weight * (log p(c | two before) + log p(heard | c))
 
-where the first term is the softmax, over the candidates of the place, of the network's logit plus log p(heard | c).
+where the first term is the softmax, over the candidates of the place, of the network's logit plus log p(heard | c),
+and the second one is the score of the n-gram translator.
 All sentences of a batch go one place on at a time; each hypothesis takes its decoder state with it.
 """
 
@@ -18,13 +19,12 @@ from torch import Tensor
 from ramospeech.translate.network import Seq2Seq
 from ramospeech.translate.ngram import BOUNDARY, NgramModel
 
-LOOK_UP = 8  # candidates of a hypothesis whose n-gram scores are looked up: the network's best ones
 IMPOSSIBLE = -1e30
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How the scores are put together; `ngram` None leaves the n-gram model out."""
+    """How the scores are put together; `ngram` None (and weight 0) leaves the n-gram model out."""
 
     ngram_weight: float = 0.0
     ngram: NgramModel | None = None
@@ -55,18 +55,17 @@ def search(
         active = int((left > place).sum())
         before = written[:active, :, : place + 2]
         logits, state = _step(network, encoded[:active, place], before[..., -1], state, candidates[:active, place])
-        logits = logits + costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]
-        here = logits.log_softmax(-1)  # (active, K, C)
-        kept, which = here.topk(min(here.shape[-1], max(beam, LOOK_UP)), dim=-1)
-        chosen = candidates[:active, place, None].expand_as(here).gather(-1, which)
+        channel = costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]  # (active, 1, C)
+        here = (logits + channel).log_softmax(-1) + scoring.ngram_weight * channel  # (active, K, C)
+        chosen = candidates[:active, place, None].expand_as(here)
         if scoring.ngram is not None:
             context = before[..., None, -2:].expand(*chosen.shape, 2).numpy()
-            kept = kept + scoring.ngram_weight * torch.from_numpy(
+            here = here + scoring.ngram_weight * torch.from_numpy(
                 scoring.ngram.log_probs(context[..., 0], context[..., 1], chosen.numpy())
             )
-        totals = (scores[:active, :, None] + kept).flatten(1)
+        totals = (scores[:active, :, None] + here).flatten(1)
         scores[:active], best = totals.topk(beam, dim=-1)
-        parent = best // kept.shape[-1]
+        parent = best // here.shape[-1]
         written[:active] = written[:active].gather(1, parent[..., None].expand(-1, -1, written.shape[-1]))
         written[:active, :, place + 2] = chosen.flatten(1).gather(1, best)
         index = parent[None, ..., None].expand(1, -1, -1, network.config.decoder)

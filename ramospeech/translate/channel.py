@@ -19,7 +19,7 @@ UNKNOWN = 0  # the id of what is no syllable
 FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
 ERROR_RATE = 0.1  # of the syllables, as the channel expects it
 TONE_SHARE, NEAR_SHARE = 0.7, 0.25  # of the errors: another tone, a similar sound; the rest is anything
-CANDIDATES = 128  # characters that are considered for a syllable
+CANDIDATES = 64  # characters that are considered for a syllable
 
 
 class Syllables:

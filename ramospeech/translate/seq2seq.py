@@ -17,8 +17,8 @@ from ramospeech.translate.translator import Translation, ngram_path
 
 Slot = list[tuple[int, float]]  # what was heard at a place: (syllable id, probability)
 
-BEAM = 5
-NGRAM_WEIGHT = 0.6
+BEAM = 10
+NGRAM_WEIGHT = 4.0
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
 
 

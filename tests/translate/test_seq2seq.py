@@ -50,7 +50,8 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
         for u, (ids, costs) in enumerate(places):
             logits = states[u] @ network.character.weight[ids].T + network.bias[ids]
             score += float((logits + torch.from_numpy(costs)).log_softmax(0)[chosen[u]])
-            score += translator.ngram_weight * ngram.log_prob(before[u], before[u + 1], text[u])
+            ngram_score = ngram.log_prob(before[u], before[u + 1], text[u]) + float(costs[chosen[u]])
+            score += translator.ngram_weight * ngram_score
         score += translator.ngram_weight * ngram.log_prob(before[-2], before[-1], BOUNDARY)
         found.append((score, "".join(ngram.characters[i] for i in text)))
     return sorted(found, reverse=True)
@@ -59,7 +60,6 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
 def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator, monkeypatch) -> None:
     monkeypatch.setattr("ramospeech.translate.channel.CANDIDATES", 6)
     monkeypatch.setattr("ramospeech.translate.seq2seq.CANDIDATES", 6)
-    monkeypatch.setattr("ramospeech.translate.beam.LOOK_UP", 6)
     wide = Seq2SeqTranslator(translator.network, translator.ngram, beam=300)
     expected = brute_force(wide, ["ta1", "zai4", "ni3"], keep=6)
     found = wide.translate(["ta1", "zai4", "ni3"], nbest=5)
