@@ -57,6 +57,7 @@ from ramospeech.training import (
     evaluate,
     learning_rate,
     load_state,
+    parse_with_recipe,
     save_state,
     scaled,
     show_clips,
@@ -79,6 +80,7 @@ def options() -> argparse.ArgumentParser:
     flag = argparse.BooleanOptionalAction
 
     data = parser.add_argument_group("data")
+    data.add_argument("--recipe", metavar="NAME", help="options in a .toml file, or in data_config/recipes/NAME.toml")
     data.add_argument("--data_type", required=True, help="corpus names joined by commas, or all")
     data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
@@ -228,7 +230,7 @@ def training_loss(args: argparse.Namespace, model: AcousticModel, batch: Batch, 
 
 @program
 def main(argv: list[str] | None = None) -> int:
-    args = options().parse_args(argv)
+    args = parse_with_recipe(options(), argv)
     check_options(args)
 
     # Workers: the others of horovodrun, or alone. From here on an error of one is an error of all.

@@ -28,16 +28,19 @@ from ramospeech import errors
 from ramospeech.score import Score, cer
 from ramospeech.text import pinyin
 from ramospeech.translate import Seq2SeqTranslator, load_translator, ngram_path
+from ramospeech.translate.seq2seq import BEAM, NGRAM_WEIGHT
 from ramospeech.translate.translator import NgramTranslator
 
+# The beam, and the weight of the n-gram model where it is not the default; None is the n-gram model alone.
 OURS = {
     "seq2seq, greedy": (1, 0.0),
     "seq2seq, beam 5": (5, 0.0),
-    "seq2seq, beam 5, n-gram": (5, None),
+    "seq2seq, beam 5, n-gram": (5, NGRAM_WEIGHT),
+    "seq2seq, n-gram (default)": (BEAM, NGRAM_WEIGHT),
     "n-gram, exact": None,
     "n-gram, exact, trusts tones": None,
 }
-PEERS = ("libpinyin", "libime", "sunpinyin", "google")
+PEERS = {"libpinyin": ["toneless"], "libime": [], "sunpinyin": [], "google": []}
 
 
 def ours(name: str) -> NgramTranslator | Seq2SeqTranslator:
@@ -47,9 +50,7 @@ def ours(name: str) -> NgramTranslator | Seq2SeqTranslator:
     translator = load_translator()
     if not isinstance(translator, Seq2SeqTranslator):
         raise errors.ModelError("no seq2seq translator in pretrained/; train one with train_translator.py")
-    beam, weight = OURS[name] or (5, None)
-    translator.beam = beam
-    translator.ngram_weight = translator.ngram_weight if weight is None else weight
+    translator.beam, translator.ngram_weight = OURS[name] or (BEAM, NGRAM_WEIGHT)
     return translator
 
 
@@ -119,10 +120,10 @@ def commands(peers: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
             found[name] = [sys.executable, __file__, "--work", name]
         except errors.ModelError as error:
             absent[name] = str(error)
-    for name in PEERS:
+    for name, options in PEERS.items():
         program = peers / f"run_{name}"
         if program.is_file():
-            found[name] = [str(program)]
+            found[name] = [str(program), *options]
         else:
             absent[name] = f"{program.name} is not in --peers"
     return found, absent

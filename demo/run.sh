@@ -21,10 +21,7 @@ fi
 echo "Training on demo/audio; the speakers and sentences of its test part are not in its training part."
 echo "Watch it at http://localhost:6006/ meanwhile."
 start=$(date +%s)
-$launch python train.py --data_type demo --data_root demo --model_path "$OUT" --model_name demo --gpu_rank 0 \
-    --features fbank --maps 8 16 32 32 --fc 128 --rnn 64 --rnn_layers 1 --normalise bin --dropout 0.8 \
-    --speeds 0.9 0.95 1.0 1.05 1.1 --warp 0.1 --augment_ramp 0.5 --batch_size 4 --lr 3e-3 --warmup 100 \
-    --epochs 29 --dev_step 2
+$launch python train.py --recipe demo --model_path "$OUT" --model_name demo
 [ -f "$OUT/demo.safetensors" ] || exit 1
 echo "Trained in $(($(date +%s) - start)) s."
 

@@ -76,15 +76,17 @@ def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The metadata entry and the tensors as they are in the file."""
     try:
-        start = path.open("rb").read(2)
-        if start[:1] == b"\x80" or start == b"PK":
+        with path.open("rb") as file:
+            start = file.read(9)
+        # Eight bytes of a safetensors file are the length of its header, which may begin like a pickle; then comes {.
+        if start[8:] != b"{" and (start[:1] == b"\x80" or start[:2] == b"PK"):
             raise ModelError(
                 f"{path}: a pickle, which could run code when loaded; ramospeech reads safetensors files only: "
                 f"save the weights with ramospeech.model.save_model"
             )
-        with safetensors.safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(KEY)
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+        with safetensors.safe_open(path, framework="pt") as tensors_of:
+            text = (tensors_of.metadata() or {}).get(KEY)
+            tensors = {name: tensors_of.get_tensor(name).clone() for name in tensors_of.keys()}  # noqa: SIM118
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path of the model") from error
     except safetensors.SafetensorError as error:

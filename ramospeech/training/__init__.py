@@ -6,6 +6,7 @@ from ramospeech.training.device import choose_device
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.memory import keep_freed_memory
 from ramospeech.training.monitor import Meter, Monitor
+from ramospeech.training.recipe import parse_with_recipe
 from ramospeech.training.schedule import SCALINGS, SCHEDULES, learning_rate, scaled
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "keep_freed_memory",
     "learning_rate",
     "load_state",
+    "parse_with_recipe",
     "save_state",
     "scaled",
     "show_clips",
