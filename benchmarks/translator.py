@@ -11,9 +11,11 @@ docs/benchmarks.md.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -73,6 +75,16 @@ class Run:
     megabytes: float
 
 
+def memory(process: int) -> float:
+    """The most megabytes that a process has had so far."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) / 1000 if found else 0.0
+
+
 def run(command: Sequence[str], text: str) -> Run:
     """Run a translator on lines of syllables; raises RuntimeError where it fails."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as target:
@@ -80,12 +92,17 @@ def run(command: Sequence[str], text: str) -> Run:
         source.seek(0)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(command, stdin=source, stdout=target, stderr=subprocess.DEVNULL, env=environment)
-        _, status, used = os.wait4(process.pid, 0)
+        megabytes, ended = 0.0, (0, 0, None)
+        while not ended[0]:  # not ru_maxrss, which counts what this process had when it forked
+            megabytes = max(megabytes, memory(process.pid))
+            time.sleep(0.02)
+            ended = os.wait4(process.pid, os.WNOHANG)
+        _, status, used = ended
         if status:
             raise RuntimeError(f"{command[0]} ended with status {status}")
         target.seek(0)
         lines = target.read().decode(errors="replace").splitlines()
-    return Run(lines, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
+    return Run(lines, used.ru_utime + used.ru_stime, megabytes)
 
 
 def measure(command: Sequence[str], sentences: Sequence[Sequence[str]], references: Sequence[str]) -> tuple[Score, Run]:
