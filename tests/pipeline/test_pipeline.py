@@ -135,7 +135,7 @@ class TwoHypotheses:
 def test_of_several_hypotheses_the_text_decides(say):
     class Short(Digits):
         def translate(self, syllables, nbest=1):
-            return [Translation(t.hanzi, t.score - len(syllables)) for t in super().translate(syllables, nbest)]
+            return [Translation(t.hanzi, t.score - 100 * len(syllables)) for t in super().translate(syllables, nbest)]
 
     path = say("a.wav", 2, 3, 4)
     model: Any = ToneModel()

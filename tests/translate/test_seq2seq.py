@@ -100,7 +100,7 @@ def test_nbest_takes_the_pair_with_the_best_joint_score(small_translator: NgramT
         hypothesis("jin1 tian1 tian1 qi4 hen3 gao1", -1.0),
         hypothesis("jin1 tian1 tian1 qi4 hen3 hao3", -1.5),
     ]
-    (chosen, text), second = translate_nbest(small_translator, hypotheses, nbest=2)
+    (chosen, text), second = translate_nbest(small_translator, hypotheses, nbest=2, weight=0.5)
     assert (chosen, text.hanzi) == (hypotheses[1], "今天天气很好") and second[0] in hypotheses
     assert translate_nbest(small_translator, hypotheses, weight=0.0)[0][0] == hypotheses[0]
     with pytest.raises(ValueError, match="no hypotheses"):
