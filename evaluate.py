@@ -20,19 +20,16 @@ from pathlib import Path
 from ramospeech.corpora import read_list
 from ramospeech.errors import ListError, UsageError, program
 from ramospeech.files import whole_file
+from ramospeech.help import Help
 from ramospeech.output import read_tsv
 from ramospeech.score import Breakdown, Listener, Pair, Report, characters, readings, syllables, write_page
 
 Texts = tuple[tuple[str, ...], tuple[str, ...]]  # syllables and hanzi of a clip
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the examples as they are written."""
-
-
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(prog="evaluate.py", description=__doc__, formatter_class=_Formatter)
+    parser = argparse.ArgumentParser(prog="evaluate.py", description=__doc__, formatter_class=Help)
     parser.add_argument("--ref", required=True, metavar="LIST_OR_TSV", help="a list, or a table with a header")
     parser.add_argument(
         "--hyp", required=True, metavar="TSV", help="a table as `speech2text.py --format tsv` writes it"

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.errors import UsageError, program
+from ramospeech.help import Help
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber, recordings
 from ramospeech.text import read_hotwords
@@ -29,13 +30,9 @@ from ramospeech.text import read_hotwords
 TRANSLATED = 10  # hypotheses of the beam search that the translator chooses among
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the examples as they are written."""
-
-
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(prog="speech2text.py", description=__doc__, formatter_class=_Formatter)
+    parser = argparse.ArgumentParser(prog="speech2text.py", description=__doc__, formatter_class=Help)
     parser.add_argument(
         "inputs",
         metavar="INPUT",

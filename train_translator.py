@@ -27,6 +27,7 @@ import ramospeech
 from ramospeech import parallel
 from ramospeech.corpora.lists import write_text
 from ramospeech.errors import ListError, ModelError, TrainingError, UsageError, program
+from ramospeech.help import Help
 from ramospeech.losses import Loss
 from ramospeech.score import cer
 from ramospeech.text import pinyin
@@ -50,10 +51,6 @@ from ramospeech.translate.train_ngram import excluded
 
 OTHERS = 1024  # characters besides those of the batch that the loss compares with
 DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
-
-
-class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows every default, and the examples as they are."""
 
 
 def options() -> argparse.ArgumentParser:

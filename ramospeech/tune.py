@@ -24,6 +24,7 @@ from ramospeech import audio, errors
 from ramospeech.corpora import Clip, read_list
 from ramospeech.features import HOP, WINDOW
 from ramospeech.files import whole_file
+from ramospeech.help import Help
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.score import Score, ser
 
@@ -179,7 +180,7 @@ class _Built:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(prog="python -m ramospeech.tune", description=__doc__, formatter_class=_Formatter)
+    parser = argparse.ArgumentParser(prog="python -m ramospeech.tune", description=__doc__, formatter_class=Help)
     data = parser.add_argument_group("what to tune, on what")
     data.add_argument("--model", type=Path, required=True, help="the acoustic model, .safetensors")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
@@ -197,10 +198,6 @@ def parser() -> argparse.ArgumentParser:
     decoding.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="points decoded side by side")
     decoding.add_argument("--device", default="cpu", help="where the acoustic model runs")
     return parser
-
-
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the example as it is written."""
 
 
 @errors.program

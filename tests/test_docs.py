@@ -102,11 +102,11 @@ def test_nothing_is_left_to_fill_in(path: Path) -> None:
 
 def test_the_table_of_options_is_that_of_the_program() -> None:
     named = [option for options, _ in option_rows() for option in options]
-    assert sorted(named) == sorted(options_of(ROOT / "train.py"))
+    assert sorted(named) == sorted(options_of(ROOT / "ramospeech" / "training" / "options.py"))
 
 
 def test_the_defaults_in_the_table_are_those_of_the_program() -> None:
-    actual = options_of(ROOT / "train.py")
+    actual = options_of(ROOT / "ramospeech" / "training" / "options.py")
     rows = [(option, default) for options, default in option_rows() for option in options]
     wrong = [
         (option, default) for option, default in rows if actual[option] is not None and shown(actual[option]) != default

@@ -33,18 +33,25 @@ class Joined:
 
 
 def utterances(
-    clips: Sequence[Clip], join: float, silence: float, max_labels: int, seed: int, epoch: int
+    clips: Sequence[Clip],
+    chosen: Sequence[int],
+    join: float,
+    silence: float,
+    max_labels: int,
+    seed: int,
+    epoch: int,
 ) -> list[Joined]:
-    """Every clip once, joined at random.
+    """The chosen clips, joined at random.
 
     Args:
+        chosen: indices of `clips`, several times where one is to be heard more often.
         join: clips are added to an utterance while it stays within a length that is drawn for it, evenly from 0 to
             `join` seconds: words alone remain, and sentences of every length come about. 0 joins none.
         silence: seconds of silence at each end, at most; drawn evenly from 0.
         max_labels: of an utterance of several clips.
     """
     rng = np.random.default_rng((seed, epoch, 0, 2))
-    order = rng.permutation(len(clips)).tolist()
+    order = rng.permutation(chosen).tolist()
     pauses = rng.uniform(*PAUSES, len(clips)).tolist()
     limits = rng.uniform(0.0, join, len(clips)).tolist()
     ends = rng.uniform(0.0, silence, (len(clips), 2)).tolist()

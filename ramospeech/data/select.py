@@ -11,9 +11,10 @@ from ramospeech.corpora import Clip, Limits, examine, read_list
 
 @dataclass(frozen=True)
 class Selection:
-    """The clips to use, each with its seconds, and those left out: (clip, reason, detail)."""
+    """The clips to use, the number of the list of each, and those left out: (clip, reason, detail)."""
 
     clips: list[Clip]
+    sources: list[int]
     dropped: list[tuple[Clip, str, str]]
     unknown: int
 
@@ -40,13 +41,13 @@ def read_clips(lists: Iterable[str | Path], data_root: str | Path, limits: Limit
     Raises: ListError: a bad line.
     """
     root = Path(data_root)
-    clips = [clip for path in lists for clip in read_list(path)]
+    clips = [(number, clip) for number, path in enumerate(lists) for clip in read_list(path)]
     with ThreadPoolExecutor(threads) as pool:
-        examined = list(pool.map(lambda clip: examine(clip, root, limits), clips))
-    kept = [clip for clip in examined if isinstance(clip, Clip)]
-    dropped = [(clip, *why) for clip, why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
-    unknown = sum(len(limits.vocabulary.unknown(clip.pinyin)) for clip in kept)
-    return Selection(kept, dropped, unknown)
+        examined = list(pool.map(lambda item: examine(item[1], root, limits), clips))
+    kept = [(number, clip) for (number, _), clip in zip(clips, examined, strict=True) if isinstance(clip, Clip)]
+    dropped = [(clip, *why) for (_, clip), why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
+    unknown = sum(len(limits.vocabulary.unknown(clip.pinyin)) for _, clip in kept)
+    return Selection([clip for _, clip in kept], [number for number, _ in kept], dropped, unknown)
 
 
 def dropped_table(selections: Sequence[Selection]) -> str:

@@ -5,6 +5,7 @@ lengths (B,) -> Loss(sum, count, skipped). Sums and counts, not means, so that t
 how it is split over steps or workers: divide the total of the sums by the total of the counts.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -30,13 +31,15 @@ class Loss(NamedTuple):
     skipped: Tensor
 
 
-def ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
+def ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, smoothing: float = 0.0) -> Loss:
     """Connectionist temporal classification (Graves et al. 2006): -log p(labels), summed over the clips.
 
     Divided by the count it is in nats a label. Computed in float32 at least.
+
+    smoothing: this share of the loss is the mean divergence of a frame's posteriors from uniform ones, times the
+    labels: what label smoothing is for CTC (Kim et al., arXiv 1711.02212, section 3.2).
     """
-    log_probs = _prepared(log_probs)
-    return _total(log_probs, _ctc(log_probs, lengths, labels, label_lengths), label_lengths)
+    return ctc_ace(log_probs, lengths, labels, label_lengths, 0.0, smoothing)
 
 
 def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
@@ -50,10 +53,19 @@ def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tenso
     return _total(log_probs, _ace(log_probs, lengths, labels, label_lengths), label_lengths)
 
 
-def ctc_ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, weight: float = 0.1) -> Loss:
-    """ctc + weight * ace; a clip that either would skip is skipped."""
+def ctc_ace(
+    log_probs: Tensor,
+    lengths: Tensor,
+    labels: Tensor,
+    label_lengths: Tensor,
+    weight: float = 0.1,
+    smoothing: float = 0.0,
+) -> Loss:
+    """ctc (with `smoothing`) + weight * ace; a clip that either would skip is skipped."""
     log_probs = _prepared(log_probs)
     per_clip = _ctc(log_probs, lengths, labels, label_lengths)
+    if smoothing:
+        per_clip = (1 - smoothing) * per_clip + smoothing * _peakedness(log_probs, lengths, label_lengths)
     if weight:
         per_clip = per_clip + weight * _ace(log_probs, lengths, labels, label_lengths)
     return _total(log_probs, per_clip, label_lengths)
@@ -111,3 +123,12 @@ def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
     terms = torch.where(frames > 0, frames * (log_share - log_mean), 0.0)
     weight = label_lengths.clamp(min=1).unsqueeze(1) / total
     return (weight * terms).sum(1).masked_fill(lengths < label_lengths, torch.inf)
+
+
+def _peakedness(log_probs: Tensor, lengths: Tensor, label_lengths: Tensor) -> Tensor:
+    """(B,): the divergence KL(uniform || posteriors) of a frame, on average, times the labels of the clip."""
+    units = log_probs.shape[2]
+    divergence = -log_probs.mean(2) - math.log(units)
+    lengths, label_lengths = lengths.to(log_probs.device), label_lengths.to(log_probs.device)
+    divergence = divergence.masked_fill(padding_mask(lengths, log_probs.shape[1]), 0.0)
+    return divergence.sum(1) / lengths * label_lengths.clamp(min=1)

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
 from ramospeech.model.config import ModelConfig
+from ramospeech.model.convnext import ConvNeXt
 from ramospeech.model.dfcnn import DFCNN
 from ramospeech.text import Vocabulary
 
-ARCHITECTURES = {"dfcnn": DFCNN}
+ARCHITECTURES: dict[str, type[DFCNN] | type[ConvNeXt]] = {"dfcnn": DFCNN, "convnext": ConvNeXt}
 
 
 class AcousticModel(nn.Module):

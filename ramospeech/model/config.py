@@ -14,9 +14,11 @@ DEEPEST = 64
 class ModelConfig:
     """Units (their order is the ids; 0 is the blank, 1 the unknown unit), features and sizes of a model.
 
-    `maps` are the channels of the four convolution stages of dfcnn, `fc` the width of its linear layers, `rnn` the
-    cells of each direction in each of its `rnn_layers` layers. `dropout` scales the published dropout rates. Raises
-    ModelError for what cannot be.
+    `maps` are the channels of the four stages, `fc` the width of the linear layers, `rnn` the cells of each direction
+    in each of its `rnn_layers` layers. `dropout` scales the network's dropout rates. `reduction` is how many frames
+    make one of the output, 8 or 4. `blocks` are those of the two last stages of convnext; dfcnn has none. With
+    `share_parts` syllables share weights of the last layer by initial, final and tone. Raises ModelError for what
+    cannot be.
     """
 
     units: tuple[str, ...]
@@ -28,6 +30,9 @@ class ModelConfig:
     rnn: int = 128
     rnn_layers: int = 4
     dropout: float = 1.0
+    reduction: int = 8
+    blocks: tuple[int, int] = (2, 4)
+    share_parts: bool = False
 
     def __post_init__(self) -> None:
         if len(self.units) < 3 or not all(isinstance(unit, str) for unit in self.units):
@@ -42,15 +47,21 @@ class ModelConfig:
             raise ModelError(f"maps, fc and rnn must be whole numbers from 1 to {LARGEST}")
         if not _size(self.rnn_layers, DEEPEST):
             raise ModelError(f"rnn_layers must be a whole number from 1 to {DEEPEST}")
+        if self.reduction not in (4, 8):
+            raise ModelError(f"reduction must be 4 or 8, not {self.reduction}")
+        if len(self.blocks) != 2 or not all(_size(number + 1, DEEPEST) for number in self.blocks):
+            raise ModelError(f"blocks must be two numbers below {DEEPEST}, not {self.blocks}")
         if not 0 <= self.dropout <= 1.9:  # the highest of the scaled rates is 0.5
             raise ModelError(f"dropout scales the rates and must lie in 0 to 1.9, not {self.dropout}")
 
     def describe(self) -> str:
         """One line for people."""
         maps = "-".join(map(str, self.maps))
+        blocks = f", blocks {'-'.join(map(str, self.blocks))}" if self.architecture == "convnext" else ""
         return (
-            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}, fc {self.fc}, "
-            f"rnn {self.rnn_layers} x {self.rnn}, {len(self.units)} units"
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}{blocks}, "
+            f"fc {self.fc}, rnn {self.rnn_layers} x {self.rnn}, time / {self.reduction}, {len(self.units)} units"
+            + (" that share parts" if self.share_parts else "")
         )
 
     @classmethod

@@ -16,6 +16,7 @@ from ramospeech.model.config import ModelConfig
 from ramospeech.model.dropout import Dropout
 from ramospeech.model.padding import padding_rows, zero_padding
 from ramospeech.model.recurrent import BiLSTM
+from ramospeech.model.units import unit_layer
 
 KINDS = {
     nn.Conv2d: "conv",
@@ -27,13 +28,14 @@ KINDS = {
 
 
 class DFCNN(nn.Module):
-    """Features (B, T, F), (B,) frames -> log-posteriors (B, T', V) float32, (B,) with T' = T // 8.
+    """Features (B, T, F), (B,) frames -> log-posteriors (B, T', V) float32, (B,) with T' = T // reduction.
 
     With F = 200, V = 1215 and the default sizes it has 2,779,903 parameters. Rows at and beyond a clip's T' mean
-    nothing. Raises ValueError for a clip of fewer than 8 frames.
-    """
+    nothing. Raises ValueError for a clip of fewer than `reduction` frames.
 
-    reduction = 8
+    `reduction` is 8, or 4, where the third stage leaves time alone: for fast speech. `last` takes the place of the last
+    layer, (B, T', fc) -> (B, T', V).
+    """
 
     def __init__(
         self,
@@ -44,8 +46,11 @@ class DFCNN(nn.Module):
         rnn: int = 128,
         rnn_layers: int = 4,
         dropout: float = 1.0,
+        reduction: int = 8,
+        last: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.reduction = reduction
 
         def conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
             return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=bias)
@@ -61,17 +66,17 @@ class DFCNN(nn.Module):
         self.conv1 = Stage(
             "conv1",
             *(conv(1, one, bias=False), norm(one), relu(), drop(0.1)),
-            *(conv(one, one), norm(one), relu(), pool(2), drop(0.1)),
+            *(conv(one, one), norm(one), relu(), pool((2, 2)), drop(0.1)),
         )
         self.conv2 = Stage(
             "conv2",
             *(conv(one, two), norm(two), relu(), drop(0.1)),
-            *(conv(two, two), norm(two), relu(), pool(2), drop(0.1)),
+            *(conv(two, two), norm(two), relu(), pool((2, 2)), drop(0.1)),
         )
         self.conv3 = Stage(
             "conv3",
             *(conv(two, three), relu(), drop(0.2), norm(three)),
-            *(conv(three, three), norm(three), relu(), pool(2), drop(0.2)),
+            *(conv(three, three), norm(three), relu(), pool((reduction // 4, 2)), drop(0.2)),
         )
         self.conv4 = Stage(
             "conv4",
@@ -79,16 +84,17 @@ class DFCNN(nn.Module):
             *(conv(four, four), relu()),
             *(conv(four, four), norm(four), relu(), drop(0.2)),
         )
-        self.fc1 = nn.Linear(four * (bins // self.reduction), fc)
+        self.fc1 = nn.Linear(four * (bins // 8), fc)
         self.rnn = BiLSTM(fc, rnn, rnn_layers, dropout=0.1 * dropout)
         self.fc2 = nn.Linear(2 * rnn, fc)
         self.dropout = drop(0.5)
-        self.fc3 = nn.Linear(fc, units)
+        self.fc3 = last or nn.Linear(fc, units)
         self.reset_parameters()
 
     @classmethod
     def from_config(cls, config: ModelConfig, bins: int) -> "DFCNN":
-        return cls(bins, len(config.units), config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout)
+        sizes = config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout, config.reduction
+        return cls(bins, len(config.units), *sizes, last=unit_layer(config.fc, config))
 
     def reset_parameters(self) -> None:
         """He et al. 2015 before a ReLU; recurrent weights orthogonal and forget gates open (bias 1)."""
@@ -159,7 +165,7 @@ class Stage(nn.Sequential):
                 x = layer(x, padding)
                 clean = True
             elif isinstance(layer, nn.MaxPool2d):
-                x, frames = layer(x), frames // 2
+                x, frames = layer(x), frames // layer.kernel_size[0]  # type: ignore[index]
                 padding, clean = padding_rows(frames, x.shape[2], x.device), False
             else:
                 x = layer(x)

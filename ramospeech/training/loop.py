@@ -19,6 +19,7 @@ from ramospeech.data import Batch
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
 from ramospeech.parallel import Alone
+from ramospeech.training.average import Average
 
 Forward = Callable[[Any, int], Loss]
 """A batch on the model's device and the step's number -> the loss of this worker's clips."""
@@ -106,6 +107,7 @@ class Trainer:
         amp: "no", "bf16" or "fp16".
         fp16_gradients: send gradients between workers in half precision.
         seed: of dropout and augmentation, together with the step and the rank: a resumed run draws the same.
+        average: decay of the running average of the weights that `averaged` gives; 0 for none.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Trainer:
         amp: str = "no",
         fp16_gradients: bool = False,
         seed: int = 0,
+        average: float = 0.0,
     ) -> None:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
         self.optimizer, self.fp16_gradients = optimizer, fp16_gradients
@@ -128,6 +131,7 @@ class Trainer:
         self.clip, self.amp, self.seed = clip, amp, seed
         # The loss is a sum over labels, so its gradients are large already.
         self.scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=amp == "fp16")
+        self.average = Average(model, average) if average else None
         self.steps = 0
         self._bad_in_a_row = 0
 
@@ -166,6 +170,8 @@ class Trainer:
         mean = total / max(count, 1.0)
         norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
         taken = math.isfinite(norm)
+        if taken and self.average:
+            self.average.update()
         self._bad_in_a_row = 0 if taken or clips == 0 else self._bad_in_a_row + 1
         if self._bad_in_a_row >= MAX_BAD_STEPS:
             raise TrainingError(
@@ -205,12 +211,17 @@ class Trainer:
             self.optimizer.step()
         return norm
 
+    def averaged(self) -> contextlib.AbstractContextManager:
+        """The model has its averaged weights while the block runs, if averaging was asked for."""
+        return self.average.applied() if self.average else contextlib.nullcontext()
+
     def state(self) -> dict[str, Any]:
-        """All that `load_state` needs to go on exactly: weights, optimizer, loss scale, step."""
+        """All that `load_state` needs to go on exactly: weights, optimizer, loss scale, average, step."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "average": self.average.state() if self.average else None,
             "steps": self.steps,
         }
 
@@ -220,6 +231,10 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scaler.is_enabled() and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
+        if self.average and state.get("average"):
+            self.average.load_state(state["average"])
+        elif self.average:  # begin to average here
+            self.average = Average(self.model, self.average.decay)
         self.steps = state["steps"]
 
 

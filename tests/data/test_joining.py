@@ -21,7 +21,7 @@ def clips(rng):
 
 
 def test_every_clip_is_joined_once_and_within_the_limits(clips):
-    joined = utterances(clips, 6.0, 0.5, 12, seed=1, epoch=0)
+    joined = utterances(clips, range(600), 6.0, 0.5, 12, seed=1, epoch=0)
     assert sorted(i for each in joined for i in each.clips) == list(range(600))
     several = [each for each in joined if len(each.clips) > 1]
     assert len(several) > 40 and any(len(each.clips) == 1 and each.seconds < 2 for each in joined)
@@ -35,15 +35,15 @@ def test_every_clip_is_joined_once_and_within_the_limits(clips):
 
 
 def test_joining_follows_from_seed_and_epoch(clips):
-    assert utterances(clips, 6.0, 0.0, 64, 1, 3) == utterances(clips, 6.0, 0.0, 64, 1, 3)
-    assert utterances(clips, 6.0, 0.0, 64, 1, 3) != utterances(clips, 6.0, 0.0, 64, 1, 4)
-    assert utterances(clips, 6.0, 0.0, 64, 1, 3) != utterances(clips, 6.0, 0.0, 64, 2, 3)
+    assert utterances(clips, range(600), 6.0, 0.0, 64, 1, 3) == utterances(clips, range(600), 6.0, 0.0, 64, 1, 3)
+    assert utterances(clips, range(600), 6.0, 0.0, 64, 1, 3) != utterances(clips, range(600), 6.0, 0.0, 64, 1, 4)
+    assert utterances(clips, range(600), 6.0, 0.0, 64, 1, 3) != utterances(clips, range(600), 6.0, 0.0, 64, 2, 3)
 
 
 def test_silence_alone_joins_nothing(clips):
-    joined = utterances(clips, 0.0, 0.5, 64, 1, 0)
+    joined = utterances(clips, range(600), 0.0, 0.5, 64, 1, 0)
     assert len(joined) == 600 and all(len(each.clips) == 1 for each in joined)
-    assert utterances([], 6.0, 0.5, 64, 1, 0) == []
+    assert utterances([], [], 6.0, 0.5, 64, 1, 0) == []
 
 
 @pytest.mark.parametrize("workers", [1, 3])

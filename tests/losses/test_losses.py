@@ -186,3 +186,20 @@ def test_without_any_label_at_all() -> None:
 def test_ramp() -> None:
     assert [ramp(0.2, step, 100) for step in (0, 50, 100, 500)] == [0, 0.1, 0.2, 0.2]
     assert ramp(0.2, 0, 0) == 0.2
+
+
+def test_smoothing_adds_the_divergence_from_uniform_posteriors() -> None:
+    torch.manual_seed(0)
+    log_probs = torch.randn(3, 9, 5, dtype=torch.float64).log_softmax(2).requires_grad_()
+    lengths, labels, counts = torch.tensor([9, 7, 1]), torch.tensor([[1, 2, 3], [4, 4, 0], [1, 2, 0]]), [3, 2, 2]
+    plain = ctc(log_probs, lengths, labels, torch.tensor(counts))
+    smooth = ctc(log_probs, lengths, labels, torch.tensor(counts), smoothing=0.25)
+    uniform = torch.full((5,), 0.2, dtype=torch.float64)
+    expected = 0.75 * plain.sum
+    for clip, (length, count) in enumerate([(9, 3), (7, 2)]):  # the third has too few frames
+        frames = [torch.nn.functional.kl_div(log_probs[clip, t], uniform, reduction="sum") for t in range(length)]
+        expected = expected + 0.25 * count * sum(frames) / length
+    torch.testing.assert_close(smooth.sum, expected)
+    assert smooth.skipped == 1 and smooth.count == plain.count
+    smooth.sum.backward()
+    assert not log_probs.grad[2].any() and not log_probs.grad[1, 7:].any()

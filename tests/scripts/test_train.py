@@ -101,7 +101,14 @@ def test_learns_the_tones(tmp_path):
     assert min(rates) < 10, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("more", [[], ["--augment", "all", "room=0.1", "--join", 4, "--silence", 0.3]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["--augment", "all", "room=0.1", "--join", 4, "--silence", 0.3],
+        ["--model", "convnext", "--share_parts", "--average", 0.9, "--weights", "tones=1.5", "--smoothing", 0.1],
+    ],
+)
 def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     options = ["--epochs", 4, "--batch_size", 3, *more]
@@ -125,6 +132,12 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
     assert all(torch.equal(expected[key], found[key]) for key in expected)
     for tag in ("dev/loss", "dev/ser"):
         assert scalars(whole, tag) == scalars(parts, tag)
+
+
+def test_patience_ends_a_run_that_gets_no_better(corpus, tmp_path):
+    done = train(corpus, tmp_path / "run", "--epochs", 9, "--model", "convnext", "--lr", 1e-9, "--patience", 2)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 3: no better on dev 2 times in a row" in done.stderr and "epoch 4:" not in done.stderr
 
 
 @needs_horovod
@@ -189,6 +202,7 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
         (["--load_model"], r"dfcnn\.safetensors"),
         (["--config_path", "nowhere"], "nowhere"),
         (["--join", "17"], "--join 17.0: must lie within 0 and 16 seconds"),
+        (["--weights", "tone=2"], "--weights tone=2: write CORPUS=W, .* one of tones"),
         (["--augment", "echo"], "unknown effect 'echo'"),
         (["--augment", "noise", "--noise", "nowhere"], "nowhere: no such folder"),
     ],

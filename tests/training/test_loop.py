@@ -29,7 +29,7 @@ def batch(value=1.0, clips=3) -> Batch:
     return pad([np.full(4, value, np.float32)] * clips, [[1]] * clips, noise().clips * clips)
 
 
-def trainer(seed=0, clip=5.0):
+def trainer(seed=0, clip=5.0, average=0.0):
     torch.manual_seed(0)
     model = Network()
 
@@ -38,7 +38,8 @@ def trainer(seed=0, clip=5.0):
         return Loss(model(x).square().sum(), torch.tensor(float(len(given))), torch.tensor(0.0))
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-    return Trainer(model, optimizer, forward, Alone(), torch.device("cpu"), stand_in=batch(), clip=clip, seed=seed)
+    return Trainer(model, optimizer, forward, Alone(), torch.device("cpu"), stand_in=batch(), clip=clip, seed=seed,
+                   average=average)  # fmt: skip
 
 
 def weights(run):
@@ -131,3 +132,22 @@ def test_stopper_hears_ctrl_c():
         os.kill(os.getpid(), signal.SIGINT)
         assert stopper.wanted
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_average_goes_on_after_a_resume_and_starts_where_there_was_none():
+    run = trainer(average=0.9)
+    for _ in range(3):
+        run.step(batch(), lr=0.1)
+    saved = copy.deepcopy(run.state())
+    run.step(batch(), lr=0.1)
+    again = trainer(average=0.9)
+    again.load_state(saved)
+    again.step(batch(), lr=0.1)
+    with run.averaged(), again.averaged():
+        assert torch.equal(weights(run), weights(again))
+    plain = trainer()
+    plain.step(batch(), lr=0.1)
+    later = trainer(average=0.9)
+    later.load_state(plain.state())
+    with later.averaged():
+        assert torch.equal(weights(later), weights(plain))

@@ -1,0 +1,55 @@
+"""The last layer of a network: a score for each unit, from weights that syllables may share part by part."""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ramospeech.model.config import ModelConfig
+from ramospeech.text import parts
+from ramospeech.text.pinyin import toneless
+
+
+def unit_layer(inputs: int, config: ModelConfig) -> nn.Module:
+    """The layer (..., inputs) -> (..., V) that a configuration asks for."""
+    return PartsLinear(inputs, config.units) if config.share_parts else nn.Linear(inputs, len(config.units))
+
+
+class PartsLinear(nn.Module):
+    """A linear layer whose row for a syllable is the sum of rows for its initial, final, tone and toneless syllable,
+    and one of its own.
+
+    A toned syllable that a corpus holds ten times is heard as its initial, final and tone are, which it holds
+    thousands of times. Units that are no syllables, the blank among them, have their own row only.
+    """
+
+    def __init__(self, inputs: int, units: tuple[str, ...]) -> None:
+        super().__init__()
+        self.units = units
+        none = int(shared_rows(units).max())
+        self.parts = nn.Parameter(torch.zeros(none + 1, inputs))
+        self.weight = nn.Parameter(torch.zeros(len(units), inputs))
+        self.bias = nn.Parameter(torch.zeros(len(units)))
+        nn.init.uniform_(self.parts[:none], -(inputs**-0.5), inputs**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) -> (..., V)."""
+        return F.linear(x, self.rows(), self.bias)
+
+    def rows(self) -> Tensor:
+        """The weights (V, inputs) that this amounts to."""
+        shared, none = shared_rows(self.units).to(self.parts.device), len(self.parts) - 1
+        return self.weight + F.embedding_bag(shared, self.parts, mode="sum", padding_idx=none)
+
+
+@lru_cache(maxsize=8)
+def shared_rows(units: tuple[str, ...]) -> Tensor:
+    """(V, 4): of each unit the rows that it shares; the last row, which stays 0, for units without parts."""
+    rows: dict[tuple[str, str], int] = {}
+    shared = []
+    for unit in units:
+        split = parts.split(unit)
+        names = [] if parts.OTHER in split else [*split._asdict().items(), ("syllable", toneless(unit))]
+        shared.append([rows.setdefault(name, len(rows)) for name in names])
+    return torch.tensor([row or [len(rows)] * 4 for row in shared], device="cpu")

@@ -1,0 +1,57 @@
+"""Averages of weights: of a run as it goes on, and of models that it left.
+
+The average of many steps lies nearer to the middle of a minimum than the last step does (Polyak and Juditsky 1992;
+Izmailov et al., arXiv 1803.05407).
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+
+class Average:
+    """An exponential moving average of a model's weights and running statistics.
+
+    decay: what stays of the average at each step, 0.999 for one over about a thousand steps. It is lower in the first
+    steps, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+        self.averages = [tensor.clone() for tensor in self.tensors]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights of now."""
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(self.averages, self.tensors, 1.0 - decay)
+
+    @contextlib.contextmanager
+    @torch.no_grad()
+    def applied(self) -> Iterator[None]:
+        """The model has the averaged weights while the block runs."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        now = [tensor.clone() for tensor in self.tensors]
+        torch._foreach_copy_(self.tensors, self.averages)
+        torch._foreach_copy_(self.averages, now)
+
+    def state(self) -> dict[str, int | list[Tensor]]:
+        """All that `load_state` needs."""
+        return {"steps": self.steps, "averages": self.averages}
+
+    def load_state(self, state: dict) -> None:
+        """Go on from `state`."""
+        self.steps = state["steps"]
+        torch._foreach_copy_(
+            self.averages, [tensor.to(old.device) for tensor, old in zip(state["averages"], self.averages, strict=True)]
+        )

@@ -1,0 +1,53 @@
+"""A training run that diverges goes back to its last good weights, and on with half the learning rate."""
+
+import copy
+import math
+from collections import deque
+from typing import Any
+
+from ramospeech.errors import TrainingError
+from ramospeech.training.loop import Step, Trainer
+
+WINDOW = 200  # steps that the loss is averaged over: batches of short and of long clips differ a lot
+FACTOR = 2.0  # times the lowest average is divergence
+MOST = 5  # times that a run may go back
+
+
+class Guard:
+    """Watches the steps of a trainer; all workers see the same losses and so decide alike.
+
+    `factor` is what the learning rate is to be multiplied by.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.factor = trainer, 1.0
+        self._losses: deque[float] = deque(maxlen=WINDOW)
+        self._lowest = math.inf
+        self._good: dict[str, Any] | None = None
+
+    def watch(self, step: Step) -> str | None:
+        """What to tell people where the run was taken back, otherwise None.
+
+        Raises: TrainingError: the run diverged once too often.
+        """
+        self._losses.append(step.loss if step.taken else math.inf)
+        if self.trainer.steps % WINDOW or len(self._losses) < WINDOW:
+            return None
+        finite = [loss for loss in self._losses if math.isfinite(loss)]
+        mean = sum(finite) / len(finite) if len(finite) > WINDOW // 2 else math.inf
+        if mean <= self._lowest:
+            self._lowest, self._good = mean, copy.deepcopy(self.trainer.state())
+        if mean <= FACTOR * self._lowest or self._good is None:
+            return None
+        self.factor /= 2
+        if self.factor < 0.5**MOST:
+            raise TrainingError(f"the loss diverged {MOST + 1} times: start again with a lower --lr")
+        now = self.trainer.steps
+        self.trainer.load_state(copy.deepcopy(self._good))
+        message = (
+            f"step {now}: the loss rose from {self._lowest:.2f} to {mean:.2f}: back to the weights of step "
+            f"{self.trainer.steps}, on with {self.factor:g} times the learning rate"
+        )
+        self.trainer.steps = now  # data and schedule go on
+        self._losses.clear()
+        return message

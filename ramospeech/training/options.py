@@ -1,0 +1,117 @@
+"""The command line of train.py."""
+
+import argparse
+from pathlib import Path
+
+from ramospeech.augment import EFFECTS, SNR
+from ramospeech.errors import UsageError
+from ramospeech.help import Help
+from ramospeech.model import ARCHITECTURES
+from ramospeech.training.schedule import SCALINGS, SCHEDULES
+
+
+def options(about: str) -> argparse.ArgumentParser:
+    """The command line; `about` is the program's docstring: what it does, and after an empty line examples."""
+    description, epilog = about.split("\n\n", 1)
+    parser = argparse.ArgumentParser(description=description, epilog=epilog, formatter_class=Help)
+    flag = argparse.BooleanOptionalAction
+
+    data = parser.add_argument_group("data")
+    data.add_argument("--recipe", metavar="NAME", help="options in a .toml file, or in data_config/recipes/NAME.toml")
+    data.add_argument("--data_type", required=True, help="corpus names joined by commas, or all")
+    data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
+    data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
+    data.add_argument("--weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch")
+    data.add_argument("--max_window", type=int, default=1600, help="longest training clip, in frames of 10 ms")
+    data.add_argument("--max_seq_length", type=int, default=64, help="longest training label, in syllables")
+    data.add_argument("--batch_seconds", type=float, default=120.0, help="audio in a worker's batch, with padding")
+    data.add_argument("--batch_size", type=int, default=256, help="clips in a worker's batch, at most")
+    data.add_argument("--num_workers", type=int, default=2, help="threads that read audio")
+    data.add_argument("--cache_gb", type=float, default=1.0, help="decoded audio a worker keeps in memory")
+
+    model = parser.add_argument_group("model")
+    model.add_argument("--model_path", default="runs", help="folder of the model")
+    model.add_argument("--model_name", default="dfcnn", help="its name there")
+    model.add_argument("--load_model", action="store_true", help="resume it, or start from its weights")
+    model.add_argument("--model", choices=sorted(ARCHITECTURES), default="dfcnn", help="architecture")
+    model.add_argument("--features", choices=("spectrogram", "fbank"), default="spectrogram", help="first stage")
+    model.add_argument("--normalise", choices=("clip", "bin", "none"), default="clip", help="of the features")
+    model.add_argument("--maps", type=int, nargs=4, default=(32, 64, 128, 128), help="of the convolution blocks")
+    model.add_argument("--fc", type=int, default=128, help="width of the layers around the LSTM")
+    model.add_argument("--rnn", type=int, default=128, help="LSTM cells a direction")
+    model.add_argument("--rnn_layers", type=int, default=4, help="LSTM layers")
+    model.add_argument("--blocks", type=int, nargs=2, default=(2, 4), help="of the last two stages of convnext")
+    model.add_argument("--reduction", type=int, choices=(4, 8), default=8, help="frames that make one; 4: fast speech")
+    model.add_argument("--share_parts", action=flag, default=False, help="syllables share weights part by part")
+    model.add_argument("--dropout", type=float, default=1.0, help="scale of the network's dropout rates")
+
+    loss = parser.add_argument_group("loss and augmentation")
+    loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="what is minimised")
+    loss.add_argument("--ace_weight", type=float, default=0.1, help="of ACE in ctc_ace")
+    loss.add_argument("--ace_ramp", type=int, default=1000, help="steps over which that weight grows from 0")
+    loss.add_argument("--smoothing", type=float, default=0.0, help="share of the loss that keeps posteriors uncertain")
+    loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
+    loss.add_argument("--augment", nargs="+", metavar="NAME[=P]", help=f"all, or of: {' '.join(EFFECTS)}")
+    loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
+    loss.add_argument("--noise_snr", type=float, nargs=2, default=SNR, help="every noise's level in dB, from and to")
+    loss.add_argument("--join", type=float, default=0.0, help="join clips, with pauses, up to this many seconds")
+    loss.add_argument("--silence", type=float, default=0.0, help="add up to this many seconds at each end")
+    loss.add_argument("--warp", type=float, default=0.0, help="stretch frequencies by up to this share (0.1)")
+    loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
+    loss.add_argument("--augment_ramp", type=float, default=0.0, help="share of the run over which these two grow")
+
+    optimiser = parser.add_argument_group("optimiser (AdamW)")
+    optimiser.add_argument("--epochs", type=int, default=60, help="passes over the training lists")
+    optimiser.add_argument("--lr", type=float, default=1e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
+    optimiser.add_argument("--warmup", type=int, default=500, help="steps of linear warm-up, at most a fifth of all")
+    optimiser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
+    optimiser.add_argument("--weight_decay", type=float, default=1e-2, help="of AdamW, on matrices only")
+    optimiser.add_argument("--clip", type=float, default=5.0, help="largest gradient norm")
+    optimiser.add_argument(
+        "--average", type=float, default=0.0, help="keep a running average of the weights; decay (0.999)"
+    )
+    optimiser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
+    machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
+    machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
+    machine.add_argument("--threads", type=int, help="CPU threads a worker (default: cores / workers of the host)")
+
+    saving = parser.add_argument_group("saving")
+    saving.add_argument("--save_step", type=int, default=0, help="also keep the model of every N-th epoch")
+    saving.add_argument("--save_minutes", type=float, default=10.0, help="save this often within an epoch")
+    saving.add_argument("--patience", type=int, default=0, help="end when so many dev measurements were no better")
+    saving.add_argument("--dev_step", type=int, default=1, help="measure the dev lists every N epochs")
+    return parser
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raise UsageError for values that no run can use."""
+    counts = ("epochs", "batch_size", "max_window", "max_seq_length", "num_workers", "dev_step", "warmup")
+    for name in counts:
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}: must be at least 1")
+    for name in (
+        "lr",
+        "batch_seconds",
+        "clip",
+        "save_minutes",
+        *(["threads"] if args.threads is not None else []),
+    ):
+        if not getattr(args, name) > 0:
+            raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
+    if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
+        raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
+    for name in ("warp", "augment_ramp", "average", "smoothing"):
+        if not 0 <= getattr(args, name) < 1:
+            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and 1")
+    for name, most in (("join", args.max_window / 100), ("silence", 5.0)):
+        if not 0 <= getattr(args, name) <= most:
+            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and {most:g} seconds")
+    for suffix in (".safetensors", ".pt", ".pth"):
+        args.model_name = args.model_name.removesuffix(suffix)
+    if not args.model_name or Path(args.model_name).name != args.model_name:
+        raise UsageError(f"--model_name {args.model_name!r}: a plain name; its folder goes into --model_path")

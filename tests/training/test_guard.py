@@ -1,0 +1,47 @@
+"""Divergence: the weights go back, the run goes on more slowly, and not for ever."""
+
+import math
+
+import pytest
+from test_loop import batch, trainer, weights
+
+from ramospeech.errors import TrainingError
+from ramospeech.training import Guard
+from ramospeech.training.guard import MOST, WINDOW
+
+
+def feed(guard: Guard, loss: float, taken: bool = True) -> list[str]:
+    """A window of steps with that loss; what the guard said."""
+    news = []
+    for _ in range(WINDOW):
+        step = guard.trainer.step(batch(), lr=0.001)
+        step.loss, step.taken = loss, taken
+        news.append(guard.watch(step))
+    return [message for message in news if message]
+
+
+def test_a_loss_that_falls_or_wavers_is_left_alone() -> None:
+    guard = Guard(trainer())
+    assert not feed(guard, 5.0) + feed(guard, 3.0) + feed(guard, 5.9) + feed(guard, 2.0)
+    assert guard.factor == 1.0
+
+
+@pytest.mark.parametrize("loss", [7.0, math.inf])
+def test_a_loss_that_doubles_takes_the_weights_back(loss: float) -> None:
+    run = trainer()
+    guard = Guard(run)
+    feed(guard, 3.0)
+    good = weights(run)
+    (news,) = feed(guard, loss, taken=loss < math.inf)
+    assert "back to the weights of step 200" in news and "0.5 times" in news
+    assert (weights(run) == good).all()
+    assert run.steps == 2 * WINDOW and guard.factor == 0.5
+
+
+def test_a_run_that_always_diverges_ends_with_advice() -> None:
+    guard = Guard(trainer())
+    feed(guard, 1.0)
+    for _ in range(MOST):
+        assert feed(guard, 10.0)
+    with pytest.raises(TrainingError, match="lower --lr"):
+        feed(guard, 10.0)
