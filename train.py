@@ -84,7 +84,6 @@ def build(args: Namespace, files: dict[str, Path]) -> tuple[AcousticModel, dict[
         rnn_layers=args.rnn_layers,
         dropout=args.dropout,
         reduction=args.reduction,
-        blocks=tuple(args.blocks),
         share_parts=args.share_parts,
     )
     if not args.load_model:

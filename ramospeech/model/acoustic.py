@@ -2,16 +2,16 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
 from ramospeech.model.config import ModelConfig
-from ramospeech.model.convnext import ConvNeXt
 from ramospeech.model.dfcnn import DFCNN
 from ramospeech.text import Vocabulary
 
-ARCHITECTURES: dict[str, type[DFCNN] | type[ConvNeXt]] = {"dfcnn": DFCNN, "convnext": ConvNeXt}
+ARCHITECTURES = {"dfcnn": DFCNN}
 
 
 class AcousticModel(nn.Module):
@@ -31,7 +31,8 @@ class AcousticModel(nn.Module):
             raise ModelError(f"unknown architecture {config.architecture!r}; there is {', '.join(ARCHITECTURES)}")
         self.config = config
         self.vocabulary = Vocabulary(config.units)
-        self.features = Features(config.features, config.normalise)
+        with torch.device("cpu"):  # its windows are no weights: wherever a file's shapes are built, they are there
+            self.features = Features(config.features, config.normalise)
         self.network = ARCHITECTURES[config.architecture].from_config(config, self.features.bins)
         self.augment = None
         self.summary = {}

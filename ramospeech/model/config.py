@@ -16,9 +16,8 @@ class ModelConfig:
 
     `maps` are the channels of the four stages, `fc` the width of the linear layers, `rnn` the cells of each direction
     in each of its `rnn_layers` layers. `dropout` scales the network's dropout rates. `reduction` is how many frames
-    make one of the output, 8 or 4. `blocks` are those of the two last stages of convnext; dfcnn has none. With
-    `share_parts` syllables share weights of the last layer by initial, final and tone. Raises ModelError for what
-    cannot be.
+    make one of the output, 8 or 4. With `share_parts` syllables share weights of the last layer by initial, final and
+    tone. Raises ModelError for what cannot be.
     """
 
     units: tuple[str, ...]
@@ -31,7 +30,6 @@ class ModelConfig:
     rnn_layers: int = 4
     dropout: float = 1.0
     reduction: int = 8
-    blocks: tuple[int, int] = (2, 4)
     share_parts: bool = False
 
     def __post_init__(self) -> None:
@@ -49,17 +47,14 @@ class ModelConfig:
             raise ModelError(f"rnn_layers must be a whole number from 1 to {DEEPEST}")
         if self.reduction not in (4, 8):
             raise ModelError(f"reduction must be 4 or 8, not {self.reduction}")
-        if len(self.blocks) != 2 or not all(_size(number + 1, DEEPEST) for number in self.blocks):
-            raise ModelError(f"blocks must be two numbers below {DEEPEST}, not {self.blocks}")
         if not 0 <= self.dropout <= 1.9:  # the highest of the scaled rates is 0.5
             raise ModelError(f"dropout scales the rates and must lie in 0 to 1.9, not {self.dropout}")
 
     def describe(self) -> str:
         """One line for people."""
         maps = "-".join(map(str, self.maps))
-        blocks = f", blocks {'-'.join(map(str, self.blocks))}" if self.architecture == "convnext" else ""
         return (
-            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}{blocks}, "
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}, "
             f"fc {self.fc}, rnn {self.rnn_layers} x {self.rnn}, time / {self.reduction}, {len(self.units)} units"
             + (" that share parts" if self.share_parts else "")
         )

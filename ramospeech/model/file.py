@@ -11,10 +11,10 @@ from torch import Tensor
 
 import ramospeech
 from ramospeech.errors import ModelError, RamospeechError
-from ramospeech.features import Features
 from ramospeech.files import whole_file
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
+from ramospeech.model.shapes import shapes_only
 
 FORMAT = 1  # of the metadata; raised when an older program could not read it
 KEY = "ramospeech"  # the metadata entry, JSON
@@ -53,13 +53,12 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
     entry, tensors = _read(path)
     try:
         config = ModelConfig.from_dict(entry["config"])
-        with torch.device("meta"):  # shapes only, so that nothing large is allocated before they are checked
+        with shapes_only():  # nothing large is allocated before they are checked
             model = AcousticModel(config)
     except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
     _check(path, _weights(model), tensors)
     model.load_state_dict({name: _floating(t, torch.float32) for name, t in tensors.items()}, assign=True)
-    model.features = Features(config.features, config.normalise)  # its windows are no weights
     model.summary = entry["training"]
     return model.to(device).eval()
 

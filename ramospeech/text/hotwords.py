@@ -9,9 +9,6 @@ import math
 from itertools import chain, product
 from pathlib import Path
 
-from pypinyin import Style
-from pypinyin import pinyin as readings_of
-
 from ctc_decode.hotwords import BOOST
 from ramospeech.errors import ListError, UnitError
 from ramospeech.text import hanzi, pinyin
@@ -76,6 +73,9 @@ def _hanzi_readings(phrase: str) -> list[tuple[str, ...]]:
             f"{phrase!r} is no hotword; write hanzi only, with Latin words left out, or pinyin (bei3 jing1)"
         )
     common = tuple(pinyin.from_hanzi(normalised.tokens))
+    from pypinyin import Style  # 60 MB that transcribing without hotwords never needs
+    from pypinyin import pinyin as readings_of
+
     choices = readings_of(normalised.text, style=Style.TONE3, heteronym=True)
     if math.prod(map(len, choices)) > _MOST_READINGS:
         return [common]

@@ -7,8 +7,6 @@ own, written -i.
 from functools import lru_cache
 from typing import NamedTuple
 
-from pypinyin.contrib.tone_convert import to_finals, to_initials
-
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
@@ -48,6 +46,9 @@ def split(syllable: str) -> Parts:
         known = False
     if not known:
         return Parts(OTHER, OTHER, OTHER)
+    # Imported here, as are pypinyin's dictionaries elsewhere: 60 MB that transcribing never needs.
+    from pypinyin.contrib.tone_convert import to_finals, to_initials
+
     bare, tone = pinyin.toneless(syllable), str(pinyin.tone(syllable))
     initial, final = to_initials(bare, strict=True), to_finals(bare, strict=True, v_to_u=False)
     if not final:

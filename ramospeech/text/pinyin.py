@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import chain, groupby
 
-from pypinyin import Style, lazy_pinyin
-
 from ramospeech.errors import UnitError
 from ramospeech.text.vocabulary import UNK_UNIT, Vocabulary
 
@@ -73,6 +71,8 @@ def from_hanzi(text: Iterable[str]) -> list[str]:
     `text` is a string of hanzi, or the tokens of `hanzi.normalise`, whose `<UNK>` stay `<UNK>`.
     Raises UnitError for a character without a reading.
     """
+    from pypinyin import Style, lazy_pinyin  # 60 MB that transcribing never needs
+
     syllables: list[str] = []
     for is_unknown, tokens in groupby(text, lambda token: token == UNK_UNIT):
         if is_unknown:

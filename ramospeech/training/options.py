@@ -40,7 +40,6 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument("--fc", type=int, default=128, help="width of the layers around the LSTM")
     model.add_argument("--rnn", type=int, default=128, help="LSTM cells a direction")
     model.add_argument("--rnn_layers", type=int, default=4, help="LSTM layers")
-    model.add_argument("--blocks", type=int, nargs=2, default=(2, 4), help="of the last two stages of convnext")
     model.add_argument("--reduction", type=int, choices=(4, 8), default=8, help="frames that make one; 4: fast speech")
     model.add_argument("--share_parts", action=flag, default=False, help="syllables share weights part by part")
     model.add_argument("--dropout", type=float, default=1.0, help="scale of the network's dropout rates")

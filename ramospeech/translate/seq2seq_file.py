@@ -14,6 +14,7 @@ import torch
 
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
+from ramospeech.model.shapes import shapes_only
 from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
 
 FORMAT = "ramospeech seq2seq translator 1"
@@ -52,7 +53,7 @@ def read(path: Path) -> tuple[Seq2Seq, str]:
             for name, tensor in stored.items()
             if not name.endswith(_SCALE)
         }
-        with torch.device("meta"):  # shapes only, so that nothing large is allocated before they are checked
+        with shapes_only():  # nothing large is allocated before they are checked
             network = Seq2Seq(Seq2SeqConfig(**entry["config"]))
         characters = str(entry["characters"])
         network.load_state_dict(tensors, assign=True)

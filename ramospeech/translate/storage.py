@@ -95,8 +95,11 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
     _check(len(trigrams_of) == len(b), "trigrams")
     backoffs[trigrams_of > 0] = array("bigram_backoffs")
     rank = _from_gaps(numbers("trigram_gaps"), trigrams_of)
-    context = np.repeat(np.arange(len(b)), trigrams_of)
+    context = np.repeat(np.arange(len(b), dtype=np.int32), trigrams_of)
     _check(bool((rank < bigrams_of[c[context]]).all()), "trigrams")
+    trigrams = context.astype(np.int64)
+    trigrams <<= ID_BITS
+    trigrams |= rank
 
     ids, costs = array("reading_ids", "<u2"), array("reading_costs")
     syllables = tuple(streams["syllables"].decode().split())
@@ -111,7 +114,7 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
         ((b << ID_BITS) | c).astype(np.int32),
         array("bigram_boosts"),
         backoffs,
-        (context << ID_BITS) | rank,
+        trigrams,
         array("trigram_boosts"),
         step,
         Lexicon(syllables, first, ids.astype(np.int32), log_probs),
@@ -145,10 +148,12 @@ def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
     """The inverse of `_gaps`; rows without values have size 0."""
     _check(int(row_sizes.sum()) == len(gaps), "rows")
-    running = np.cumsum(gaps + 1)
-    first = np.cumsum(row_sizes) - row_sizes
-    before = np.concatenate(([0], running))[first]
-    return running - 1 - np.repeat(before, row_sizes)
+    values = np.cumsum(gaps, dtype=np.int64)  # here and below in place: there are millions
+    values += np.arange(len(gaps))
+    first = np.cumsum(row_sizes, dtype=np.int64) - row_sizes
+    values -= np.repeat(np.concatenate(([0], values + 1))[first], row_sizes)
+    _check(int(values.max(initial=0)) < 1 << 31, "numbers")
+    return values.astype(np.int32)
 
 
 def _varints(values: np.ndarray) -> np.ndarray:
@@ -166,7 +171,7 @@ def _from_varints(stream: np.ndarray) -> np.ndarray:
     """The inverse of `_varints`. Second bytes are below 0x80, so every byte tells what it is by its neighbour."""
     second = np.concatenate(([False], stream[:-1] >= 0x80))
     _check(bool((stream[second] < 0x80).all()) and bool((stream[-1:] < 0x80).all()), "numbers")
-    values = (stream & 0x7F).astype(np.int64)
+    values = (stream & 0x7F).astype(np.int32)
     high = np.flatnonzero(second)
     values[high - 1] += values[high] << 7
     return values[~second]

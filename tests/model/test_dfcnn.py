@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from ramospeech.model import DFCNN, MaskedBatchNorm2d
 
 
-def small(dropout: float = 0.0, bins: int = 16) -> DFCNN:
+def small(dropout: float = 0.0, bins: int = 16, reduction: int = 8) -> DFCNN:
     torch.manual_seed(0)
-    network = DFCNN(bins, 20, (4, 6, 8, 8), fc=12, rnn=10, rnn_layers=2, dropout=dropout)
+    network = DFCNN(bins, 20, (4, 6, 8, 8), fc=12, rnn=10, rnn_layers=2, dropout=dropout, reduction=reduction)
     for module in network.modules():  # as after some training
         if isinstance(module, MaskedBatchNorm2d):
             nn.init.normal_(module.weight, 1, 0.3)
@@ -49,11 +49,12 @@ def test_names_of_the_original() -> None:
     assert (network.fc1.in_features, network.fc2.in_features, network.rnn.dropout) == (3200, 256, 0.1)
 
 
-def test_a_clip_alone_is_a_clip_in_a_batch() -> None:
-    network = small().eval()
+@pytest.mark.parametrize(("reduction", "expected"), [(8, [9, 5, 1, 7, 8]), (4, [18, 10, 2, 15, 17])])
+def test_a_clip_alone_is_a_clip_in_a_batch(reduction: int, expected: list[int]) -> None:
+    network = small(reduction=reduction).eval()
     clips = [torch.randn(size, 16) for size in (75, 40, 8, 63, 71)]
     together, lengths = network(*padded(clips, extra=20))
-    assert lengths.tolist() == [9, 5, 1, 7, 8]
+    assert lengths.tolist() == expected
     for row, clip, length in zip(together, clips, lengths.tolist(), strict=True):
         alone, _ = network(clip.unsqueeze(0), torch.tensor([len(clip)]))
         assert alone.shape[1] == length

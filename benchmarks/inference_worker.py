@@ -1,0 +1,70 @@
+"""Transcribes recordings with one system: a JSON object on stdin, one on stdout. Run by inference.py.
+
+In the environment of Whisper there is no ramospeech, so each system imports what it needs.
+"""
+
+import contextlib
+import json
+import resource
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+Texts = tuple[list[str], list[list[str]]]  # of each recording, and its syllables, or no list
+
+
+def ramospeech(model: str, bfloat16: bool) -> Callable[[list[str]], Texts]:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    import torch
+
+    from ramospeech import Transcriber
+
+    transcriber = Transcriber.from_pretrained(None if model == "." else model)
+
+    def transcribe(paths: list[str]) -> Texts:
+        with torch.autocast("cpu", torch.bfloat16) if bfloat16 else contextlib.nullcontext():
+            found = list(transcriber.transcribe_batch(paths))
+        return [each.text for each in found], [list(each.pinyin) for each in found]
+
+    return transcribe
+
+
+def whisper(model: str, threads: int) -> Callable[[list[str]], Texts]:
+    from faster_whisper import WhisperModel
+    from opencc import OpenCC
+
+    loaded, simplified = WhisperModel(model, "cpu", compute_type="int8", cpu_threads=threads), OpenCC("tw2s")
+
+    def text(path: str) -> str:
+        pieces, _ = loaded.transcribe(
+            path, language="zh", beam_size=5, condition_on_previous_text=False, initial_prompt="以下是普通话的句子。"
+        )
+        return simplified.convert("".join(piece.text for piece in pieces))
+
+    return lambda paths: ([text(path) for path in paths], [])
+
+
+def main() -> None:
+    given = json.load(sys.stdin)
+    if given["system"] == "whisper":
+        transcribe = whisper(given["model"], given["threads"])
+    else:
+        transcribe = ramospeech(given["model"], given["system"].endswith("bf16"))
+    with tempfile.TemporaryDirectory() as folder:
+        silence = str(Path(folder) / "silence.wav")
+        with wave.open(silence, "wb") as file:
+            file.setnchannels(1), file.setsampwidth(2), file.setframerate(16_000)
+            file.writeframes(bytes(32_000))
+        transcribe([silence])
+    start, cpu = time.perf_counter(), time.process_time()
+    texts, syllables = transcribe(given["paths"])
+    result = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu, "texts": texts}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**result, "syllables": syllables, "memory": memory}))
+
+
+if __name__ == "__main__":
+    main()

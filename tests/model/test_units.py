@@ -1,0 +1,73 @@
+"""The last layer: rows that syllables share, and the model to ship, which shares none."""
+
+import pytest
+import torch
+
+from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
+from ramospeech.model.__main__ import main
+from ramospeech.model.units import PartsLinear, shared_rows
+from ramospeech.text import Vocabulary, parts
+
+UNITS = Vocabulary.inventory().units
+
+
+def config(**options):
+    sizes = {"maps": (4, 6, 8, 10), "fc": 12, "rnn": 10, "rnn_layers": 2, "features": "fbank", "units": UNITS[:40]}
+    return ModelConfig(**{**sizes, **options})
+
+
+def test_syllables_share_rows_part_by_part():
+    torch.manual_seed(0)
+    layer = PartsLinear(5, UNITS)
+    rows = layer.rows()
+    expected = torch.zeros(len(UNITS), 5)
+    # the same sum from the parts' names, without the table
+    names = {}
+    for unit, indices in zip(UNITS, shared_rows(UNITS).tolist(), strict=True):
+        split = parts.split(unit)
+        for kind, index in zip((*split, unit.rstrip("12345")), indices, strict=True):
+            if parts.OTHER not in split:
+                assert names.setdefault((indices.index(index), kind), index) == index
+                expected[UNITS.index(unit)] += layer.parts[index].detach()
+    torch.testing.assert_close(rows.detach(), expected)
+    assert not rows[:2].any()  # the blank and <UNK> share nothing
+    ma1, ma2, ba1 = (UNITS.index(unit) for unit in ("ma1", "ma2", "ba1"))
+    rows[ma1].sum().backward()
+    moved = layer.rows().detach() + layer.parts.grad.new_zeros(1)
+    layer.parts.data -= layer.parts.grad
+    moved = layer.rows().detach() - moved
+    assert moved[ma2].sum() < moved[ba1].sum() < 0 == moved[0].sum()
+
+
+def test_a_file_gives_the_same_model_back(tmp_path):
+    model = AcousticModel(config(share_parts=True)).eval()
+    save_model(model, tmp_path / "model.safetensors", {})
+    again = load_model(tmp_path / "model.safetensors")
+    assert again.config == model.config
+    clip = torch.randn(1, 8000), torch.tensor([8000])
+    torch.testing.assert_close(again(*clip)[0], model(*clip)[0])
+
+
+def test_what_is_shipped_is_the_mean_with_the_same_posteriors(tmp_path, capsys):
+    models = [AcousticModel(config(share_parts=True)).eval() for _ in range(2)]
+    for number, model in enumerate(models):
+        model.network.fc3.weight.data.normal_()
+        save_model(model, tmp_path / f"{number}.safetensors", {"steps": number})
+    clip = torch.randn(1, 8000), torch.tensor([8000])
+    main([str(tmp_path / name) for name in ("out.safetensors", "0.safetensors", "1.safetensors")])
+    assert "40 units" in capsys.readouterr().out
+    shipped = load_model(tmp_path / "out.safetensors")
+    assert not shipped.config.share_parts and shipped.summary == {"steps": 1, "averaged": 2}
+    for name, tensor in models[0].network.named_parameters():
+        tensor.data.lerp_(dict(models[1].network.named_parameters())[name].data, 0.5)
+    torch.testing.assert_close(shipped(*clip)[0], models[0](*clip)[0], rtol=0.02, atol=0.02)
+    assert main([str(tmp_path / "one.safetensors"), str(tmp_path / "out.safetensors")]) == 0
+
+
+def test_models_of_two_kinds_are_not_averaged(tmp_path, capsys):
+    for name, share in (("a", True), ("b", False)):
+        save_model(AcousticModel(config(share_parts=share)), tmp_path / f"{name}.safetensors", {})
+    with pytest.raises(SystemExit) as error:
+        raise SystemExit(main([str(tmp_path / f"{name}.safetensors") for name in "oab"]))
+    assert error.value.code == 2 and "average alike ones" in capsys.readouterr().err
+    assert not (tmp_path / "o.safetensors").exists()
