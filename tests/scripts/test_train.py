@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
-from speech import make_corpus
+from speech import SYLLABLES, make_corpus, say
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,3 +237,34 @@ def test_checkpoint_of_another_architecture(corpus, tmp_path):
     assert train(corpus, tmp_path / "run", "--epochs", 1).returncode == 0
     done = train(corpus, tmp_path / "run", "--epochs", 2, "--load_model", "--rnn", 32)
     assert done.returncode == 2 and "--model_name" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_aishell_recipe_runs_as_the_readme_says(tmp_path):
+    """A corpus laid out as AISHELL-1 is, prepared and trained on by the README's two commands, for one epoch."""
+    rng, hanzi = np.random.default_rng(0), {"ba1": "八", "ma3": "马", "de": "的", "shi4": "是"}
+    transcript = []
+    for split, count in (("train", 6), ("dev", 2), ("test", 2)):
+        for number in range(count):
+            name = f"BAC009S0{split[:2]}W{number:04}"
+            said = ["shi4", *rng.choice(SYLLABLES, 3)]
+            path = tmp_path / "data" / "data_aishell" / "wav" / split / f"S0{split[:2]}" / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, say(said, rng), 16_000, subtype="PCM_16")
+            transcript.append(f"{name} {' '.join(hanzi[syllable] for syllable in said)}\n")
+    table = tmp_path / "data" / "data_aishell" / "transcript" / "aishell_transcript_v0.8.txt"
+    table.parent.mkdir()
+    table.write_text("".join(transcript), encoding="utf-8")
+    places = ["--data_root", tmp_path / "data", "--config_path", tmp_path / "lists"]
+    commands = [
+        ["-m", "ramospeech.corpora", "aishell", "--root", tmp_path / "data", *places],
+        ["train.py", "--recipe", "aishell", *places, "--model_path", tmp_path / "runs", "--epochs", 1, "--gpu_rank", 0],
+    ]
+    for line in commands:
+        done = subprocess.run(
+            [sys.executable, *map(str, line)], capture_output=True, text=True, cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert re.search(r"train: 6 clips.*", done.stderr) and "epoch 1: dev loss" in done.stderr
+    options = json.loads((tmp_path / "runs" / "aishell.json").read_text())
+    assert (options["features"], options["maps"], options["share_parts"]) == ("fbank", [32, 64, 128, 128], True)
