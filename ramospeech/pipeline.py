@@ -20,7 +20,7 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import Translation, load_translator, pretrained_folder, translate_nbest
+from ramospeech.translate import Translation, load_translator, pretrained_folder, translate_nbests
 from ramospeech.translate.nbest import Translator
 
 PRETRAINED = pretrained_folder()
@@ -72,10 +72,11 @@ class Transcript:
 
 @dataclass
 class _Piece:
-    """A part of a recording, short enough for the model; it has hypotheses, best first, once it went through."""
+    """A part of a recording, short enough for the model; once it went through it has what was heard there, best first:
+    hypotheses, each with its translation."""
 
     start: float
-    hypotheses: list[Hypothesis] = field(default_factory=list)
+    heard: list[tuple[Hypothesis, Translation]] = field(default_factory=list)
 
 
 @dataclass
@@ -90,7 +91,7 @@ class _Draft:
 
     @property
     def ready(self) -> bool:
-        return self.read and all(piece.hypotheses for piece in self.pieces)
+        return self.read and all(piece.heard for piece in self.pieces)
 
 
 class Transcriber:
@@ -197,7 +198,9 @@ class Transcriber:
 
     @torch.inference_mode()
     def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
-        """Fill in the hypotheses of the pieces, batched by length so that little is padded."""
+        """Fill in what was heard in the pieces, batched by length so that little is padded."""
+        hypotheses: list[list[Hypothesis]] = []
+        pieces: list[_Piece] = []
         longest_first = sorted(window, key=lambda item: -len(item[1]))
         while longest_first:
             size = max(1, int(batch_seconds * SAMPLE_RATE) // len(longest_first[0][1]))
@@ -208,26 +211,28 @@ class Transcriber:
             lengths = torch.tensor([len(waveform) for _, waveform in batch])
             log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
             try:
-                decoded = self.decoder.decode(log_probs.float().cpu().numpy(), frames.cpu().numpy())
+                hypotheses += self.decoder.decode(log_probs.float().cpu().numpy(), frames.cpu().numpy())
             except ValueError as error:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-            for (piece, _), hypotheses in zip(batch, decoded, strict=True):
-                piece.hypotheses = hypotheses
+            pieces += [piece for piece, _ in batch]
+        heard = (
+            translate_nbests(self.translator, hypotheses, self.nbest)
+            if self.translator
+            else [[(found[0], Translation("", 0.0))] for found in hypotheses]
+        )
+        for piece, pairs in zip(pieces, heard, strict=True):
+            piece.heard = pairs
 
     def _finish(self, draft: _Draft) -> Transcript:
-        """Translate the pieces of a recording and join them."""
+        """Join the pieces of a recording."""
         seconds = draft.samples / SAMPLE_RATE
         if draft.error:
             return Transcript(draft.id, seconds=seconds, error=draft.error)
         texts = [Translation("", 0.0)]
         spoken = []
         for piece in draft.pieces:
-            hypothesis = piece.hypotheses[0]
-            if self.translator:
-                pairs = translate_nbest(self.translator, piece.hypotheses, self.nbest)
-                texts = _joined(texts, [text for _, text in pairs], self.nbest)
-                hypothesis = pairs[0][0]
-            spoken.append((piece.start, hypothesis))
+            texts = _joined(texts, [text for _, text in piece.heard], self.nbest)
+            spoken.append((piece.start, piece.heard[0][0]))
         pinyin = tuple(token for _, hypothesis in spoken for token in hypothesis.tokens)
         frame = self.model.seconds_per_frame
         times = [

@@ -7,7 +7,7 @@ syllables; `translate_nbest` picks among a decoder's hypotheses, and confusion n
 `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
 """
 
-from ramospeech.translate.nbest import translate_nbest
+from ramospeech.translate.nbest import translate_nbest, translate_nbests
 from ramospeech.translate.seq2seq import Seq2SeqTranslator
 from ramospeech.translate.shipped import load_translator, ngram_path, pretrained_folder, translator_path
 from ramospeech.translate.translator import NgramTranslator, Translation
@@ -20,5 +20,6 @@ __all__ = [
     "ngram_path",
     "pretrained_folder",
     "translate_nbest",
+    "translate_nbests",
     "translator_path",
 ]

@@ -26,8 +26,18 @@ def translate_nbest(
     The score of a pair is the hypothesis's plus `weight` times the translation's. Syllables that make no sense
     together are so outweighed by others that were nearly as likely. Raises ValueError for no hypotheses.
     """
-    if not hypotheses:
+    return translate_nbests(translator, [hypotheses], nbest, weight)[0]
+
+
+def translate_nbests(
+    translator: Translator, recordings: Sequence[Sequence[Hypothesis]], nbest: int = 1, weight: float = WEIGHT
+) -> list[list[tuple[Hypothesis, Translation]]]:
+    """`translate_nbest` for each of several recordings, all at once, which is faster."""
+    if not all(recordings):
         raise ValueError("no hypotheses: a decoder gives at least one")
-    texts = translator.translate_batch([hypothesis.tokens for hypothesis in hypotheses], nbest)
-    pairs = [(h, text) for h, found in zip(hypotheses, texts, strict=True) for text in found]
-    return sorted(pairs, key=lambda pair: -(pair[0].score + weight * pair[1].score))[:nbest]
+    texts = translator.translate_batch([h.tokens for hypotheses in recordings for h in hypotheses], nbest)
+    found = []
+    for hypotheses in recordings:
+        pairs = [(h, text) for h in hypotheses for text in next(texts)]
+        found.append(sorted(pairs, key=lambda pair: -(pair[0].score + weight * pair[1].score))[:nbest])
+    return found
