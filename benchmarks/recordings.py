@@ -47,10 +47,16 @@ def texts(decoded: Decoded, translate: Callable[[list[Hypothesis]], str]) -> lis
     return ["".join(translate(hypotheses) for hypotheses in parts) for parts in decoded]
 
 
-def rows(name: str, decoded: Decoded, pinyin: Sequence[Sequence[str]], hanzi: Sequence[str]) -> list[str]:
-    """A row of the table for each translator."""
+def rows(
+    name: str,
+    decoded: Decoded,
+    pinyin: Sequence[Sequence[str]],
+    hanzi: Sequence[str],
+    ngram: NgramTranslator,
+    best: NgramTranslator | Seq2SeqTranslator,
+) -> list[str]:
+    """A row of the table for each way from hypotheses to text."""
     syllables = [[token for hypotheses in parts for token in hypotheses[0].tokens] for parts in decoded]
-    ngram, best = NgramTranslator.load(), load_translator()
     ways: dict[str, Callable[[list[Hypothesis]], str]] = {"n-gram": lambda h: ngram.translate(h[0].tokens)[0].hanzi}
     if isinstance(best, Seq2SeqTranslator):
         ways["seq2seq"] = lambda h: best.translate(h[0].tokens)[0].hanzi
@@ -91,6 +97,7 @@ def main() -> None:
             units, beam_width=arguments.beam_width, nbest=NBEST, lm=arguments.lm, **weights
         )
         head += f"; language model with weight {arguments.lm_weight:g}, length bonus {arguments.length_bonus:g}"
+    translators = NgramTranslator.load(), load_translator()
     parts = ["## The whole road", f"{head}. SER with tones and CER, %, with 95 % intervals."]
     for path in arguments.lists:
         clips = read_list(path)
@@ -108,7 +115,7 @@ def main() -> None:
         ]
         for name, decoder in decoders.items():
             pinyin, hanzi = [clip.pinyin for clip in clips], [clip.hanzi for clip in clips]
-            table += rows(name, decode(decoder, pieces), pinyin, hanzi)
+            table += rows(name, decode(decoder, pieces), pinyin, hanzi, *translators)
         parts.append("\n".join(table))
         print(parts[-1], flush=True)
     write_section("recordings", "\n\n".join(parts))

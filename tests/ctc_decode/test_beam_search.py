@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from wrong_input import GOOD, REFUSED, bad
 
 from ctc_decode import Automaton, BeamSearchDecoder, Hotwords
 from ctc_decode.reference import prefix_beam_search
@@ -279,13 +280,6 @@ def test_a_vocabulary_of_the_blank_alone(engine):
     assert found.score == pytest.approx(0.0, abs=1e-6)
 
 
-def bad(value, item=1, frame=2):
-    log_probs = np.full((2, 4, 5), -math.log(5), np.float32)
-    log_probs[item, frame, 3] = value
-    return log_probs
-
-
-GOOD = bad(-math.log(5))
 EMPTY = GOOD.copy()
 EMPTY[1, 3] = -np.inf
 
@@ -293,6 +287,7 @@ EMPTY[1, 3] = -np.inf
 @pytest.mark.parametrize(
     ("log_probs", "lengths", "message"),
     [
+        *REFUSED,
         (bad(np.nan), [4, 4], "item 1, frame 2: log_probs holds nan, at unit 3"),
         (bad(np.inf), [4, 4], "item 1, frame 2: log_probs holds inf, at unit 3"),
         (EMPTY, [4, 4], "item 1, frame 3: log_probs is -inf for every unit"),
@@ -303,13 +298,6 @@ EMPTY[1, 3] = -np.inf
         (-GOOD * 1e30, [4, 4], "item 0, frame 0: log_probs is not normalised"),
         (bad(np.nan).astype(np.float16), [4, 4], "item 1, frame 2: log_probs holds nan, at unit 3"),
         (bad(np.inf).astype(np.float16), [4, 4], "item 1, frame 2: log_probs holds inf, at unit 3"),
-        (GOOD[:, :, :4], [4, 4], "4 units a frame and the vocabulary has 5"),
-        (GOOD, [4, 5], "item 1: length 5 is not within 0 and the 4 frames"),
-        (GOOD, [-1, 4], "item 0: length -1"),
-        (GOOD, [4], r"lengths has shape \(1,\) for a batch of 2"),
-        (GOOD, [4.0, 4.0], "must be integers"),
-        (GOOD[0], [4], r"shape \(4, 5\); it must be"),
-        (GOOD.astype(np.int64), [4, 4], "must be floating point"),
     ],
 )
 @pytest.mark.filterwarnings("error")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from wrong_input import REFUSED
 
 from ctc_decode import GreedyDecoder, Hypothesis
 
@@ -106,29 +107,7 @@ def test_nothing_to_decode():
     assert decoder.decode(path_of(1, 2), [0]) == [[nothing]]
 
 
-def bad(value, item=1, frame=2):
-    log_probs = np.full((2, 4, 5), -1.0, np.float32)
-    log_probs[item, frame, 3] = value
-    return log_probs
-
-
-GOOD = np.full((2, 4, 5), -1.0, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("log_probs", "lengths", "message"),
-    [
-        (bad(np.nan), [4, 4], r"item 1, frame 2: log_probs holds nan"),
-        (bad(np.inf), [4, 4], r"item 1, frame 2: log_probs holds inf"),
-        (GOOD[:, :, :4], [4, 4], "4 units a frame and the vocabulary has 5"),
-        (GOOD, [4, 5], "item 1: length 5 is not within 0 and the 4 frames"),
-        (GOOD, [-1, 4], "item 0: length -1"),
-        (GOOD, [4], r"lengths has shape \(1,\) for a batch of 2"),
-        (GOOD, [4.0, 4.0], "must be integers"),
-        (GOOD[0], [4], r"shape \(4, 5\); it must be"),
-        (GOOD.astype(np.int64), [4, 4], "must be floating point"),
-    ],
-)
+@pytest.mark.parametrize(("log_probs", "lengths", "message"), REFUSED)
 def test_bad_input_is_named(log_probs, lengths, message):
     with pytest.raises(ValueError, match=message):
         GreedyDecoder(VOCABULARY).decode(log_probs, lengths)

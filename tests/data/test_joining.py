@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from speech import make_corpus
 
 from ramospeech import audio
 from ramospeech.augment import WaveAugment
-from ramospeech.corpora import Clip, read_list
-from ramospeech.data import Loader, joined_plan, padding_share
+from ramospeech.corpora import Clip
+from ramospeech.data import joined_plan, padding_share
 from ramospeech.data.joining import PAUSES, utterances
 from ramospeech.text import Vocabulary
 
@@ -58,20 +57,10 @@ def test_steps_are_equal_and_batches_within_the_budget(clips, workers):
     assert padding_share([], plan) < 0.2
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    return read_list(make_corpus(tmp_path) / "tones_train.txt"), tmp_path / "audio"
-
-
-def loader(corpus, **options):
-    clips, root = corpus
-    return Loader(clips, root, Vocabulary.inventory(), reduction=8, **options)
-
-
-def test_joined_clips_hold_their_audio_and_labels_in_order(corpus):
+def test_joined_clips_hold_their_audio_and_labels_in_order(corpus, loader):
     clips, root = corpus
     plan = [step[0] for step in joined_plan(clips, 8.0, 0.3, 64, 20.0, 8, 1, seed=1, epoch=0)]
-    for items, batch in zip(plan, loader(corpus)(plan), strict=True):
+    for items, batch in zip(plan, loader()(plan), strict=True):
         assert not batch.unreadable
         for row, item in enumerate(items):
             ids = batch.labels[row, : batch.label_lengths[row]].tolist()
@@ -86,35 +75,35 @@ def test_joined_clips_hold_their_audio_and_labels_in_order(corpus):
                 place += len(expected)
 
 
-def test_an_unreadable_clip_takes_those_joined_with_it(corpus):
+def test_an_unreadable_clip_takes_those_joined_with_it(corpus, loader):
     clips, root = corpus
     plan = [step[0] for step in joined_plan(clips, 8.0, 0.0, 64, 1e9, 99, 1, seed=1, epoch=0)]
     victim = next(each for each in plan[0] if len(each.clips) > 1)
     (root / clips[victim.clips[1]].path).write_bytes(b"not audio")
-    (batch,) = loader(corpus)(plan)
+    (batch,) = loader()(plan)
     assert len(batch) == len(plan[0]) - 1 and len(batch.unreadable) == 1
     assert clips[victim.clips[1]].path in batch.unreadable[0]
 
 
-def varied(corpus, plan, epoch=0, **options):
+def varied(loader, plan, epoch=0, **options):
     augment = WaveAugment({"tempo": 0.5, "white": 0.5, "babble": 0.5, "telephone": 0.5})
-    batches = loader(corpus, speeds=(0.9, 1.0, 1.1), augment=augment, **options)(plan, epoch)
+    batches = loader(speeds=(0.9, 1.0, 1.1), augment=augment, **options)(plan, epoch)
     return [batch.waveforms for batch in batches]
 
 
 @pytest.mark.parametrize("join", [False, True])
-def test_effects_are_drawn_by_seed_epoch_and_clip_wherever_a_run_resumes(corpus, join):
+def test_effects_are_drawn_by_seed_epoch_and_clip_wherever_a_run_resumes(corpus, loader, join):
     plan = [[i, i + 1, i + 2] for i in range(0, 24, 3)]
     if join:
         plan = [step[0] for step in joined_plan(corpus[0], 6.0, 0.3, 64, 15.0, 8, 1, seed=1, epoch=0)]
-    whole = varied(corpus, plan, cache_bytes=10**8, workers=3)
-    resumed = varied(corpus, plan[4:], workers=1)
+    whole = varied(loader, plan, cache_bytes=10**8, workers=3)
+    resumed = varied(loader, plan[4:], workers=1)
     assert all(torch.equal(a, b) for a, b in zip(whole[4:], resumed, strict=True))
-    for other in (varied(corpus, plan, epoch=1), varied(corpus, plan, seed=5)):
+    for other in (varied(loader, plan, epoch=1), varied(loader, plan, seed=5)):
         assert not any(a.shape == b.shape and torch.equal(a, b) for a, b in zip(whole, other, strict=True))
 
 
-def test_an_effect_that_leaves_too_few_frames_is_not_used(corpus):
+def test_an_effect_that_leaves_too_few_frames_is_not_used(corpus, loader):
     clips, root = corpus
-    (batch,) = loader(corpus, augment=lambda waveform, rng, clips: waveform[:500])([[0]])
+    (batch,) = loader(augment=lambda waveform, rng, clips: waveform[:500])([[0]])
     assert batch.lengths[0] == len(audio.load(root / clips[0].path))

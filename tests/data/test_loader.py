@@ -13,21 +13,11 @@ from ramospeech.data.select import dropped_table
 from ramospeech.text import Vocabulary
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    return read_list(make_corpus(tmp_path) / "tones_train.txt"), tmp_path / "audio"
-
-
-def loader(corpus, **options):
-    clips, root = corpus
-    return Loader(clips, root, Vocabulary.inventory(), reduction=8, **options)
-
-
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("cache_bytes", [0, 100_000, 10**8])
-def test_batches_hold_the_clips_in_order(corpus, workers, cache_bytes):
+def test_batches_hold_the_clips_in_order(corpus, loader, workers, cache_bytes):
     clips, root = corpus
-    load = loader(corpus, workers=workers, cache_bytes=cache_bytes)
+    load = loader(workers=workers, cache_bytes=cache_bytes)
     plan = [[3, 1], [0], [5, 6, 7], [2, 4]] * 3
     for indices, batch in zip(plan, load(plan), strict=True):
         assert [clip.path for clip in batch.clips] == [clips[i].path for i in indices]
@@ -41,9 +31,9 @@ def test_batches_hold_the_clips_in_order(corpus, workers, cache_bytes):
         assert batch.amount == pytest.approx(sum(batch.lengths.tolist()) / 16_000)
 
 
-def test_speed_is_drawn_by_seed_epoch_and_clip(corpus):
+def test_speed_is_drawn_by_seed_epoch_and_clip(loader):
     def lengths(seed, epoch):
-        load = loader(corpus, speeds=(0.9, 1.0, 1.1), seed=seed)
+        load = loader(speeds=(0.9, 1.0, 1.1), seed=seed)
         return torch.cat([batch.lengths for batch in load([list(range(12)), list(range(12, 24))], epoch)]).tolist()
 
     assert lengths(1, 0) == lengths(1, 0)
@@ -59,20 +49,20 @@ def test_a_speed_that_leaves_too_few_frames_is_not_used(tmp_path):
     assert batch.lengths.tolist() == [400 + 160 * 23]
 
 
-def test_unreadable_clips_are_left_out_and_named(corpus):
+def test_unreadable_clips_are_left_out_and_named(corpus, loader):
     clips, root = corpus
     (root / clips[1].path).write_bytes(b"not audio")
     (root / clips[2].path).unlink()
     soundfile.write(root / clips[3].path, np.zeros(100), 16_000)
-    batch, empty = loader(corpus)([[0, 1, 2, 3, 4], [1]])
+    batch, empty = loader()([[0, 1, 2, 3, 4], [1]])
     assert [clip.path for clip in batch.clips] == [clips[0].path, clips[4].path]
     assert len(batch.unreadable) == 3
     assert all(clips[i].path in message for i, message in zip((1, 2, 3), batch.unreadable, strict=True))
     assert len(empty) == 0 and len(empty.unreadable) == 1
 
 
-def test_reading_stops_when_the_reader_does(corpus):
-    batches = loader(corpus, workers=2)([[i % 24] for i in range(10_000)])
+def test_reading_stops_when_the_reader_does(loader):
+    batches = loader(workers=2)([[i % 24] for i in range(10_000)])
     next(batches)
     batches.close()
 
