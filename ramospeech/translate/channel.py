@@ -5,6 +5,7 @@ times anything. The same channel makes the noise that the seq2seq model is train
 decoding: a character stays possible, at a cost, when its syllable was misheard.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from ctc_decode.near import near_syllables
 from ramospeech.errors import UnitError
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
-from ramospeech.translate.lexicon import FALLBACK_ID, Lexicon
+from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon
 
 UNKNOWN = 0  # the id of what is no syllable
 FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
@@ -117,19 +118,22 @@ class Channel:
         for number, syllable in enumerate(lexicon.syllables):
             self._readings[self.syllables.ids([syllable])[0]] = slice(*lexicon.first[number : number + 2])
         self._ids, self._probabilities = lexicon.ids, np.exp(lexicon.log_probs)
-        self._memory: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._memory: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}
 
-    def row(self, heard: int) -> np.ndarray:
-        """log p(heard | character), (V,). Of UNKNOWN it is the same for all."""
+    def row(self, heard: int, before_third: bool = False) -> np.ndarray:
+        """log p(heard | character), (V,). Of UNKNOWN it is the same for all.
+
+        before_third: a third tone follows, so that a second tone may be a third one, spoken so.
+        """
         anything = ERROR_RATE * (1 - TONE_SHARE - NEAR_SHARE) / len(self.syllables.known)
         total = np.full(len(self.log_frequency), anything)
-        for said, probability in self._said(heard):
+        for said, probability in self._said(heard, before_third):
             if said in self._readings:
                 rows = self._readings[said]
                 np.add.at(total, self._ids[rows], probability * self._probabilities[rows])
         return np.log(total)
 
-    def _said(self, heard: int) -> list[tuple[int, float]]:
+    def _said(self, heard: int, before_third: bool) -> list[tuple[int, float]]:
         """What may have been said, each with p(heard | said), without the errors that make anything of anything."""
         if heard == UNKNOWN:
             return []
@@ -137,11 +141,29 @@ class Channel:
         if form == 0:  # the tone was not written: it may be any
             return [(heard + tone, 1 - ERROR_RATE) for tone in range(1, FORMS)]
         result = [(heard, 1 - ERROR_RATE)]
+        neutral = heard - form + 5
+        if form == 5:
+            result += [(heard - form + tone, math.exp(-NEUTRAL_COST)) for tone in range(1, 5)]
+        else:
+            result.append((neutral, math.exp(-NEUTRAL_COST)))
+        if form == 2 and before_third:
+            result.append((heard + 1, math.exp(-SANDHI_COST)))
         for share, options in ((TONE_SHARE, tables.tones), (NEAR_SHARE, tables.near)):
             result += [(said, ERROR_RATE * share / len(options[said])) for said in options[heard] if options[said]]
         return result
 
-    def candidates(self, slot: Sequence[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
+    def places(self, slots: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The candidates of each place of a sentence."""
+        found, third = [], False  # whether what follows is spoken with a third tone, or was one before it
+        for slot in reversed(slots):
+            found.append(self.candidates(slot, third))
+            tone = (slot[0][0] - 1) % FORMS if slot[0][0] != UNKNOWN else 0
+            third = tone == 3 or (tone == 2 and third)  # zhan2 lan2 guan3
+        return found[::-1]
+
+    def candidates(
+        self, slot: Sequence[tuple[int, float]], before_third: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The characters of a place where (syllable id, probability) were heard.
 
         Returns: ids (CANDIDATES,) int64 and log p(what was heard | character) (CANDIDATES,) float32. Of UNKNOWN
@@ -149,13 +171,14 @@ class Channel:
         """
         if len(slot) == 1:
             heard = slot[0][0]
-            if heard not in self._memory:
-                self._memory[heard] = self._best(self.row(heard)) if heard != UNKNOWN else self._fallback()
-            return self._memory[heard]
+            key = heard, before_third and (heard - 1) % FORMS == 2
+            if key not in self._memory:
+                self._memory[key] = self._best(self.row(*key)) if heard != UNKNOWN else self._fallback()
+            return self._memory[key]
         known = [(heard, probability) for heard, probability in slot if heard != UNKNOWN]
         if not known:
             return self.candidates([(UNKNOWN, 1.0)])
-        rows = [self.row(heard) + np.log(max(probability, 1e-9)) for heard, probability in known]
+        rows = [self.row(heard, before_third) + np.log(max(probability, 1e-9)) for heard, probability in known]
         return self._best(np.logaddexp.reduce(rows))
 
     def _best(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -110,8 +110,8 @@ class Seq2SeqTranslator:
         candidates = np.zeros((*shape, CANDIDATES), np.int64)
         costs = np.zeros((*shape, CANDIDATES), np.float32)
         for b, sentence in enumerate(sentences):
-            for u, slot in enumerate(sentence):
-                candidates[b, u], costs[b, u] = self.channel.candidates(slot)
+            for u, (slot, found) in enumerate(zip(sentence, self.channel.places(sentence), strict=True)):
+                candidates[b, u], costs[b, u] = found
                 for a, (heard, weight) in enumerate(slot):
                     ids[b, u, a], weights[b, u, a] = heard, weight
         embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))

@@ -6,7 +6,7 @@ import pytest
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.translate import NgramTranslator
 from ramospeech.translate.channel import CANDIDATES, ERROR_RATE, TONE_SHARE, UNKNOWN, Channel, Noise, Syllables
-from ramospeech.translate.lexicon import FALLBACK_ID
+from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,7 @@ def test_a_row_is_the_sum_over_what_may_have_been_said(channel: Channel, small_t
     said = {tables.ids([s])[0]: 0.0 for s in lexicon.syllables}
     for s in said:
         said[s] += 1 - ERROR_RATE if s == heard else 0.0
+        said[s] += np.exp(-NEUTRAL_COST) if s == tables.ids(["ta"])[0] else 0.0
         said[s] += ERROR_RATE * TONE_SHARE / len(tables.tones[s]) if heard in tables.tones[s] else 0.0
         said[s] += ERROR_RATE * 0.25 / len(tables.near[s]) if heard in tables.near[s] else 0.0
     expected = np.full(len(small_translator.model.characters), ERROR_RATE * 0.05 / len(tables.known))
@@ -81,3 +82,18 @@ def test_candidates(channel: Channel, small_translator: NgramTranslator) -> None
     assert none[0] == FALLBACK_ID and none_costs[0] == 0 and np.isneginf(none_costs[1:]).all()
     both, _ = channel.candidates([(UNKNOWN, 0.5), (ids(["ta1"])[0], 0.5)])
     assert set(both.tolist()) == set(chosen.tolist())
+
+
+def test_a_second_tone_before_a_third_may_be_a_third(channel: Channel) -> None:
+    ids = channel.syllables.ids
+    said, before_third, other = (ids(line.split()) for line in ("ni2 hao2 ma3", "ni2 hao2 ma3", "ni2 hao2 ma1"))
+    places = channel.places([[(i, 1.0)] for i in before_third])
+    plain = channel.places([[(i, 1.0)] for i in other])
+    for u in range(2):  # both: ni3 hao3 ma3 is spoken as ni2 hao2 ma3
+        row = channel.row(said[u], before_third=True)
+        for (found, costs), expected in ((places[u], row), (plain[u], channel.row(said[u]))):
+            np.testing.assert_allclose(costs[costs > -np.inf], expected[found[costs > -np.inf]], rtol=1e-6)
+        third = channel.row(said[u] + 1)
+        likely = np.argmax(third)
+        assert row[likely] > channel.row(said[u])[likely] + 1
+        assert row[likely] == pytest.approx(third[likely] - SANDHI_COST, abs=0.7)
