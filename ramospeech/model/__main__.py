@@ -20,6 +20,8 @@ from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.units import PartsLinear
 
+PLACES = ("config_path", "data_root", "model_path", "noise")  # options that say where things lie on one's own machine
+
 
 def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
     """A model with the mean of the weights of others of its kind."""
@@ -59,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise ModelError(f"{path}: not of the kind and sizes of {arguments.models[0]}; average alike ones")
     model = plain(averaged(models))
     summary = {**models[-1].summary, "averaged": len(models)}
+    options = summary.get("options", {})
+    summary["options"] = {name: value for name, value in options.items() if name not in PLACES}
     save_model(model, arguments.output, summary, dtype=torch.float16)
     size = arguments.output.stat().st_size / 1e6
     print(f"{arguments.output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB")

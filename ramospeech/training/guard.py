@@ -10,6 +10,7 @@ from ramospeech.training.loop import Step, Trainer
 
 WINDOW = 200  # steps that the loss is averaged over: batches of short and of long clips differ a lot
 FACTOR = 2.0  # times the lowest average is divergence
+BAD = 50  # steps in a row without a finite gradient are divergence too
 MOST = 5  # times that a run may go back
 
 
@@ -24,20 +25,28 @@ class Guard:
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._lowest = math.inf
         self._good: dict[str, Any] | None = None
+        self._bad = 0
 
     def watch(self, step: Step) -> str | None:
         """What to tell people where the run was taken back, otherwise None.
 
         Raises: TrainingError: the run diverged once too often.
         """
-        self._losses.append(step.loss if step.taken else math.inf)
+        self._bad = 0 if step.taken or not step.clips else self._bad + 1
+        if self._bad >= BAD:
+            return self._back("were no numbers any more")
+        if step.taken:
+            self._losses.append(step.loss)
         if self.trainer.steps % WINDOW or len(self._losses) < WINDOW:
             return None
-        finite = [loss for loss in self._losses if math.isfinite(loss)]
-        mean = sum(finite) / len(finite) if len(finite) > WINDOW // 2 else math.inf
+        mean = sum(self._losses) / WINDOW
         if mean <= self._lowest:
             self._lowest, self._good = mean, copy.deepcopy(self.trainer.state())
-        if mean <= FACTOR * self._lowest or self._good is None:
+        return self._back(f"rose from {self._lowest:.2f} to {mean:.2f}") if mean > FACTOR * self._lowest else None
+
+    def _back(self, what: str) -> str | None:
+        """Go back, if there is anything to go back to; what losses did, for the message."""
+        if self._good is None:
             return None
         self.factor /= 2
         if self.factor < 0.5**MOST:
@@ -45,9 +54,10 @@ class Guard:
         now = self.trainer.steps
         self.trainer.load_state(copy.deepcopy(self._good))
         message = (
-            f"step {now}: the loss rose from {self._lowest:.2f} to {mean:.2f}: back to the weights of step "
-            f"{self.trainer.steps}, on with {self.factor:g} times the learning rate"
+            f"step {now}: losses {what}: back to the weights of step {self.trainer.steps}, on with {self.factor:g} "
+            "times the learning rate"
         )
         self.trainer.steps = now  # data and schedule go on
         self._losses.clear()
+        self._bad = 0
         return message

@@ -104,6 +104,8 @@ def check_options(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
     if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
         raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
+    if args.patience < 0:
+        raise UsageError(f"--patience {args.patience}: must be 0 (never) or more")
     for name in ("warp", "augment_ramp", "average", "smoothing"):
         if not 0 <= getattr(args, name) < 1:
             raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and 1")

@@ -12,7 +12,7 @@ from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.translate.lexicon import FALLBACK
 from ramospeech.translate.seq2seq import BEAM, Seq2SeqTranslator
-from ramospeech.translate.shipped import load_translator, ngram_path
+from ramospeech.translate.shipped import load_translator, translator_path
 from ramospeech.translate.translator import TONE_COST, NgramTranslator, Translation
 
 LINES_AT_ONCE = 64
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         f"What is no syllable becomes {FALLBACK} and is named on standard error; an empty line stays empty.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=ngram_path(), help="of either kind; seq2seq allows for errors")
+    parser.add_argument("--model", type=Path, default=translator_path(), help="of either kind")
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses a line, best first, separated by tabs")
     parser.add_argument("--beam_width", type=int, default=BEAM, help="seq2seq: hypotheses that are kept")
     parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="n-gram: nats for a wrong tone; inf trusts")

@@ -18,7 +18,7 @@ from ramospeech.translate.translator import Translation, ngram_path
 Slot = list[tuple[int, float]]  # what was heard at a place: (syllable id, probability)
 
 BEAM = 10
-NGRAM_WEIGHT = 4.0
+NGRAM_WEIGHT = 2.0
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
 
 

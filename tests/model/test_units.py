@@ -52,12 +52,14 @@ def test_what_is_shipped_is_the_mean_with_the_same_posteriors(tmp_path, capsys):
     models = [AcousticModel(config(share_parts=True)).eval() for _ in range(2)]
     for number, model in enumerate(models):
         model.network.fc3.weight.data.normal_()
-        save_model(model, tmp_path / f"{number}.safetensors", {"steps": number})
+        save_model(
+            model, tmp_path / f"{number}.safetensors", {"steps": number, "options": {"lr": 1.0, "data_root": "/x"}}
+        )
     clip = torch.randn(1, 8000), torch.tensor([8000])
     main([str(tmp_path / name) for name in ("out.safetensors", "0.safetensors", "1.safetensors")])
     assert "40 units" in capsys.readouterr().out
     shipped = load_model(tmp_path / "out.safetensors")
-    assert not shipped.config.share_parts and shipped.summary == {"steps": 1, "averaged": 2}
+    assert not shipped.config.share_parts and shipped.summary == {"steps": 1, "averaged": 2, "options": {"lr": 1.0}}
     for name, tensor in models[0].network.named_parameters():
         tensor.data.lerp_(dict(models[1].network.named_parameters())[name].data, 0.5)
     torch.testing.assert_close(shipped(*clip)[0], models[0](*clip)[0], rtol=0.02, atol=0.02)
