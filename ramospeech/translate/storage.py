@@ -148,12 +148,14 @@ def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
     """The inverse of `_gaps`; rows without values have size 0."""
     _check(int(row_sizes.sum()) == len(gaps), "rows")
-    values = np.cumsum(gaps, dtype=np.int64)  # here and below in place: there are millions
-    values += np.arange(len(gaps))
+    # There are millions, so 32 bits. The sums over all rows may wrap; what is left within one, fewer than 2**14 numbers
+    # below 2**14, is right again.
+    running = np.cumsum(gaps + np.int32(1), dtype=np.int32)
     first = np.cumsum(row_sizes, dtype=np.int64) - row_sizes
-    values -= np.repeat(np.concatenate(([0], values + 1))[first], row_sizes)
-    _check(int(values.max(initial=0)) < 1 << 31, "numbers")
-    return values.astype(np.int32)
+    before = np.concatenate((np.zeros(1, np.int32), running))[first]
+    running -= np.repeat(before, row_sizes)
+    running -= 1
+    return running
 
 
 def _varints(values: np.ndarray) -> np.ndarray:
