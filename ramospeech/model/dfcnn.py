@@ -5,6 +5,8 @@ posteriors of a clip do not depend on padding or on its neighbours in the batch.
 """
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -33,8 +35,8 @@ class DFCNN(nn.Module):
     With F = 200, V = 1215 and the default sizes it has 2,779,903 parameters. Rows at and beyond a clip's T' mean
     nothing. Raises ValueError for a clip of fewer than `reduction` frames.
 
-    `reduction` is 8, or 4, where the third stage leaves time alone: for fast speech. `last` takes the place of the last
-    layer, (B, T', fc) -> (B, T', V).
+    `reduction` is 8, or 4, where the third stage leaves time alone: for fast speech. `last` makes what takes the place
+    of the last layer, (B, T', fc) -> (B, T', V).
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class DFCNN(nn.Module):
         rnn_layers: int = 4,
         dropout: float = 1.0,
         reduction: int = 8,
-        last: nn.Module | None = None,
+        last: Callable[[], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.reduction = reduction
@@ -88,13 +90,13 @@ class DFCNN(nn.Module):
         self.rnn = BiLSTM(fc, rnn, rnn_layers, dropout=0.1 * dropout)
         self.fc2 = nn.Linear(2 * rnn, fc)
         self.dropout = drop(0.5)
-        self.fc3 = last or nn.Linear(fc, units)
+        self.fc3 = last() if last else nn.Linear(fc, units)
         self.reset_parameters()
 
     @classmethod
     def from_config(cls, config: ModelConfig, bins: int) -> "DFCNN":
         sizes = config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout, config.reduction
-        return cls(bins, len(config.units), *sizes, last=unit_layer(config.fc, config))
+        return cls(bins, len(config.units), *sizes, last=partial(unit_layer, config.fc, config))
 
     def reset_parameters(self) -> None:
         """He et al. 2015 before a ReLU; recurrent weights orthogonal and forget gates open (bias 1)."""
