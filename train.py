@@ -36,12 +36,11 @@ from ramospeech.data import (
     Plan,
     Selection,
     dropped_table,
+    epoch_plan,
     eval_plan,
-    joined_plan,
     noise,
     padding_share,
     read_clips,
-    train_plan,
 )
 from ramospeech.errors import ModelError, TrainingError, UsageError, program
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
@@ -187,11 +186,9 @@ def main(argv: list[str] | None = None) -> int:
                         cache_bytes=int(args.cache_gb * 2**30))  # fmt: skip
     dev_loader = load(dev.clips, cache_bytes=int(args.cache_gb * 2**28))
     shape = {"batch_seconds": args.batch_seconds, "batch_size": args.batch_size, "workers": workers.size}
-    drawn = {"seed": args.seed, "weights": workers.together(lambda: clip_weights(args, lists["train"], train))}
-    epoch_plan: Callable[..., Plan] = partial(train_plan, train.seconds, **drawn, **shape)
-    if args.join or args.silence:
-        epoch_plan = partial(joined_plan, train.clips, join=args.join, silence=args.silence,
-                             max_labels=args.max_seq_length, **drawn, **shape)  # fmt: skip
+    weights = workers.together(lambda: clip_weights(args, lists["train"], train))
+    plan_of: Callable[..., Plan] = partial(epoch_plan, train.clips, weights, args.join, args.silence,
+                                           args.max_seq_length, seed=args.seed, **shape)  # fmt: skip
     dev_plan = eval_plan(dev.seconds, rank=workers.rank, **shape)
     shown = next(dev_loader([list(range(min(SHOWN_CLIPS, len(dev.clips))))])).to(device)
 
@@ -209,10 +206,10 @@ def main(argv: list[str] | None = None) -> int:
         first_epoch, first_step, best = state["epoch"], state["epoch_step"], state["best"]
         worse, guard.factor = state.get("worse", 0), state.get("lr_factor", 1.0)
         if state["workers"] != workers.size:  # the same part of the epoch, in this run's steps
-            first_step = round(first_step * len(epoch_plan(epoch=first_epoch)) / state["epoch_steps"])
+            first_step = round(first_step * len(plan_of(epoch=first_epoch)) / state["epoch_steps"])
 
     # How long: steps differ a little between epochs, so the schedule counts those of all.
-    epoch_steps = [len(epoch_plan(epoch=e)) for e in range(args.epochs)]
+    epoch_steps = [len(plan_of(epoch=e)) for e in range(args.epochs)]
     total = sum(epoch_steps)
     peak, warmup = scaled(args.lr, workers.size, args.lr_scaling), max(1, min(args.warmup, total // 5))
     setting = json.dumps({**vars(args), "workers": workers.size, "version": ramospeech.__version__}, indent=1)
@@ -278,7 +275,7 @@ def main(argv: list[str] | None = None) -> int:
     reported: set[str] = set()
     with Stopper().listening() as stopper:
         for epoch in range(first_epoch, args.epochs):
-            plan = epoch_plan(epoch=epoch)
+            plan = plan_of(epoch=epoch)
             if epoch == first_epoch:
                 monitor.say(f"epoch of {len(plan)} steps, padding {padding_share(train.seconds, plan):.1%}")
             mine = [step[workers.rank] for step in plan]

@@ -37,6 +37,25 @@ def batches(seconds: Sequence[float], order: Sequence[int], batch_seconds: float
     return result
 
 
+def train_plan(
+    seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, seed: int, epoch: int
+) -> list[Step]:
+    """The steps of one epoch, shuffled by (seed, epoch); the first epoch goes from short clips to long ones.
+
+    That is SortaGrad (Amodei et al., arXiv 1512.02595): CTC finds its first alignments in short clips.
+    Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
+    another. Every clip is seen; where the batches do not fill the last step, the first ones are seen twice.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    length = np.asarray(seconds, dtype=np.float64)
+    # Jittered lengths: similar clips still meet, but not the same ones every epoch.
+    order = np.argsort(length * rng.uniform(0.9, 1.1, len(length)), kind="stable")
+    parts = batches(seconds, order.tolist(), batch_seconds, batch_size)
+    parts += [parts[i % len(parts)] for i in range(-len(parts) % workers)]
+    steps = [parts[i : i + workers] for i in range(0, len(parts), workers)]
+    return steps if epoch == 0 else [steps[i] for i in rng.permutation(len(steps))]
+
+
 def drawn(weights: Sequence[float], seed: int, epoch: int) -> list[int]:
     """The clips of an epoch, those of weight 2.5 two or three times, at random; each once where all weights are 1."""
     given = np.asarray(weights, dtype=np.float64)
@@ -44,35 +63,9 @@ def drawn(weights: Sequence[float], seed: int, epoch: int) -> list[int]:
     return np.repeat(np.arange(len(given)), times).tolist()
 
 
-def train_plan(
-    seconds: Sequence[float],
-    batch_seconds: float,
-    batch_size: int,
-    workers: int,
-    seed: int,
-    epoch: int,
-    weights: Sequence[float] | None = None,
-) -> list[Step]:
-    """The steps of one epoch, shuffled by (seed, epoch); the first epoch goes from short clips to long ones.
-
-    That is SortaGrad (Amodei et al., arXiv 1512.02595): CTC finds its first alignments in short clips.
-    Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
-    another. Every clip is seen once, or as often as `weights` have it drawn; where the batches do not fill the last
-    step, the first ones are seen twice.
-    """
-    rng = np.random.default_rng((seed, epoch))
-    clips = np.arange(len(seconds)) if weights is None else np.array(drawn(weights, seed, epoch), dtype=np.int64)
-    length = np.asarray(seconds, dtype=np.float64)[clips]
-    # Jittered lengths: similar clips still meet, but not the same ones every epoch.
-    order = clips[np.argsort(length * rng.uniform(0.9, 1.1, len(length)), kind="stable")]
-    parts = batches(seconds, order.tolist(), batch_seconds, batch_size)
-    parts += [parts[i % len(parts)] for i in range(-len(parts) % workers)]
-    steps = [parts[i : i + workers] for i in range(0, len(parts), workers)]
-    return steps if epoch == 0 else [steps[i] for i in rng.permutation(len(steps))]
-
-
-def joined_plan(
+def epoch_plan(
     clips: Sequence[Clip],
+    weights: Sequence[float],
     join: float,
     silence: float,
     max_labels: int,
@@ -81,13 +74,15 @@ def joined_plan(
     workers: int,
     seed: int,
     epoch: int,
-    weights: Sequence[float] | None = None,
-) -> list[list[list[Joined]]]:
-    """As `train_plan`, of clips that `utterances` joins anew for each epoch; their pauses count in the budget."""
-    chosen = drawn([1.0] * len(clips) if weights is None else weights, seed, epoch)
-    joined = utterances(clips, chosen, join, silence, max_labels, seed, epoch)
-    steps = train_plan([each.seconds for each in joined], batch_seconds, batch_size, workers, seed, epoch)
-    return [[[joined[i] for i in batch] for batch in step] for step in steps]
+) -> Plan:
+    """`train_plan` of the clips that an epoch draws by their weights, alone, or as `utterances` joins them anew where
+    `join` or `silence` are not 0; pauses then count in the budget."""
+    indices = drawn(weights, seed, epoch)
+    joining = join > 0 or silence > 0
+    chosen = utterances(clips, indices, join, silence, max_labels, seed, epoch) if joining else indices
+    seconds = [(clips[item] if isinstance(item, int) else item).seconds or 0.0 for item in chosen]
+    steps = train_plan(seconds, batch_seconds, batch_size, workers, seed, epoch)
+    return [[[chosen[i] for i in batch] for batch in step] for step in steps]
 
 
 def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ramospeech.data.batches import batches, eval_plan, padding_share, train_plan
+from ramospeech.corpora import Clip
+from ramospeech.data.batches import batches, epoch_plan, eval_plan, padding_share, train_plan
 
 
 @pytest.fixture
@@ -73,10 +74,12 @@ def test_no_clips():
 def test_weights_say_how_often_a_clip_is_seen() -> None:
     weights = [0.0] * 10 + [0.5] * 400 + [1.0] * 10 + [2.0] * 10
     seconds = np.linspace(1.0, 5.0, len(weights)).tolist()
-    plans = [train_plan(seconds, 60.0, 20, 1, seed=1, epoch=epoch, weights=weights) for epoch in (1, 2)]
+    clips = [Clip(f"{i}.wav", ("ba1",), "八", s) for i, s in enumerate(seconds)]
+    plans = [epoch_plan(clips, weights, 0.0, 0.0, 64, 60.0, 20, 1, seed=1, epoch=epoch) for epoch in (1, 2)]
     counts = [np.bincount([i for step in plan for i in step[0]], minlength=len(weights)) for plan in plans]
     for count in counts:
         assert not count[:10].any() and (count[410:420] == 1).all() and (count[420:] == 2).all()
         assert set(count[10:410]) == {0, 1} and 150 < count[10:410].sum() < 250
     assert (counts[0] != counts[1]).any()
-    assert train_plan(seconds, 60.0, 20, 1, 1, 1, [1.0] * len(weights)) == train_plan(seconds, 60.0, 20, 1, 1, 1)
+    even = epoch_plan(clips, [1.0] * len(clips), 0.0, 0.0, 64, 60.0, 20, 1, 1, 1)
+    assert even == train_plan(seconds, 60.0, 20, 1, 1, 1)

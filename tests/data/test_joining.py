@@ -7,7 +7,7 @@ import torch
 from ramospeech import audio
 from ramospeech.augment import WaveAugment
 from ramospeech.corpora import Clip
-from ramospeech.data import joined_plan, padding_share
+from ramospeech.data import epoch_plan, padding_share
 from ramospeech.data.joining import PAUSES, utterances
 from ramospeech.text import Vocabulary
 
@@ -47,7 +47,7 @@ def test_silence_alone_joins_nothing(clips):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_steps_are_equal_and_batches_within_the_budget(clips, workers):
-    plan = joined_plan(clips, 8.0, 0.3, 64, 60.0, 32, workers, seed=1, epoch=2)
+    plan = epoch_plan(clips, [1.0] * len(clips), 8.0, 0.3, 64, 60.0, 32, workers, seed=1, epoch=2)
     assert all(len(step) == workers and all(step) for step in plan)
     assert {i for step in plan for batch in step for each in batch for i in each.clips} == set(range(600))
     for step in plan:
@@ -59,7 +59,7 @@ def test_steps_are_equal_and_batches_within_the_budget(clips, workers):
 
 def test_joined_clips_hold_their_audio_and_labels_in_order(corpus, loader):
     clips, root = corpus
-    plan = [step[0] for step in joined_plan(clips, 8.0, 0.3, 64, 20.0, 8, 1, seed=1, epoch=0)]
+    plan = [step[0] for step in epoch_plan(clips, [1.0] * len(clips), 8.0, 0.3, 64, 20.0, 8, 1, seed=1, epoch=0)]
     for items, batch in zip(plan, loader()(plan), strict=True):
         assert not batch.unreadable
         for row, item in enumerate(items):
@@ -77,7 +77,7 @@ def test_joined_clips_hold_their_audio_and_labels_in_order(corpus, loader):
 
 def test_an_unreadable_clip_takes_those_joined_with_it(corpus, loader):
     clips, root = corpus
-    plan = [step[0] for step in joined_plan(clips, 8.0, 0.0, 64, 1e9, 99, 1, seed=1, epoch=0)]
+    plan = [step[0] for step in epoch_plan(clips, [1.0] * len(clips), 8.0, 0.0, 64, 1e9, 99, 1, seed=1, epoch=0)]
     victim = next(each for each in plan[0] if len(each.clips) > 1)
     (root / clips[victim.clips[1]].path).write_bytes(b"not audio")
     (batch,) = loader()(plan)
@@ -95,7 +95,9 @@ def varied(loader, plan, epoch=0, **options):
 def test_effects_are_drawn_by_seed_epoch_and_clip_wherever_a_run_resumes(corpus, loader, join):
     plan = [[i, i + 1, i + 2] for i in range(0, 24, 3)]
     if join:
-        plan = [step[0] for step in joined_plan(corpus[0], 6.0, 0.3, 64, 15.0, 8, 1, seed=1, epoch=0)]
+        plan = [
+            step[0] for step in epoch_plan(corpus[0], [1.0] * len(corpus[0]), 6.0, 0.3, 64, 15.0, 8, 1, seed=1, epoch=0)
+        ]
     whole = varied(loader, plan, cache_bytes=10**8, workers=3)
     resumed = varied(loader, plan[4:], workers=1)
     assert all(torch.equal(a, b) for a, b in zip(whole[4:], resumed, strict=True))
