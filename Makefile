@@ -15,7 +15,7 @@ test-slow: setup
 	$(PY) -m pytest -m 'slow or not slow'
 
 bench: setup
-	for file in benchmarks/bench_*.py benchmarks/decoder.py benchmarks/translator.py; do $(PY) $$file || exit 1; done
+	for name in bench_training decoder translator recordings inference; do $(PY) benchmarks/$$name.py || exit 1; done
 
 check: setup
 	.venv/bin/ruff check .

@@ -200,11 +200,10 @@ class Transcriber:
     def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
         """Fill in what was heard in the pieces, batched by length so that little is padded."""
         hypotheses: list[list[Hypothesis]] = []
-        pieces: list[_Piece] = []
         longest_first = sorted(window, key=lambda item: -len(item[1]))
-        while longest_first:
-            size = max(1, int(batch_seconds * SAMPLE_RATE) // len(longest_first[0][1]))
-            batch, longest_first = longest_first[:size], longest_first[size:]
+        while len(hypotheses) < len(longest_first):
+            left = longest_first[len(hypotheses) :]
+            batch = left[: max(1, int(batch_seconds * SAMPLE_RATE) // len(left[0][1]))]
             waveforms = torch.zeros(len(batch), len(batch[0][1]))
             for row, (_, waveform) in zip(waveforms, batch, strict=True):
                 row[: len(waveform)] = torch.from_numpy(waveform)
@@ -214,13 +213,12 @@ class Transcriber:
                 hypotheses += self.decoder.decode(log_probs.float().cpu().numpy(), frames.cpu().numpy())
             except ValueError as error:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-            pieces += [piece for piece, _ in batch]
         heard = (
             translate_nbests(self.translator, hypotheses, self.nbest)
             if self.translator
             else [[(found[0], Translation("", 0.0))] for found in hypotheses]
         )
-        for piece, pairs in zip(pieces, heard, strict=True):
+        for (piece, _), pairs in zip(longest_first, heard, strict=True):
             piece.heard = pairs
 
     def _finish(self, draft: _Draft) -> Transcript:

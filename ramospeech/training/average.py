@@ -1,7 +1,6 @@
-"""Averages of weights: of a run as it goes on, and of models that it left.
+"""The running average of a run's weights.
 
-The average of many steps lies nearer to the middle of a minimum than the last step does (Polyak and Juditsky 1992;
-Izmailov et al., arXiv 1803.05407).
+The average of many steps lies nearer to the middle of a minimum than the last step does (Polyak and Juditsky 1992).
 """
 
 import contextlib

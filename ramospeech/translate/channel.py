@@ -141,11 +141,8 @@ class Channel:
         if form == 0:  # the tone was not written: it may be any
             return [(heard + tone, 1 - ERROR_RATE) for tone in range(1, FORMS)]
         result = [(heard, 1 - ERROR_RATE)]
-        neutral = heard - form + 5
-        if form == 5:
-            result += [(heard - form + tone, math.exp(-NEUTRAL_COST)) for tone in range(1, 5)]
-        else:
-            result.append((neutral, math.exp(-NEUTRAL_COST)))
+        others = range(1, 5) if form == 5 else [5]  # a full tone for a neutral one, or the neutral one for a full one
+        result += [(heard - form + tone, math.exp(-NEUTRAL_COST)) for tone in others]
         if form == 2 and before_third:
             result.append((heard + 1, math.exp(-SANDHI_COST)))
         for share, options in ((TONE_SHARE, tables.tones), (NEAR_SHARE, tables.near)):
