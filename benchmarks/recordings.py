@@ -3,14 +3,15 @@
     python benchmarks/recordings.py --model FILE --data_root DIR [--lm lm.arpa --lm_weight W --length_bonus B] LIST...
 
 Each recording is heard once; then its posteriors are decoded greedily, by beam search, and by beam search with the
-language model, and the syllables translated: by the n-gram translator, by the seq2seq one, by the seq2seq one on 10
-hypotheses together with their scores, and on their confusion network. Give development lists; weights are to be found
+language model, and the syllables translated: by the n-gram translator and by the seq2seq one, by the seq2seq one on 10
+hypotheses together with their scores and on their confusion network, and by both on the network of the posteriors
+around the best hypothesis, which is what speech2text.py does. Give development lists; weights are to be found
 on them as well (python -m ramospeech.tune). Writes its section of docs/benchmarks.md.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from table import write_section
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech import errors
-from ramospeech.corpora import read_list
+from ramospeech.corpora import Clip, read_list
 from ramospeech.model import load_model
 from ramospeech.score import Score, cer, ser
-from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, translate_nbest
+from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, Translation, load_translator, translate_nbest
 from ramospeech.tune import listen
 
 NBEST = 10
@@ -42,32 +43,42 @@ def decode(decoder: GreedyDecoder | BeamSearchDecoder, pieces: Sequence[Sequence
     return [[decoder.decode(piece[None], np.array([len(piece)]))[0] for piece in parts] for parts in pieces]
 
 
-def texts(decoded: Decoded, translate: Callable[[list[Hypothesis]], str]) -> list[str]:
-    """The text of each recording."""
-    return ["".join(translate(hypotheses) for hypotheses in parts) for parts in decoded]
-
-
 def rows(
     name: str,
+    pieces: Sequence[Sequence[np.ndarray]],
     decoded: Decoded,
-    pinyin: Sequence[Sequence[str]],
-    hanzi: Sequence[str],
+    units: Sequence[str],
+    clips: Sequence[Clip],
     ngram: NgramTranslator,
     best: NgramTranslator | Seq2SeqTranslator,
 ) -> list[str]:
     """A row of the table for each way from hypotheses to text."""
-    syllables = [[token for hypotheses in parts for token in hypotheses[0].tokens] for parts in decoded]
-    ways: dict[str, Callable[[list[Hypothesis]], str]] = {"n-gram": lambda h: ngram.translate(h[0].tokens)[0].hanzi}
+    flat = [hypotheses for parts in decoded for hypotheses in parts]
+    posteriors = [piece for parts in pieces for piece in parts]
+    around = [ConfusionNetwork.from_posteriors(p, h[0], units) for p, h in zip(posteriors, flat, strict=True)]
+    first = [hypotheses[0].tokens for hypotheses in flat]
+    ways: dict[str, Iterable[Sequence[Translation]]] = {
+        "n-gram": ngram.translate_batch(first),
+        "n-gram, posteriors": ngram.translate_networks(around),
+    }
     if isinstance(best, Seq2SeqTranslator):
-        ways["seq2seq"] = lambda h: best.translate(h[0].tokens)[0].hanzi
-        if any(len(hypotheses) > 1 for parts in decoded for hypotheses in parts):
-            ways[f"seq2seq, {NBEST} best"] = lambda h: translate_nbest(best, h)[0][1].hanzi
-            ways["seq2seq, network"] = lambda h: best.translate_network(ConfusionNetwork.from_nbest(h))[0].hanzi
-    rate = shown(ser(pinyin, syllables))
-    return [
-        f"| {name} | {rate} | {way} | {shown(cer(hanzi, texts(decoded, translate)))} |"
-        for way, translate in ways.items()
-    ]
+        ways["seq2seq"] = best.translate_batch(first)
+        if any(len(hypotheses) > 1 for hypotheses in flat):
+            nbest = [ConfusionNetwork.from_nbest(hypotheses) for hypotheses in flat]
+            ways[f"seq2seq, {NBEST} best"] = ([pair[1] for pair in translate_nbest(best, h)] for h in flat)
+            ways[f"seq2seq, network of {NBEST} best"] = best.translate_networks(nbest)
+        ways["seq2seq, posteriors"] = best.translate_networks(around)
+    table = []
+    for way, translated in ways.items():
+        texts = iter(translated)
+        joined = [[next(texts)[0] for _ in parts] for parts in decoded]
+        hanzi = ["".join(text.hanzi for text in parts) for parts in joined]
+        pinyin = [[syllable for text in parts for syllable in text.syllables] for parts in joined]
+        table.append(
+            f"| {name} | {way} | {shown(ser([clip.pinyin for clip in clips], pinyin))} | "
+            f"{shown(cer([clip.hanzi for clip in clips], hanzi))} |"
+        )
+    return table
 
 
 @errors.program
@@ -110,12 +121,11 @@ def main() -> None:
         table = [
             f"### {path.stem} ({len(clips)} recordings)",
             "",
-            "| decoder | SER | translator | CER |",
+            "| decoder | translator | SER | CER |",
             "|---|---|---|---|",
         ]
         for name, decoder in decoders.items():
-            pinyin, hanzi = [clip.pinyin for clip in clips], [clip.hanzi for clip in clips]
-            table += rows(name, decode(decoder, pieces), pinyin, hanzi, *translators)
+            table += rows(name, pieces, decode(decoder, pieces), units, clips, *translators)
         parts.append("\n".join(table))
         print(parts[-1], flush=True)
     write_section("recordings", "\n\n".join(parts))

@@ -1,16 +1,19 @@
-"""Confusion networks: an N-best list as a row of slots, each with its alternatives and their probabilities.
+"""Confusion networks: a row of slots, each with its alternatives and their probabilities.
 
 What comes next, such as a translator from pinyin to hanzi, then sees at each place of the sentence what else may
-have been said, instead of whole sentences that differ in one place (Mangu, Brill and Stolcke, 2000).
+have been said. Made of an N-best list (Mangu, Brill and Stolcke, 2000), which also knows tokens that may not have been
+there, or of the posteriors around one hypothesis, which is quicker and knows many more alternatives.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from ctc_decode.hypothesis import Hypothesis
+
+LEAST = 0.01  # alternatives of a token that have less of its place are left out
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,50 @@ class ConfusionNetwork:
             columns = _join(columns, hypothesis, weight, joined, max(spacing, 1.0))
             joined += weight
         return cls(tuple(column.slot(joined) for column in columns))
+
+    @classmethod
+    def from_posteriors(
+        cls, log_probs: Any, hypothesis: Hypothesis, vocabulary: Sequence[str], blank: int = 0, least: float = LEAST
+    ) -> Self:
+        """A slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it.
+
+        log_probs: (T', V) natural logs. The frames of a slot reach from halfway to the token before to halfway to the
+        next; a unit weighs what it has in the best of them, the token itself, which a language model or a hotword may
+        have put there, as much as any other at least. Alternatives with less than `least` of all are left out.
+        Raises ValueError for posteriors that are not (T', V) or end before the hypothesis does.
+        """
+        rows = np.asarray(log_probs)
+        last = hypothesis.end_frames[-1] if hypothesis.ids else 0
+        if rows.ndim != 2 or rows.shape[1] != len(vocabulary) or len(rows) < last:
+            raise ValueError(
+                f"log_probs is {rows.shape}; it must be (T', {len(vocabulary)}), with the hypothesis's {last} frames"
+            )
+        if not hypothesis.ids:
+            return cls(())
+        starts, ends = np.array(hypothesis.start_frames), np.array(hypothesis.end_frames)
+        bounds = np.append(0, (ends[:-1] + starts[1:] + 1) // 2)
+        weights = np.exp(np.maximum.reduceat(rows, bounds, axis=0).astype(np.float64))
+        weights[:, blank] = 0.0
+        own = np.arange(len(starts)), np.array(hypothesis.ids)
+        weights[own] = weights.max(axis=1)
+        slots = []
+        for row, start, end, token in zip(weights, starts.tolist(), ends.tolist(), hypothesis.ids, strict=True):
+            units = np.flatnonzero(row >= min(least * row.sum(), row[token]))
+            units = units[np.lexsort((units != token, -row[units]))]
+            shares = row[units] / row[units].sum()
+            names = [vocabulary[unit] for unit in units.tolist()]
+            slots.append(Slot(tuple(zip(names, shares.tolist(), strict=True)), start, end))
+        return cls(tuple(slots))
+
+    def spoken(self) -> list[list[tuple[str, float]]]:
+        """The slots where something is more likely said than not: what, with probabilities that sum to 1."""
+        result = []
+        for slot in self.slots:
+            said = [(token, probability) for token, probability in slot.alternatives if token is not None]
+            total = sum(probability for _, probability in said)
+            if total > 0.5:
+                result.append([(token, probability / total) for token, probability in said])
+        return result
 
     def best(self) -> tuple[str, ...]:
         """The most probable alternative of each slot: the labelling with the fewest wrong tokens to be expected."""

@@ -14,14 +14,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ctc_decode import GreedyDecoder, Hypothesis
+from ctc_decode import ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
 from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import Translation, load_translator, pretrained_folder, translate_nbests
-from ramospeech.translate.nbest import Translator
+from ramospeech.translate import Translation, Translator, load_translator, pretrained_folder
 
 PRETRAINED = pretrained_folder()
 
@@ -70,13 +69,17 @@ class Transcript:
     nbest: tuple[Translation, ...] = ()
 
 
+_NOTHING = Hypothesis((), (), 0.0, 0.0, 0.0, (), ())
+
+
 @dataclass
 class _Piece:
-    """A part of a recording, short enough for the model; once it went through it has what was heard there, best first:
-    hypotheses, each with its translation."""
+    """A part of a recording, short enough for the model; once it went through it has what was heard there, and the
+    texts for that, best first."""
 
     start: float
-    heard: list[tuple[Hypothesis, Translation]] = field(default_factory=list)
+    heard: Hypothesis = _NOTHING
+    texts: list[Translation] = field(default_factory=list)
 
 
 @dataclass
@@ -91,14 +94,15 @@ class _Draft:
 
     @property
     def ready(self) -> bool:
-        return self.read and all(piece.heard for piece in self.pieces)
+        return self.read and all(piece.texts for piece in self.pieces)
 
 
 class Transcriber:
     """Recordings of any length and format -> transcripts.
 
-    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; of the hypotheses
-    of a decoder it takes the one that goes best with its text. decoder: None is greedy decoding. nbest: how many
+    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one
+    reads, at each place of the best hypothesis, what else may have been said there, and so has the last word on the
+    syllables. decoder: None is greedy decoding. nbest: how many
     texts to give. max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. Raises
     UsageError for a device that is not there.
     """
@@ -199,27 +203,31 @@ class Transcriber:
     @torch.inference_mode()
     def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
         """Fill in what was heard in the pieces, batched by length so that little is padded."""
-        hypotheses: list[list[Hypothesis]] = []
+        networks: list[ConfusionNetwork] = []
         longest_first = sorted(window, key=lambda item: -len(item[1]))
-        while len(hypotheses) < len(longest_first):
-            left = longest_first[len(hypotheses) :]
+        while len(networks) < len(longest_first):
+            left = longest_first[len(networks) :]
             batch = left[: max(1, int(batch_seconds * SAMPLE_RATE) // len(left[0][1]))]
             waveforms = torch.zeros(len(batch), len(batch[0][1]))
             for row, (_, waveform) in zip(waveforms, batch, strict=True):
                 row[: len(waveform)] = torch.from_numpy(waveform)
             lengths = torch.tensor([len(waveform) for _, waveform in batch])
             log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
+            posteriors = log_probs.float().cpu().numpy()
             try:
-                hypotheses += self.decoder.decode(log_probs.float().cpu().numpy(), frames.cpu().numpy())
+                hypotheses = self.decoder.decode(posteriors, frames.cpu().numpy())
             except ValueError as error:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-        heard = (
-            translate_nbests(self.translator, hypotheses, self.nbest)
-            if self.translator
-            else [[(found[0], Translation("", 0.0))] for found in hypotheses]
-        )
-        for (piece, _), pairs in zip(longest_first, heard, strict=True):
-            piece.heard = pairs
+            for (piece, _), rows, found, length in zip(batch, posteriors, hypotheses, frames.tolist(), strict=True):
+                piece.heard = found[0]
+                networks.append(ConfusionNetwork.from_posteriors(rows[:length], found[0], self.model.vocabulary.units))
+        pieces = [piece for piece, _ in longest_first]
+        if self.translator is None:
+            for piece in pieces:
+                piece.texts = [Translation("", 0.0, piece.heard.tokens)]
+        else:
+            for piece, texts in zip(pieces, self.translator.translate_networks(networks, self.nbest), strict=True):
+                piece.texts = texts
 
     def _finish(self, draft: _Draft) -> Transcript:
         """Join the pieces of a recording."""
@@ -227,17 +235,15 @@ class Transcriber:
         if draft.error:
             return Transcript(draft.id, seconds=seconds, error=draft.error)
         texts = [Translation("", 0.0)]
-        spoken = []
         for piece in draft.pieces:
-            texts = _joined(texts, [text for _, text in piece.heard], self.nbest)
-            spoken.append((piece.start, piece.heard[0][0]))
-        pinyin = tuple(token for _, hypothesis in spoken for token in hypothesis.tokens)
+            texts = _joined(texts, piece.texts, self.nbest)
         frame = self.model.seconds_per_frame
         times = [
-            (start + first * frame, start + last * frame)
-            for start, hypothesis in spoken
-            for first, last in zip(hypothesis.start_frames, hypothesis.end_frames, strict=True)
+            (piece.start + first * frame, piece.start + last * frame)
+            for piece in draft.pieces
+            for first, last in zip(piece.heard.start_frames, piece.heard.end_frames, strict=True)
         ]
+        pinyin = texts[0].syllables
         hanzi = texts[0].hanzi if self.translator else [""] * len(pinyin)
         return Transcript(
             id=draft.id,
@@ -245,7 +251,7 @@ class Transcriber:
             pinyin=pinyin,
             tokens=tuple(Token(p, h, *t) for p, h, t in zip(pinyin, hanzi, times, strict=True)),
             seconds=seconds,
-            score=sum(hypothesis.score for _, hypothesis in spoken),
+            score=sum(piece.heard.score for piece in draft.pieces),
             nbest=tuple(texts) if self.translator else (),
         )
 
@@ -294,7 +300,7 @@ def _paths_of(path: Path) -> list[str]:
 
 def _joined(heads: list[Translation], tails: list[Translation], nbest: int) -> list[Translation]:
     """The best `nbest` of all combinations of two parts of a text."""
-    pairs = (Translation(a.hanzi + b.hanzi, a.score + b.score) for a in heads for b in tails)
+    pairs = (Translation(a.hanzi + b.hanzi, a.score + b.score, a.syllables + b.syllables) for a in heads for b in tails)
     return heapq.nlargest(nbest, pairs, key=lambda text: text.score)
 
 

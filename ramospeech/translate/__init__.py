@@ -2,24 +2,24 @@
 
 `load_translator()` gives the shipped translator or that of a file: a `Seq2SeqTranslator`, which allows for misheard
 syllables, or an `NgramTranslator`, the baseline, which searches exactly under a character n-gram model. Both translate
-syllables; `translate_nbest` picks among a decoder's hypotheses, and confusion networks go to
-`Seq2SeqTranslator.translate_network`. `python -m ramospeech.translate` translates lines,
+syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` picks among
+a decoder's hypotheses. `python -m ramospeech.translate` translates lines,
 `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
 """
 
-from ramospeech.translate.nbest import translate_nbest, translate_nbests
+from ramospeech.translate.nbest import translate_nbest
 from ramospeech.translate.seq2seq import Seq2SeqTranslator
 from ramospeech.translate.shipped import load_translator, ngram_path, pretrained_folder, translator_path
-from ramospeech.translate.translator import NgramTranslator, Translation
+from ramospeech.translate.translator import NgramTranslator, Translation, Translator
 
 __all__ = [
     "NgramTranslator",
     "Seq2SeqTranslator",
     "Translation",
+    "Translator",
     "load_translator",
     "ngram_path",
     "pretrained_folder",
     "translate_nbest",
-    "translate_nbests",
     "translator_path",
 ]

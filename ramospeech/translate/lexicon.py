@@ -8,6 +8,7 @@ tone is read with all tones; a syllable whose tone no character has, too. What i
 character, so that the output is always as long as the input.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,9 @@ import numpy as np
 
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
+
+Slot = list[tuple[str, float]]  # what was heard at a place: (syllable, probability), the most probable first
+Reading = tuple[str, float, bool]  # a syllable of the table, its cost in nats, and whether it costs nothing by itself
 
 FALLBACK = "□"  # U+25A1, the usual sign for a missing character
 FALLBACK_ID = 1
@@ -58,7 +62,7 @@ class Lexicon:
     ids: np.ndarray
     log_probs: np.ndarray
     _place: dict[str, int] = field(init=False, repr=False, compare=False)
-    _memory: dict[tuple[tuple[str, float], ...], Candidates] = field(init=False, repr=False, compare=False)
+    _memory: dict[tuple[Reading, ...], Candidates] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_place", {s: i for i, s in enumerate(self.syllables)})
@@ -79,28 +83,46 @@ class Lexicon:
         name = _normalise(syllable)
         return bool(name) and any(other in self._place for other in _tones(pinyin.toneless(name)))
 
-    def candidates(self, syllables: Sequence[str], tone_cost: float | None = None) -> list[Candidates]:
-        """The characters for each syllable of a sentence, in order.
+    def said(self, slot: Slot, character: int) -> str:
+        """The syllable of a place that goes best with the character written there."""
+        return max(slot, key=lambda heard: heard[1] * self._probability(heard[0], character))[0]
+
+    def _probability(self, syllable: str, character: int) -> float:
+        """p(syllable | character)."""
+        place = self._place.get(_normalise(syllable))
+        if place is None:
+            return 0.0
+        row = slice(*self.first[place : place + 2])
+        found = np.flatnonzero(self.ids[row] == character)
+        return float(np.exp(self.log_probs[row][found[0]])) if len(found) else 0.0
+
+    def candidates(self, sentence: Sequence[Slot], tone_cost: float | None = None) -> list[Candidates]:
+        """The characters for each place of a sentence, in order.
 
         Args:
-            syllables: toned or toneless, in any form that `pinyin.parse` reads; others give FALLBACK.
+            sentence: syllables toned or toneless, in any form that `pinyin.parse` reads; others give FALLBACK.
             tone_cost: nats; if given, every syllable is also read with any other tone at this cost.
         """
-        line = [_normalise(syllable) for syllable in syllables]
-        tones = [pinyin.tone(syllable) if syllable else 0 for syllable in line]
+        line = [[(_normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
+        tones = [pinyin.tone(slot[0][0]) if slot[0][0] else 0 for slot in line]
         toneless = all(tone in (0, 5) for tone in tones)
         found, before_third = [], False
-        for syllable, tone in zip(reversed(line), reversed(tones), strict=True):
-            found.append(self._read(syllable, tone, toneless, before_third, tone_cost))
+        for slot, tone in zip(reversed(line), reversed(tones), strict=True):
+            readings = tuple(
+                (reading, cost - math.log(probability), cost == 0)
+                for syllable, probability in slot
+                for reading, cost in self._readings(syllable, toneless, before_third, tone_cost).items()
+                if reading in self._place
+            )
+            found.append(self._remembered(readings) if len(slot) == 1 else self._gather(readings))
             before_third = tone == 3 or (tone == 2 and before_third)  # zhan2 lan2 guan3
         return found[::-1]
 
-    def _read(
-        self, syllable: str, tone: int, toneless: bool, before_third: bool, tone_cost: float | None
-    ) -> Candidates:
+    def _readings(self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None) -> dict[str, float]:
+        """The syllables that may be meant by one, with what each costs."""
         if not syllable:
-            return NO_CHARACTER
-        base = pinyin.toneless(syllable)
+            return {}
+        base, tone = pinyin.toneless(syllable), pinyin.tone(syllable)
         costs = {syllable: 0.0}
         if tone == 5:
             for other in _tones(base)[1:]:
@@ -112,27 +134,31 @@ class Lexicon:
         if tone_cost is not None or not any(s in self._place for s in costs):
             for other in _tones(base):
                 costs.setdefault(other, WRONG_TONE_COST if tone_cost is None else tone_cost)
-        return self._gather(tuple((s, cost) for s, cost in costs.items() if s in self._place))
+        return costs
 
-    def _gather(self, readings: tuple[tuple[str, float], ...]) -> Candidates:
-        """The characters of several syllables, each with its best reading; remembered."""
+    def _remembered(self, readings: tuple[Reading, ...]) -> Candidates:
+        """`_gather`, once for each syllable."""
+        if readings not in self._memory:
+            self._memory[readings] = self._gather(readings)
+        return self._memory[readings]
+
+    def _gather(self, readings: tuple[Reading, ...]) -> Candidates:
+        """The characters of several syllables, each with its best reading."""
         if not readings:
             return NO_CHARACTER
-        if readings not in self._memory:
-            rows = [slice(*self.first[self._place[s] : self._place[s] + 2]) for s, _ in readings]
-            ids = np.concatenate([self.ids[row] for row in rows])
-            log_probs = np.concatenate(
-                [self.log_probs[row] - np.float32(cost) for row, (_, cost) in zip(rows, readings, strict=True)]
-            )
-            order = np.lexsort((-log_probs, ids))
-            ids, best = np.unique(ids[order], return_index=True)
-            log_probs = log_probs[order][best]
-            exact = np.zeros(len(ids), bool)
-            for row, (_, cost) in zip(rows, readings, strict=True):
-                exact |= np.isin(ids, self.ids[row]) & (cost == 0)
-            keep = exact | (np.cumsum(~exact) <= MAX_LENIENT)
-            self._memory[readings] = Candidates(ids[keep], log_probs[keep])
-        return self._memory[readings]
+        rows = [slice(*self.first[self._place[s] : self._place[s] + 2]) for s, _, _ in readings]
+        ids = np.concatenate([self.ids[row] for row in rows])
+        log_probs = np.concatenate(
+            [self.log_probs[row] - np.float32(cost) for row, (_, cost, _) in zip(rows, readings, strict=True)]
+        )
+        order = np.lexsort((-log_probs, ids))
+        ids, best = np.unique(ids[order], return_index=True)
+        log_probs = log_probs[order][best]
+        exact = np.zeros(len(ids), bool)
+        for row, (_, _, as_written) in zip(rows, readings, strict=True):
+            exact |= np.isin(ids, self.ids[row]) & as_written
+        keep = exact | (np.cumsum(~exact) <= MAX_LENIENT)
+        return Candidates(ids[keep], log_probs[keep])
 
 
 def _normalise(syllable: str) -> str:

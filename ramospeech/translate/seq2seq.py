@@ -11,11 +11,10 @@ from ramospeech.errors import ModelError
 from ramospeech.translate import seq2seq_file, storage
 from ramospeech.translate.beam import Scoring, search
 from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
+from ramospeech.translate.lexicon import Slot
 from ramospeech.translate.network import Seq2Seq
 from ramospeech.translate.ngram import NgramModel
-from ramospeech.translate.translator import Translation, ngram_path
-
-Slot = list[tuple[int, float]]  # what was heard at a place: (syllable id, probability)
+from ramospeech.translate.translator import Translation, ngram_path, translation
 
 BEAM = 10
 NGRAM_WEIGHT = 2.0
@@ -63,22 +62,14 @@ class Seq2SeqTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; many at once, which is faster."""
-        ids = self.channel.syllables.ids
-        return self._translate([[[(i, 1.0)] for i in ids(sentence)] for sentence in sentences], nbest)
+        return self._translate([[[(syllable, 1.0)] for syllable in sentence] for sentence in sentences], nbest)
 
-    def translate_network(self, network: ConfusionNetwork, nbest: int = 1) -> list[Translation]:
-        """Translations of a decoder's confusion network: each slot is what may have been said there.
+    def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
+        """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
 
         A slot that is more likely empty than not gives no character.
         """
-        slots: list[Slot] = []
-        for slot in network.slots:
-            said = [(token, probability) for token, probability in slot.alternatives if token is not None]
-            total = sum(probability for _, probability in said)
-            if total > 0.5:
-                ids = [self.channel.syllables.ids([token])[0] for token, _ in said]
-                slots.append([(i, probability / total) for i, (_, probability) in zip(ids, said, strict=True)])
-        return next(self._translate([slots], nbest))
+        return self._translate([network.spoken() for network in networks], nbest)
 
     def reads(self, syllable: str) -> bool:
         """Whether this is a syllable."""
@@ -110,17 +101,16 @@ class Seq2SeqTranslator:
         candidates = np.zeros((*shape, CANDIDATES), np.int64)
         costs = np.zeros((*shape, CANDIDATES), np.float32)
         for b, sentence in enumerate(sentences):
-            for u, (slot, found) in enumerate(zip(sentence, self.channel.places(sentence), strict=True)):
+            heard = self.channel.syllables.heard(sentence)
+            for u, (slot, found) in enumerate(zip(heard, self.channel.places(heard), strict=True)):
                 candidates[b, u], costs[b, u] = found
-                for a, (heard, weight) in enumerate(slot):
-                    ids[b, u, a], weights[b, u, a] = heard, weight
+                ids[b, u, : len(slot)], weights[b, u, : len(slot)] = zip(*slot, strict=True)
         embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))
         encoded = self.network.encode(embedded, torch.tensor(lengths))
         scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
         places = torch.from_numpy(candidates), torch.from_numpy(costs)
         results = search(self.network, encoded, lengths, *places, scoring, max(self.beam, nbest))
-        characters = self.ngram.characters
         return [
-            [Translation("".join(characters[i] for i in text), score) for score, text in result[:nbest]]
-            for result in results
+            [translation(self.ngram, sentence, text, score) for score, text in result[:nbest]]
+            for sentence, result in zip(sentences, results, strict=True)
         ] + empty

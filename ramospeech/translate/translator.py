@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from ctc_decode import ConfusionNetwork
 from ramospeech.translate import search, storage
-from ramospeech.translate.lexicon import Candidates
+from ramospeech.translate.lexicon import Candidates, Slot
 from ramospeech.translate.ngram import NgramModel
 
 TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, saves 5 where a tenth are wrong
@@ -14,10 +16,24 @@ BATCH_PAIRS = 200_000  # pairs of neighbouring candidates that are looked up at 
 
 @dataclass(frozen=True)
 class Translation:
-    """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking."""
+    """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking.
+
+    syllables: those that were given; of a confusion network the alternatives that go with the characters.
+    """
 
     hanzi: str
     score: float
+    syllables: tuple[str, ...] = ()
+
+
+class Translator(Protocol):
+    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first."""
+
+    def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]: ...
+
+    def translate_networks(
+        self, networks: Iterable[ConfusionNetwork], nbest: int = 1
+    ) -> Iterator[list[Translation]]: ...
 
 
 def pretrained_folder() -> Path:
@@ -60,31 +76,48 @@ class NgramTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; looks many sentences up at once, which is faster."""
-        batch: list[list[Candidates]] = []
-        pairs = 0
-        for sentence in sentences:
-            batch.append(self.model.lexicon.candidates(sentence, self.tone_cost))
-            pairs += sum(len(position) ** 2 for position in batch[-1])
-            if pairs >= BATCH_PAIRS:
-                yield from self._search(batch, nbest)
-                batch, pairs = [], 0
-        yield from self._search(batch, nbest)
+        return self._translate(([[(syllable, 1.0)] for syllable in sentence] for sentence in sentences), nbest)
+
+    def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
+        """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
+
+        A slot that is more likely empty than not gives no character.
+        """
+        return self._translate((network.spoken() for network in networks), nbest)
 
     def reads(self, syllable: str) -> bool:
         """Whether any character has this syllable, in whatever tone."""
         return self.model.lexicon.reads(syllable)
 
-    def _search(self, batch: Sequence[list[Candidates]], nbest: int) -> Iterator[list[Translation]]:
+    def _translate(self, sentences: Iterable[list[Slot]], nbest: int) -> Iterator[list[Translation]]:
+        batch: list[list[Slot]] = []
+        places: list[list[Candidates]] = []
+        pairs = 0
+        for sentence in sentences:
+            batch.append(sentence)
+            places.append(self.model.lexicon.candidates(sentence, self.tone_cost))
+            pairs += sum(len(place) ** 2 for place in places[-1])
+            if pairs >= BATCH_PAIRS:
+                yield from self._search(batch, places, nbest)
+                batch, places, pairs = [], [], 0
+        yield from self._search(batch, places, nbest)
+
+    def _search(
+        self, batch: Sequence[list[Slot]], places: Sequence[list[Candidates]], nbest: int
+    ) -> Iterator[list[Translation]]:
         stream = [search.EDGE]
-        for sentence in batch:
-            stream += [*sentence, search.EDGE]
+        for candidates in places:
+            stream += [*candidates, search.EDGE]
         steps = search.connect(self.model, stream, BATCH_PAIRS)
         at = 0
-        for sentence in batch:
+        for sentence, candidates in zip(batch, places, strict=True):
             paths = search.best_paths(steps[at : at + len(sentence) + 1], max(nbest, 1))
             at += len(sentence) + 1
-            yield [Translation(self._hanzi(sentence, path), score) for score, path in paths]
+            texts = ((score, [int(c.ids[k]) for c, k in zip(candidates, path, strict=True)]) for score, path in paths)
+            yield [translation(self.model, sentence, ids, score) for score, ids in texts]
 
-    def _hanzi(self, sentence: Sequence[Candidates], path: Sequence[int]) -> str:
-        ids = (position.ids[number] for position, number in zip(sentence, path, strict=True))
-        return "".join(self.model.characters[i] for i in ids)
+
+def translation(model: NgramModel, sentence: Sequence[Slot], characters: Sequence[int], score: float) -> Translation:
+    """The characters (ids) of a sentence, and which of its alternatives go with them."""
+    said = (model.lexicon.said(slot, c) for slot, c in zip(sentence, characters, strict=True))
+    return Translation("".join(model.characters[c] for c in characters), score, tuple(said))

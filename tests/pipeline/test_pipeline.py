@@ -1,6 +1,6 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from ctc_decode import GreedyDecoder
+from ctc_decode import BeamSearchDecoder
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation, recordings
@@ -17,7 +17,6 @@ from ramospeech.text import Vocabulary
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
 FRAME = 1280
-FRAMES = ("start_frames", "end_frames")
 
 
 class ToneModel(torch.nn.Module):
@@ -46,10 +45,16 @@ class Digits:
 
     def translate(self, syllables, nbest=1):
         text = "".join(HANZI.get(s, "□") for s in syllables)
-        return [Translation(text[: len(text) - k] + "？" * k, -float(k)) for k in range(min(nbest, len(text) + 1))]
+        return [
+            Translation(text[: len(text) - k] + "？" * k, -float(k), tuple(syllables))
+            for k in range(min(nbest, len(text) + 1))
+        ]
 
     def translate_batch(self, sentences, nbest=1):
         return (self.translate(sentence, nbest) for sentence in sentences)
+
+    def translate_networks(self, networks, nbest=1):
+        return self.translate_batch([network.best() for network in networks], nbest)
 
 
 def speak(*units: int, pause: int = 1) -> np.ndarray:
@@ -121,29 +126,30 @@ def test_a_batch_keeps_the_order_and_survives_bad_clips(say, tmp_path, rng):
     assert len(machine.model.batches) < 30
 
 
-class TwoHypotheses:
-    """Gives what the wrapped decoder gives, and after it the same without its last syllable, a little less likely."""
+def test_the_translator_has_the_last_word_on_the_syllables(say):
+    """A tone is heard as one syllable or another; what the translator takes is in the transcript."""
 
-    def decode(self, log_probs, lengths):
-        found = GreedyDecoder(UNITS).decode(log_probs, lengths)
-        return [
-            [h, replace(h, score=h.score - 0.1, **{k: getattr(h, k)[:-1] for k in ("tokens", "ids", *FRAMES)})]
-            for [h] in found
-        ]
+    class Doubtful(ToneModel):
+        def forward(self, waveforms, lengths):
+            log_probs, frames = super().forward(waveforms, lengths)
+            log_probs = log_probs.clone()
+            log_probs[..., 3] = torch.logaddexp(log_probs[..., 3], log_probs[..., 2] - 1.0)  # er4 a third of each yi1
+            return log_probs.log_softmax(2), frames
 
+    class Second(Digits):
+        def translate_networks(self, networks, nbest=1):
+            for network in networks:
+                said = [slot[-1] for slot in network.spoken()]
+                assert all(0.2 < p < 0.3 for syllable, p in said if syllable == "er4")
+                yield self.translate([syllable for syllable, _ in said], nbest)
 
-def test_of_several_hypotheses_the_text_decides(say):
-    class Short(Digits):
-        def translate(self, syllables, nbest=1):
-            return [Translation(t.hanzi, t.score - 100 * len(syllables)) for t in super().translate(syllables, nbest)]
-
-    path = say("a.wav", 2, 3, 4)
-    model: Any = ToneModel()
-    assert Transcriber(model, Digits(), TwoHypotheses()).transcribe(path).text == "一二三"
-    transcript = Transcriber(model, Short(), TwoHypotheses(), nbest=2).transcribe(path)
-    assert (transcript.text, transcript.pinyin) == ("一二", ("yi1", "er4"))
-    assert [token.hanzi for token in transcript.tokens] == ["一", "二"]
-    assert [text.hanzi for text in transcript.nbest] == ["一二", "一？"]
+    model: Any = Doubtful()
+    path = say("a.wav", 2, 4)
+    assert Transcriber(model).transcribe(path).pinyin == ("yi1", "san1")
+    for decoder in (None, BeamSearchDecoder(UNITS, beam_width=5, nbest=3)):
+        transcript = Transcriber(model, Second(), decoder).transcribe(path)
+        assert (transcript.text, transcript.pinyin) == ("二三", ("er4", "san1"))
+        assert [(token.pinyin, token.hanzi) for token in transcript.tokens] == [("er4", "二"), ("san1", "三")]
 
 
 def test_a_long_recording_is_cut_and_put_together_again(say):

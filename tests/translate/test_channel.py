@@ -84,6 +84,19 @@ def test_candidates(channel: Channel, small_translator: NgramTranslator) -> None
     assert set(both.tolist()) == set(chosen.tolist())
 
 
+def test_candidates_of_alternatives(channel: Channel) -> None:
+    """Against the whole rows: the likeliest characters are the same, and what the lists leave out is little."""
+    [heard] = channel.syllables.heard([[("ta1", 0.5), ("ta3", 0.3), ("da4", 0.15), ("hao3", 0.05)]])
+    chosen, costs = channel.candidates(heard)
+    exact = np.log(sum(p * np.exp(channel.row(i)) for i, p in heard))
+    best = np.argsort(-(costs + channel.log_frequency[chosen]))[:10]
+    rank = exact + channel.log_frequency
+    rank[: FALLBACK_ID + 1] = -np.inf
+    assert set(chosen[best].tolist()) == set(np.argsort(-rank)[:10].tolist())
+    np.testing.assert_allclose(costs[best], exact[chosen[best]], atol=0.01)
+    assert (costs <= exact[chosen] + 1e-5).all()
+
+
 def test_a_second_tone_before_a_third_may_be_a_third(channel: Channel) -> None:
     ids = channel.syllables.ids
     said, before_third, other = (ids(line.split()) for line in ("ni2 hao2 ma3", "ni2 hao2 ma3", "ni2 hao2 ma1"))

@@ -48,7 +48,7 @@ def test_what_is_no_syllable_keeps_the_length(small_translator: NgramTranslator)
 
 def test_every_syllable_of_the_inventory_has_a_character(small_translator: NgramTranslator) -> None:
     lexicon = small_translator.model.lexicon
-    without = [s for s in Vocabulary.inventory().units[2:] if lexicon.candidates([s])[0] is NO_CHARACTER]
+    without = [s for s in Vocabulary.inventory().units[2:] if lexicon.candidates([[(s, 1.0)]])[0] is NO_CHARACTER]
     assert {s.rstrip("1234") for s in without} <= {"fe", "yai"}  # pypinyin has no character for these
     assert not lexicon.reads("fe1") and lexicon.reads("hao5") and not lexicon.reads("xyz")
 
@@ -60,4 +60,4 @@ def test_polyphones_follow_the_text() -> None:
     assert p["hang2", 2] > 2 * p["xing2", 2] > 0
     assert 0 < p["heng2", 2] < p["xing2", 2]  # in the dictionary only
     lexicon = Lexicon.build(p)
-    assert lexicon.candidates(["hang2"])[0].ids.tolist() == [2]
+    assert lexicon.candidates([[("hang2", 1.0)]])[0].ids.tolist() == [2]

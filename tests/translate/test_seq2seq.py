@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ctc_decode import ConfusionNetwork, Hypothesis
+from ctc_decode import ConfusionNetwork, Hypothesis, Slot
 from ramospeech.errors import ModelError
 from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, seq2seq_file, translate_nbest
 from ramospeech.translate.channel import Syllables
@@ -23,6 +23,10 @@ def make_network(characters: int) -> Seq2Seq:
     with torch.no_grad():  # spread out, so that the search has something to find
         network.character.weight.mul_(8.0)
     return network.eval()
+
+
+def network_of(*slots: dict[str | None, float]) -> ConfusionNetwork:
+    return ConfusionNetwork(tuple(Slot(tuple(slot.items()), 2 * u, 2 * u + 1) for u, slot in enumerate(slots)))
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +87,41 @@ def test_a_long_line(translator: Seq2SeqTranslator) -> None:
 
 
 def test_a_certain_confusion_network_is_the_sentence(translator: Seq2SeqTranslator) -> None:
-    network = ConfusionNetwork.from_nbest([hypothesis("ni3 hao3 ma")])
-    found, expected = translator.translate_network(network)[0], translator.translate(["ni3", "hao3", "ma"])[0]
-    assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=1e-4)
+    sentences = ["ni3 hao3 ma", "de", "", "jin1 qqq hao3"]
+    networks = [ConfusionNetwork.from_nbest([hypothesis(sentence)]) for sentence in sentences]
+    for sentence, [found] in zip(sentences, translator.translate_networks(networks), strict=True):
+        [expected] = translator.translate(sentence.split())
+        assert (found.hanzi, found.syllables) == (expected.hanzi, tuple(sentence.split()))
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
 
 
 def test_a_slot_that_is_probably_empty_gives_no_character(translator: Seq2SeqTranslator) -> None:
     hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", -2.0), hypothesis("ni3 bao3", -3.0)]
     network = ConfusionNetwork.from_nbest(hypotheses)
-    assert len(translator.translate_network(network)[0].hanzi) == 2
-    assert translator.translate_network(ConfusionNetwork(()))[0].hanzi == ""
+    (first, *_), (nothing, *_) = translator.translate_networks([network, ConfusionNetwork(())])
+    assert len(first.hanzi) == 2 and nothing.hanzi == ""
+
+
+def test_of_the_alternatives_those_that_make_sense_are_taken(small_translator: NgramTranslator) -> None:
+    """Both translators read the network; the syllables they say they read belong to the characters."""
+    network = network_of(
+        {"jin1": 1.0}, {"tian1": 0.9, "dian1": 0.1}, {"dian1": 0.6, "tian1": 0.4}, {"xi4": 0.7, "qi4": 0.3},
+        {"hen3": 1.0}, {"gao1": 0.6, "hao3": 0.4},
+    )  # fmt: skip
+    best = Seq2SeqTranslator(make_network(len(small_translator.model.characters)), small_translator.model)
+    best.ngram_weight = 50.0  # the network has learnt nothing
+    for translator in (small_translator, best):
+        [found, *others] = next(iter(translator.translate_networks([network], nbest=3)))
+        assert found.hanzi == "今天天气很好"
+        assert found.syllables == ("jin1", "tian1", "tian1", "qi4", "hen3", "hao3")
+        assert len(others) == 2 and all(len(other.syllables) == len(other.hanzi) == 6 for other in others)
+
+
+def test_a_place_without_a_known_syllable_keeps_its_length(small_translator: NgramTranslator, translator) -> None:
+    network = network_of({"<UNK>": 0.6, "qqq": 0.4}, {"<UNK>": 0.6, "hao3": 0.4})
+    for machine in (small_translator, translator):
+        [found] = next(iter(machine.translate_networks([network])))
+        assert found.hanzi[0] == "□" and found.hanzi[1] != "□" and found.syllables == ("<UNK>", "hao3")
 
 
 def test_nbest_takes_the_pair_with_the_best_joint_score(small_translator: NgramTranslator) -> None:
