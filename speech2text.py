@@ -27,6 +27,8 @@ from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber, recordings
 from ramospeech.text import read_hotwords
 
+TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
+
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The options."""
@@ -85,6 +87,7 @@ def make_decoder(args: argparse.Namespace, units: Sequence[str]) -> Decoder:
         return BeamSearchDecoder(
             units,
             beam_width=args.beam_width,
+            nbest=min(args.beam_width, TRANSLATED),
             lm=args.lm,
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,

@@ -20,7 +20,7 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import Translation, Translator, load_translator, pretrained_folder
+from ramospeech.translate import Translation, Translator, choose, load_translator, pretrained_folder
 
 PRETRAINED = pretrained_folder()
 
@@ -69,17 +69,19 @@ class Transcript:
     nbest: tuple[Translation, ...] = ()
 
 
-_NOTHING = Hypothesis((), (), 0.0, 0.0, 0.0, (), ())
-
-
 @dataclass
 class _Piece:
     """A part of a recording, short enough for the model; once it went through it has what was heard there, and the
     texts for that, best first."""
 
     start: float
-    heard: Hypothesis = _NOTHING
+    hypotheses: list[Hypothesis] = field(default_factory=list)
+    network: ConfusionNetwork = field(default_factory=lambda: ConfusionNetwork(()))
     texts: list[Translation] = field(default_factory=list)
+
+    @property
+    def heard(self) -> Hypothesis:
+        return self.hypotheses[0]
 
 
 @dataclass
@@ -101,8 +103,7 @@ class Transcriber:
     """Recordings of any length and format -> transcripts.
 
     model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one
-    reads, at each place of the best hypothesis, what else may have been said there, and so has the last word on the
-    syllables. decoder: None is greedy decoding. nbest: how many
+    has the last word on the syllables, see `_translate`. decoder: None is greedy decoding. nbest: how many
     texts to give. max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. Raises
     UsageError for a device that is not there.
     """
@@ -203,11 +204,10 @@ class Transcriber:
     @torch.inference_mode()
     def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
         """Fill in what was heard in the pieces, batched by length so that little is padded."""
-        networks: list[ConfusionNetwork] = []
         longest_first = sorted(window, key=lambda item: -len(item[1]))
-        while len(networks) < len(longest_first):
-            left = longest_first[len(networks) :]
-            batch = left[: max(1, int(batch_seconds * SAMPLE_RATE) // len(left[0][1]))]
+        while longest_first:
+            count = max(1, int(batch_seconds * SAMPLE_RATE) // len(longest_first[0][1]))
+            batch, longest_first = longest_first[:count], longest_first[count:]
             waveforms = torch.zeros(len(batch), len(batch[0][1]))
             for row, (_, waveform) in zip(waveforms, batch, strict=True):
                 row[: len(waveform)] = torch.from_numpy(waveform)
@@ -218,16 +218,29 @@ class Transcriber:
                 hypotheses = self.decoder.decode(posteriors, frames.cpu().numpy())
             except ValueError as error:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-            for (piece, _), rows, found, length in zip(batch, posteriors, hypotheses, frames.tolist(), strict=True):
-                piece.heard = found[0]
-                networks.append(ConfusionNetwork.from_posteriors(rows[:length], found[0], self.model.vocabulary.units))
-        pieces = [piece for piece, _ in longest_first]
+            for (piece, _), rows, length, found in zip(batch, posteriors, frames.tolist(), hypotheses, strict=True):
+                piece.hypotheses = found
+                piece.network = ConfusionNetwork.from_posteriors(rows[:length], found[0], self.model.vocabulary.units)
+        self._translate([piece for piece, _ in window])
+
+    def _translate(self, pieces: list[_Piece]) -> None:
+        """Texts of what was heard in the pieces.
+
+        The translator reads, at each place of the best hypothesis, what else may have been said there by the
+        posteriors. Where a language model or hotwords had a say, it takes one of the hypotheses instead.
+        """
         if self.translator is None:
             for piece in pieces:
                 piece.texts = [Translation("", 0.0, piece.heard.tokens)]
-        else:
-            for piece, texts in zip(pieces, self.translator.translate_networks(networks, self.nbest), strict=True):
-                piece.texts = texts
+            return
+        judged = [piece for piece in pieces if piece.heard.score != piece.heard.am_score]
+        chosen = choose(self.translator, [piece.hypotheses for piece in judged], self.nbest)
+        for piece, (hypothesis, texts) in zip(judged, chosen, strict=True):
+            piece.hypotheses, piece.texts = [hypothesis], texts
+        others = [piece for piece in pieces if not piece.texts]
+        networks = self.translator.translate_networks([piece.network for piece in others], self.nbest)
+        for piece, texts in zip(others, networks, strict=True):
+            piece.texts = texts
 
     def _finish(self, draft: _Draft) -> Transcript:
         """Join the pieces of a recording."""

@@ -1,6 +1,6 @@
 """The best pair of what was heard and what it means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ctc_decode import Hypothesis
 from ramospeech.translate.translator import Translation, Translator
@@ -22,3 +22,14 @@ def translate_nbest(
     texts = translator.translate_batch([hypothesis.tokens for hypothesis in hypotheses], nbest)
     pairs = [(hypothesis, text) for hypothesis, found in zip(hypotheses, texts, strict=True) for text in found]
     return sorted(pairs, key=lambda pair: -(pair[0].score + weight * pair[1].score))[:nbest]
+
+
+def choose(
+    translator: Translator, recordings: Sequence[Sequence[Hypothesis]], nbest: int = 1, weight: float = WEIGHT
+) -> Iterator[tuple[Hypothesis, list[Translation]]]:
+    """Of each recording the hypothesis that goes best with its text, as `translate_nbest` scores them, and the `nbest`
+    texts for it; all recordings at once, which is faster."""
+    texts = translator.translate_batch([h.tokens for hypotheses in recordings for h in hypotheses], nbest)
+    for hypotheses in recordings:
+        pairs = [(hypothesis, next(texts)) for hypothesis in hypotheses]
+        yield max(pairs, key=lambda pair: pair[0].score + weight * pair[1][0].score)

@@ -1,6 +1,6 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from ctc_decode import BeamSearchDecoder
+from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation, recordings
@@ -17,6 +17,7 @@ from ramospeech.text import Vocabulary
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
 FRAME = 1280
+FRAMES = ("start_frames", "end_frames")
 
 
 class ToneModel(torch.nn.Module):
@@ -150,6 +151,34 @@ def test_the_translator_has_the_last_word_on_the_syllables(say):
         transcript = Transcriber(model, Second(), decoder).transcribe(path)
         assert (transcript.text, transcript.pinyin) == ("二三", ("er4", "san1"))
         assert [(token.pinyin, token.hanzi) for token in transcript.tokens] == [("er4", "二"), ("san1", "三")]
+
+
+class Judged:
+    """Adds what a language model would: of the two hypotheses the shorter is a little less likely."""
+
+    def decode(self, log_probs, lengths):
+        found = GreedyDecoder(UNITS).decode(log_probs, lengths)
+        return [
+            [
+                replace(h, score=h.score + 2.0),
+                replace(h, score=h.score + 1.9, **{k: getattr(h, k)[:-1] for k in ("tokens", "ids", *FRAMES)}),
+            ]
+            for [h] in found
+        ]
+
+
+def test_where_a_language_model_had_a_say_the_translator_chooses_among_the_hypotheses(say):
+    class Short(Digits):
+        def translate(self, syllables, nbest=1):
+            return [replace(t, score=t.score - 100 * len(syllables)) for t in super().translate(syllables, nbest)]
+
+    path = say("a.wav", 2, 3, 4)
+    model: Any = ToneModel()
+    assert Transcriber(model, Digits(), Judged()).transcribe(path).text == "一二三"
+    transcript = Transcriber(model, Short(), Judged(), nbest=2).transcribe(path)
+    assert (transcript.text, transcript.pinyin) == ("一二", ("yi1", "er4"))
+    assert [token.hanzi for token in transcript.tokens] == ["一", "二"]
+    assert [text.hanzi for text in transcript.nbest] == ["一二", "一？"]
 
 
 def test_a_long_recording_is_cut_and_put_together_again(say):
