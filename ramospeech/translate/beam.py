@@ -49,15 +49,18 @@ def search(
     scores = torch.full((batch, beam), IMPOSSIBLE)
     scores[:, 0] = 0.0
     written = torch.full((batch, beam, places + 2), BOUNDARY)  # two boundaries stand before the first character
-    state = tuple(torch.zeros(1, batch, beam, network.config.decoder) for _ in range(2))
+    state = torch.zeros(batch, beam, network.config.decoder), torch.zeros(batch, beam, network.config.decoder)
     left = np.asarray(lengths)
     for place in range(places):
         active = int((left > place).sum())
         before = written[:active, :, : place + 2]
-        logits, state = _step(network, encoded[:active, place], before[..., -1], state, candidates[:active, place])
+        chosen = candidates[:active, place]  # (active, C)
+        hidden, cell = state
+        states, state = network.step(encoded[:active, place], before[..., -1], (hidden[:active], cell[:active]))
+        logits = torch.baddbmm(network.bias[chosen][:, None], states, network.character.weight[chosen].transpose(1, 2))
         channel = costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]  # (active, 1, C)
         here = (logits + channel).log_softmax(-1) + scoring.ngram_weight * channel  # (active, K, C)
-        chosen = candidates[:active, place, None].expand_as(here)
+        chosen = chosen[:, None].expand_as(here)
         if scoring.ngram is not None:
             context = before[..., None, -2:].expand(*chosen.shape, 2).numpy()
             here = here + scoring.ngram_weight * torch.from_numpy(
@@ -68,22 +71,9 @@ def search(
         parent = best // here.shape[-1]
         written[:active] = written[:active].gather(1, parent[..., None].expand(-1, -1, written.shape[-1]))
         written[:active, :, place + 2] = chosen.flatten(1).gather(1, best)
-        index = parent[None, ..., None].expand(1, -1, -1, network.config.decoder)
-        state = tuple(part[:, :active].gather(2, index) for part in state)
+        index = parent[..., None].expand(-1, -1, network.config.decoder)
+        state = state[0].gather(1, index), state[1].gather(1, index)
     return _results(scores, written, left, scoring)
-
-
-def _step(
-    network: Seq2Seq, encoded: Tensor, before: Tensor, state: tuple[Tensor, ...], candidates: Tensor
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """One place of all hypotheses: logits (N, K, C) of the candidates (N, C), and the decoder's states."""
-    active, beam = before.shape
-    repeated = encoded[:, None].expand(-1, beam, -1).reshape(active * beam, 1, -1)
-    hidden, cell = (part[:, :active].reshape(1, active * beam, -1) for part in state)
-    states, flat = network.write(repeated, before.reshape(-1, 1), (hidden, cell))
-    embedded = network.character.weight[candidates]  # (N, C, width)
-    logits = torch.baddbmm(network.bias[candidates][:, None], states.view(active, beam, -1), embedded.transpose(1, 2))
-    return logits, tuple(part.view(1, active, beam, -1) for part in flat)
 
 
 def _results(

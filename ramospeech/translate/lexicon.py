@@ -85,7 +85,14 @@ class Lexicon:
 
     def said(self, slot: Slot, character: int) -> str:
         """The syllable of a place that goes best with the character written there."""
-        return max(slot, key=lambda heard: heard[1] * self._probability(heard[0], character))[0]
+        best, said = 0.0, slot[0][0]
+        for syllable, probability in slot:
+            if probability <= best:  # no reading is more likely than 1, and those that follow were heard even less
+                break
+            likelihood = probability * self._probability(syllable, character)
+            if likelihood > best:
+                best, said = likelihood, syllable
+        return said
 
     def _probability(self, syllable: str, character: int) -> float:
         """p(syllable | character)."""

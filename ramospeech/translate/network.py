@@ -8,11 +8,12 @@ character), none is dropped or added, and a step of the search costs the same ho
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ramospeech.translate.channel import FORMS
 
-State = tuple[Tensor, Tensor]  # hidden and cell of the decoder, each (1, N, decoder)
+State = tuple[Tensor, Tensor]  # hidden and cell of the decoder
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,15 @@ class Seq2Seq(nn.Module):
 
     def embed(self, syllables: Tensor, weights: Tensor | None = None) -> Tensor:
         """(B, U) -> (B, U, width); of alternatives (B, U, A) with `weights` that sum to 1, the mean."""
-        embedded = self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
-        return embedded if weights is None else (embedded * weights[..., None]).sum(-2)
+        bases = (syllables + FORMS - 1) // FORMS
+        if weights is None:
+            return self.syllable(syllables) + self.base(bases)
+        flat = weights.flatten(0, 1)
+        means = [  # of bags: the embeddings of all alternatives would be many times as large
+            F.embedding_bag(ids.flatten(0, 1), table.weight, mode="sum", per_sample_weights=flat)
+            for ids, table in ((syllables, self.syllable), (bases, self.base))
+        ]
+        return (means[0] + means[1]).view(*syllables.shape[:2], -1)
 
     def encode(self, embedded: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, U, width) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""
@@ -66,6 +74,24 @@ class Seq2Seq(nn.Module):
         """Encoder states (B, U, 2 * width), characters before (B, U) -> (B, U, width) and the decoder's state."""
         hidden, state = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1), state)
         return self.out(self.dropout(torch.cat((hidden, encoded), -1))), state
+
+    def step(self, encoded: Tensor, before: Tensor, state: State) -> tuple[Tensor, State]:
+        """`write` for one place of K hypotheses of each sentence, in evaluation: what they share is computed once.
+
+        encoded (B, 2 * width), characters before (B, K), state (B, K, decoder) twice -> (B, K, width), state.
+        """
+        hidden, cell = state
+        of_input, of_state, bias, other_bias = self.decoder.all_weights[0]
+        of_place, of_character = of_input.split((encoded.shape[-1], of_input.shape[1] - encoded.shape[-1]), 1)
+        characters, which = before.unique(return_inverse=True)
+        gates = F.linear(hidden, of_state) + F.linear(self.character(characters), of_character)[which]
+        gates += F.linear(encoded, of_place, bias + other_bias)[:, None]
+        add, keep, new, show = gates.chunk(4, -1)
+        cell = keep.sigmoid() * cell + add.sigmoid() * new.tanh()
+        hidden = show.sigmoid() * cell.tanh()
+        of_hidden, of_encoded = self.out.weight.split((hidden.shape[-1], encoded.shape[-1]), 1)
+        written = F.linear(hidden, of_hidden) + F.linear(encoded, of_encoded, self.out.bias)[:, None]
+        return written, (hidden, cell)
 
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
         """Sentences of one length, as in training."""

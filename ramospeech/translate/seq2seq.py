@@ -17,6 +17,7 @@ from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.translator import Translation, ngram_path, translation
 
 BEAM = 10
+NETWORK_BEAM = 2  # times as many where there are alternatives to each syllable
 NGRAM_WEIGHT = 2.0
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
 
@@ -62,32 +63,34 @@ class Seq2SeqTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; many at once, which is faster."""
-        return self._translate([[[(syllable, 1.0)] for syllable in sentence] for sentence in sentences], nbest)
+        return self._translate(
+            [[[(syllable, 1.0)] for syllable in sentence] for sentence in sentences], nbest, self.beam
+        )
 
     def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
         """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
 
         A slot that is more likely empty than not gives no character.
         """
-        return self._translate([network.spoken() for network in networks], nbest)
+        return self._translate([network.spoken() for network in networks], nbest, NETWORK_BEAM * self.beam)
 
     def reads(self, syllable: str) -> bool:
         """Whether this is a syllable."""
         return self.channel.syllables.ids([syllable]) != [UNKNOWN]
 
-    def _translate(self, sentences: Sequence[Sequence[Slot]], nbest: int) -> Iterator[list[Translation]]:
+    def _translate(self, sentences: Sequence[Sequence[Slot]], nbest: int, beam: int) -> Iterator[list[Translation]]:
         order = sorted(range(len(sentences)), key=lambda i: -len(sentences[i]))
         found: dict[int, list[Translation]] = {}
         while order:
             count = max(1, BATCH_SYLLABLES // max(len(sentences[order[0]]), 1))
             batch, order = order[:count], order[count:]
-            for i, texts in zip(batch, self._search([sentences[i] for i in batch], nbest), strict=True):
+            for i, texts in zip(batch, self._search([sentences[i] for i in batch], nbest, beam), strict=True):
                 found[i] = texts
         for i in range(len(sentences)):
             yield found[i]
 
     @torch.inference_mode()
-    def _search(self, sentences: Sequence[Sequence[Slot]], nbest: int) -> list[list[Translation]]:
+    def _search(self, sentences: Sequence[Sequence[Slot]], nbest: int, beam: int) -> list[list[Translation]]:
         """Sentences sorted by length, longest first."""
         lengths = [len(sentence) for sentence in sentences]
         filled = sum(length > 0 for length in lengths)
@@ -109,7 +112,7 @@ class Seq2SeqTranslator:
         encoded = self.network.encode(embedded, torch.tensor(lengths))
         scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
         places = torch.from_numpy(candidates), torch.from_numpy(costs)
-        results = search(self.network, encoded, lengths, *places, scoring, max(self.beam, nbest))
+        results = search(self.network, encoded, lengths, *places, scoring, max(beam, nbest))
         return [
             [translation(self.ngram, sentence, text, score) for score, text in result[:nbest]]
             for sentence, result in zip(sentences, results, strict=True)
