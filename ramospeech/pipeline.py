@@ -54,7 +54,8 @@ class Transcript:
     """What was said in one recording.
 
     id: the source as it was given. text: hanzi; "" without a translator. seconds: length of the recording.
-    score: log probability of the syllables, summed over the pieces of a long recording.
+    score: of the decoder, summed over the pieces of a long recording: log probability of the syllables that it found,
+        before a translator chose among them.
     nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
     error: None, or why there is no transcript; everything but id and seconds is then empty.
     """
