@@ -25,15 +25,13 @@ class Guard:
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._lowest = math.inf
         self._good: dict[str, Any] | None = None
-        self._bad = 0
 
     def watch(self, step: Step) -> str | None:
         """What to tell people where the run was taken back, otherwise None.
 
         Raises: TrainingError: the run diverged once too often.
         """
-        self._bad = 0 if step.taken or not step.clips else self._bad + 1
-        if self._bad >= BAD:
+        if self.trainer.bad_in_a_row >= BAD:
             return self._back("were no numbers any more")
         if step.taken:
             self._losses.append(step.loss)
@@ -59,5 +57,4 @@ class Guard:
         )
         self.trainer.steps = now  # data and schedule go on
         self._losses.clear()
-        self._bad = 0
         return message

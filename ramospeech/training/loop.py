@@ -133,7 +133,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=amp == "fp16")
         self.average = Average(model, average) if average else None
         self.steps = 0
-        self._bad_in_a_row = 0
+        self.bad_in_a_row = 0
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision that the forward pass runs in."""
@@ -172,8 +172,8 @@ class Trainer:
         taken = math.isfinite(norm)
         if taken and self.average:
             self.average.update()
-        self._bad_in_a_row = 0 if taken or clips == 0 else self._bad_in_a_row + 1
-        if self._bad_in_a_row >= MAX_BAD_STEPS:
+        self.bad_in_a_row = 0 if taken or clips == 0 else self.bad_in_a_row + 1
+        if self.bad_in_a_row >= MAX_BAD_STEPS:
             raise TrainingError(
                 f"the loss or its gradient was not finite in {MAX_BAD_STEPS} steps in a row; resume from the last "
                 "checkpoint with --load_model and a lower --lr, or with --amp no"
@@ -236,6 +236,7 @@ class Trainer:
         elif self.average:  # begin to average here
             self.average = Average(self.model, self.average.decay)
         self.steps = state["steps"]
+        self.bad_in_a_row = 0
 
 
 @torch.inference_mode()

@@ -8,14 +8,15 @@ from test_loop import batch, trainer, weights
 from ramospeech.errors import TrainingError
 from ramospeech.training import Guard
 from ramospeech.training.guard import BAD, MOST, WINDOW
+from ramospeech.training.loop import MAX_BAD_STEPS
 
 
-def feed(guard: Guard, loss: float, taken: bool = True) -> list[str]:
-    """A window of steps with that loss; what the guard said."""
+def feed(guard: Guard, loss: float, steps: int = WINDOW) -> list[str]:
+    """Steps with that loss; what the guard said."""
     news = []
-    for _ in range(WINDOW):
-        step = guard.trainer.step(batch(), lr=0.001)
-        step.loss, step.taken = loss, taken
+    for _ in range(steps):
+        step = guard.trainer.step(batch(1.0 if math.isfinite(loss) else loss), lr=0.001)
+        step.loss = loss
         news.append(guard.watch(step))
     return [message for message in news if message]
 
@@ -40,9 +41,9 @@ def test_a_loss_that_doubles_takes_the_weights_back() -> None:
 def test_losses_that_are_no_numbers_take_the_weights_back() -> None:
     run = trainer()
     guard = Guard(run)
-    assert not feed(guard, math.nan, taken=False)  # nothing to go back to
-    feed(guard, 3.0)
-    news = feed(guard, math.nan, taken=False)
+    assert not feed(guard, math.nan, steps=MAX_BAD_STEPS - 1)  # nothing to go back to
+    feed(guard, 3.0, steps=2 * WINDOW - run.steps)
+    news = feed(guard, math.nan)  # more than the trainer bears in a row
     assert len(news) == WINDOW // BAD and "were no numbers any more: back to the weights of step 400" in news[0]
 
 
