@@ -1,10 +1,11 @@
-"""Training throughput: this loop against the plain way, and two workers against one; one command, one table.
+"""Training throughput: this loop against the plain way, without each measure, and with two workers; one command.
 
     python benchmarks/bench_training.py [--clips 48] [--data_type demo --data_root demo --config_path data_config]
 
 The plain way is the one of the original toolkit: every clip padded to 1,600 frames, features by scipy clip by clip in
 the loader, torch's own BatchNorm over the padding, the same network, optimizer and machine, in the same run. Ours
-and the plain way take turns, and the median of the rounds counts. Without Horovod the second part is left out.
+and the plain way take turns, and the median of the rounds counts. Then each measure that makes it fast is taken away in
+turn. Without Horovod the last part is left out.
 """
 
 import argparse
@@ -34,6 +35,13 @@ from ramospeech.training import Trainer, keep_freed_memory
 ROOT = Path(__file__).resolve().parent.parent
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
 PLAIN_FRAMES = 1600
+CHANGES = {
+    "bf16": "float32 instead of bfloat16",
+    "buckets": "clips in any order instead of those of one length together",
+    "cache": "audio decoded in every epoch instead of kept",
+    "memory": "freed memory given back to the system instead of kept",
+    "compile": "the network through torch.compile (not counting the compilation)",
+}
 
 
 def new_model(seed: int = 1) -> AcousticModel:
@@ -119,16 +127,25 @@ def clips_of(args: argparse.Namespace, workers: int) -> tuple[Loader, list[list[
     lists = [Path(args.config_path) / f"{name}_train.txt" for name in args.data_type.split(",")]
     part = read_clips(lists, args.data_root, Limits(PLAIN_FRAMES, vocabulary=vocabulary, durations="list"))
     clips = part.clips[:: max(1, len(part.clips) // args.clips)][: args.clips]
-    loader = Loader(clips, args.data_root, vocabulary, 8, workers=1, cache_bytes=2**28)
+    cache_bytes = 0 if args.change == "cache" else 2**28
+    loader = Loader(clips, args.data_root, vocabulary, 8, workers=1, cache_bytes=cache_bytes)
     seconds = [clip.seconds or 0.0 for clip in clips]
     return loader, train_plan(seconds, 1e9, args.batch_size, workers, seed=1, epoch=1)
 
 
 def worker(args: argparse.Namespace) -> None:
-    """One worker of the scaling part: prints the audio-seconds a second of all workers together."""
+    """One worker of a run in processes of its own: prints the audio-seconds a second of all workers together."""
     workers = parallel.connect()
     loader, plan = clips_of(args, workers.size)
-    trainer = new_trainer(new_model(), workers)
+    if args.change != "memory":
+        keep_freed_memory()
+    if args.change == "buckets":
+        order = np.random.default_rng(1).permutation(len(loader.clips)).tolist()
+        plan = [[order[i : i + args.batch_size]] for i in range(0, len(order), args.batch_size)]
+    model = new_model()
+    if args.change == "compile":
+        model.network = torch.compile(model.network, dynamic=True)  # type: ignore[assignment]
+    trainer = new_trainer(model, workers, args.amp if args.change != "bf16" else "no")
     mine = [step[workers.rank] for step in plan]
     for _ in loader(mine):  # decoded once and kept, as from the second epoch of a training on
         pass
@@ -138,11 +155,12 @@ def worker(args: argparse.Namespace) -> None:
         print(f"rate {statistics.median(rates):.4f}", flush=True)
 
 
-def scaling(args: argparse.Namespace, workers: int) -> float:
+def measured(args: argparse.Namespace, workers: int = 1, amp: str = "no", change: str = "") -> float:
     """The rate of so many workers with one thread each, in processes of their own."""
     launch = [str(HOROVODRUN), "-np", str(workers)] if workers > 1 else []
     options = ["--data_type", args.data_type, "--data_root", args.data_root, "--config_path", args.config_path]
     options += ["--clips", str(4 * args.clips), "--rounds", "1", "--batch_size", str(args.batch_size)]
+    options += ["--amp", amp, "--change", change]
     done = subprocess.run(
         [*launch, sys.executable, __file__, "--worker", *options],
         capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -166,17 +184,21 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=48)
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--part", choices=("all", "loop", "workers"), default="all")
+    parser.add_argument("--part", choices=("all", "loop", "measures", "workers"), default="all")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--amp", default="no", help=argparse.SUPPRESS)
+    parser.add_argument("--change", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    keep_freed_memory()
     if args.worker:
         worker(args)
         return 0
 
+    keep_freed_memory()
     if args.part in ("all", "loop"):
         loop_section(args)
+    if args.part in ("all", "measures"):
+        measures_section(args)
     if args.part in ("all", "workers"):
         workers_section(args)
     return 0
@@ -215,12 +237,27 @@ def loop_section(args: argparse.Namespace) -> None:
     publish("training", head("Training: this loop and the plain way", args) + "\n".join(rows))
 
 
+def measures_section(args: argparse.Namespace) -> None:
+    """This loop with one thing changed at a time."""
+    usual = [measured(args, amp="bf16")]
+    rates = {change: measured(args, amp="bf16", change=change) for change in CHANGES}
+    usual.append(measured(args, amp="bf16"))  # once more at the end: the machine may have other work
+    rate = statistics.mean(usual)
+    rows = [
+        f"`--amp bf16`, {4 * args.clips} clips, one epoch after the first; without a change measured twice.\n",
+        "| change | audio-seconds per second | ratio |\n|---|---|---|",
+        f"| none | {usual[0]:.2f}, {usual[1]:.2f} | 1.00 |",
+        *(f"| {CHANGES[change]} | {rates[change]:.2f} | {rates[change] / rate:.2f} |" for change in CHANGES),
+    ]
+    publish("training_measures", head("Training: what each measure is worth", args) + "\n".join(rows))
+
+
 def workers_section(args: argparse.Namespace) -> None:
     """Two workers against one, on four times the clips: a step's batches are alike only where there are many."""
     if not HOROVODRUN.exists():
         print("Horovod is not installed here: no figures for two workers", file=sys.stderr)
         return
-    one, two = scaling(args, 1), scaling(args, 2)
+    one, two = measured(args), measured(args, workers=2)
     rows = [
         f"float32, {4 * args.clips} clips, decoded before.\n",
         "| | audio-seconds per second | ratio |\n|---|---|---|",
