@@ -105,10 +105,10 @@ class ConfusionNetwork:
         """The slots where something is more likely said than not: what, with probabilities that sum to 1."""
         result = []
         for slot in self.slots:
-            said = [(token, probability) for token, probability in slot.alternatives if token is not None]
-            total = sum(probability for _, probability in said)
+            said = [(token, p) for token, p in slot.alternatives if token is not None and p > 0]
+            total = sum(p for _, p in said)
             if total > 0.5:
-                result.append([(token, probability / total) for token, probability in said])
+                result.append([(token, p / total) for token, p in said])
         return result
 
     def best(self) -> tuple[str, ...]:

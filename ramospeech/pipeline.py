@@ -20,7 +20,7 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import Translation, Translator, choose, load_translator, pretrained_folder
+from ramospeech.translate import Translation, Translator, choose_hypotheses, load_translator, pretrained_folder
 
 PRETRAINED = pretrained_folder()
 
@@ -103,10 +103,10 @@ class _Draft:
 class Transcriber:
     """Recordings of any length and format -> transcripts.
 
-    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one
-    has the last word on the syllables, see `_translate`. decoder: None is greedy decoding. nbest: how many
-    texts to give. max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. Raises
-    UsageError for a device that is not there.
+    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one has the last word
+    on the syllables, see `_translate`. decoder: None is greedy decoding. nbest: how many texts to give. max_seconds:
+    longer recordings are cut at pauses and their pieces transcribed one by one. Raises UsageError for a device that is
+    not there.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class Transcriber:
                 piece.texts = [Translation("", 0.0, piece.heard.tokens)]
             return
         judged = [piece for piece in pieces if piece.heard.score != piece.heard.am_score]
-        chosen = choose(self.translator, [piece.hypotheses for piece in judged], self.nbest)
+        chosen = choose_hypotheses(self.translator, [piece.hypotheses for piece in judged], self.nbest)
         for piece, (hypothesis, texts) in zip(judged, chosen, strict=True):
             piece.hypotheses, piece.texts = [hypothesis], texts
         others = [piece for piece in pieces if not piece.texts]

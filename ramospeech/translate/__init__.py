@@ -7,7 +7,7 @@ a decoder's hypotheses. `python -m ramospeech.translate` translates lines,
 `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
 """
 
-from ramospeech.translate.nbest import choose, translate_nbest
+from ramospeech.translate.nbest import choose_hypotheses, translate_nbest
 from ramospeech.translate.seq2seq import Seq2SeqTranslator
 from ramospeech.translate.shipped import load_translator, ngram_path, pretrained_folder, translator_path
 from ramospeech.translate.translator import NgramTranslator, Translation, Translator
@@ -17,7 +17,7 @@ __all__ = [
     "Seq2SeqTranslator",
     "Translation",
     "Translator",
-    "choose",
+    "choose_hypotheses",
     "load_translator",
     "ngram_path",
     "pretrained_folder",

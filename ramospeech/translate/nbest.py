@@ -24,7 +24,7 @@ def translate_nbest(
     return sorted(pairs, key=lambda pair: -(pair[0].score + weight * pair[1].score))[:nbest]
 
 
-def choose(
+def choose_hypotheses(
     translator: Translator, recordings: Sequence[Sequence[Hypothesis]], nbest: int = 1, weight: float = WEIGHT
 ) -> Iterator[tuple[Hypothesis, list[Translation]]]:
     """Of each recording the hypothesis that goes best with its text, as `translate_nbest` scores them, and the `nbest`

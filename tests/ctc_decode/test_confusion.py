@@ -108,6 +108,13 @@ def rows(*frames):
         return np.log(p)
 
 
+def test_what_is_spoken():
+    nbest = [hypothesis("a b", np.log(0.5)), hypothesis("a b c", np.log(0.3)), hypothesis("x b", np.log(0.2))]
+    spoken = ConfusionNetwork.from_nbest([*nbest, hypothesis("y b", -900.0)]).spoken()
+    assert [[token for token, _ in slot] for slot in spoken] == [["a", "x"], ["b"]]  # c is more likely not there
+    assert spoken[0][1][1] == pytest.approx(0.2)
+
+
 def test_of_posteriors_every_token_has_what_competes_with_it():
     log_probs = rows({"a": 0.6, "b": 0.3}, {}, {"d": 0.02}, {"c": 0.2}, {"c": 0.5, "d": 0.25, "a": 0.004}, {})
     [[greedy]] = GreedyDecoder(UNITS).decode(log_probs[None], np.array([6]))
