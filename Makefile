@@ -1,6 +1,6 @@
 # make demo       sets up, trains on the demo corpus with two Horovod workers and transcribes its test clips
 # make test       sets up and runs the tests;  make test-slow: those that take minutes too
-# make bench      measures and writes docs/benchmarks.md
+# make bench      measures and writes docs/benchmarks.md (benchmarks/ace.py, which takes hours, goes by itself)
 # make check      ruff and mypy
 .PHONY: demo test test-slow bench check setup
 PY := .venv/bin/python
@@ -15,7 +15,7 @@ test-slow: setup
 	$(PY) -m pytest -m 'slow or not slow'
 
 bench: setup
-	for name in bench_training decoder translator recordings inference; do $(PY) benchmarks/$$name.py || exit 1; done
+	for name in bench_training decoder translator translator_design recordings inference; do $(PY) benchmarks/$$name.py || exit 1; done
 
 check: setup
 	.venv/bin/ruff check .
