@@ -121,8 +121,7 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [(variant, seed) for seed in range(1, args.seeds + 1) for variant in VARIANTS]
     with ThreadPoolExecutor(args.jobs) as pool:
-        for _ in pool.map(lambda job: train(job[0], job[1], args.runs, args.epochs, options), jobs):
-            pass
+        list(pool.map(lambda job: train(job[0], job[1], args.runs, args.epochs, options), jobs))
     curves = {v: [curve_of(name_of(v, seed), args.runs) for seed in range(1, args.seeds + 1)] for v in VARIANTS}
     docs = ROOT / "docs"
     draw(curves, docs / "ace.png")
@@ -131,8 +130,9 @@ def main() -> None:
         f"{machine()}: {args.epochs} epochs, seeds 1 to {args.seeds}."
     )
     picture = "![Toned SER on dev after each epoch, mean and range of the seeds](ace.png)"
-    write_section("ace", "\n\n".join((head, table(curves), picture)), docs / "ace.md")
-    print(table(curves))
+    rows = table(curves)
+    write_section("ace", "\n\n".join((head, rows, picture)), docs / "ace.md")
+    print(rows)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from bench_training import ROOT, machine
 from table import write_section
@@ -26,12 +26,15 @@ from torch.nn import functional
 sys.path.insert(0, str(ROOT))
 
 from ramospeech.parallel import Alone
+from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path, storage
 from ramospeech.translate.channel import Channel, Syllables
 from ramospeech.translate.counting import Text
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig, State
+from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.pairs import Labeller, TextBatch, TextStream
 from train_translator import misheard, read_dev, steps_of, training_loss
+
+PEAK = 2e-3  # learning rate
 
 
 class Attending(Seq2Seq):
@@ -42,13 +45,13 @@ class Attending(Seq2Seq):
         self.decoder = nn.LSTM(config.width, config.decoder, batch_first=True)
         self.query = nn.Linear(config.decoder, 2 * config.width)
 
-    def write(self, encoded: Tensor, before: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def write(self, encoded: Tensor, before: Tensor) -> Tensor:
         """As in Seq2Seq, for whole sentences."""
         written = self.character(before) + places(before.shape[1], self.config.width)
-        hidden, state = self.decoder(self.dropout(written), state)
+        hidden = self.decoder(self.dropout(written))[0]
         keys = encoded + places(encoded.shape[1], encoded.shape[2])
         context = functional.scaled_dot_product_attention(self.query(hidden), keys, encoded)
-        return self.out(self.dropout(torch.cat((hidden, context), -1))), state
+        return self.out(self.dropout(torch.cat((hidden, context), -1)))
 
 
 def places(count: int, width: int) -> Tensor:
@@ -73,20 +76,14 @@ def right(network: Seq2Seq, heard: Tensor, sentences: Sequence[Sequence[int]], h
     return found / total
 
 
-def train(network: Seq2Seq, heard: Tensor, batches: Sequence[TextBatch], lr: float) -> float:
-    """All batches once, with warm-up and a linear decay; characters a second."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=1e-2)
+def train(network: Seq2Seq, heard: Tensor, batches: Sequence[TextBatch], seed: int) -> float:
+    """All batches once, as train_translator.py does; characters a second."""
+    optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=1e-2)
+    trainer = Trainer(network, optimizer, partial(training_loss, network, heard), Alone(), torch.device("cpu"),
+                      batches[0], clip=1.0, amp="bf16", seed=seed)  # fmt: skip
     begin = time.perf_counter()
     for step, batch in enumerate(batches):
-        rate = min((step + 1) / 100, 1 - step / len(batches))
-        for group in optimizer.param_groups:
-            group["lr"] = lr * rate
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = training_loss(network, heard, batch, step)
-        optimizer.zero_grad()
-        (loss.sum / loss.count).backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        trainer.step(batch, learning_rate(step, PEAK, min(100, len(batches) // 5), len(batches)))
     return sum(batch.amount for batch in batches) / (time.perf_counter() - begin)
 
 
@@ -104,8 +101,7 @@ def main() -> None:
     torch.set_num_threads(1)
     ngram = storage.read(ngram_path())
     syllables, labeller = Syllables(), Labeller(ngram.characters, ngram.lexicon)
-    channel = Channel(ngram.lexicon, ngram.unigram)
-    heard = torch.from_numpy(np.stack([channel.row(syllable) for syllable in range(len(syllables))])).float()
+    heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     config = Seq2SeqConfig(len(syllables), len(ngram.characters))
 
     known = {character: i for i, character in enumerate(ngram.characters)}
@@ -121,7 +117,7 @@ def main() -> None:
         for name, kind in (("aligned", Seq2Seq), ("cross-attention", Attending)):
             torch.manual_seed(seed)
             network = kind(config)
-            speed = train(network, heard, batches, 2e-3)
+            speed = train(network, heard, batches, seed)
             rows[name].append((*(right(network, heard, test, truth) for test in tests), speed))
             print(seed, name, rows[name][-1], flush=True)
     characters = sum(len(text) for text in truth)

@@ -73,11 +73,11 @@ class Transcript:
 @dataclass
 class _Piece:
     """A part of a recording, short enough for the model; once it went through it has what was heard there, and the
-    texts for that, best first."""
+    texts for that, best first. network: what the translator reads instead of the hypotheses."""
 
     start: float
     hypotheses: list[Hypothesis] = field(default_factory=list)
-    network: ConfusionNetwork = field(default_factory=lambda: ConfusionNetwork(()))
+    network: ConfusionNetwork | None = None
     texts: list[Translation] = field(default_factory=list)
 
     @property
@@ -221,7 +221,9 @@ class Transcriber:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
             for (piece, _), rows, length, found in zip(batch, posteriors, frames.tolist(), hypotheses, strict=True):
                 piece.hypotheses = found
-                piece.network = ConfusionNetwork.from_posteriors(rows[:length], found[0], self.model.vocabulary.units)
+                if self.translator and piece.heard.score == piece.heard.am_score:
+                    units = self.model.vocabulary.units
+                    piece.network = ConfusionNetwork.from_posteriors(rows[:length], piece.heard, units)
         self._translate([piece for piece, _ in window])
 
     def _translate(self, pieces: list[_Piece]) -> None:
@@ -234,14 +236,14 @@ class Transcriber:
             for piece in pieces:
                 piece.texts = [Translation("", 0.0, piece.heard.tokens)]
             return
-        judged = [piece for piece in pieces if piece.heard.score != piece.heard.am_score]
+        judged = [piece for piece in pieces if piece.network is None]
         chosen = choose_hypotheses(self.translator, [piece.hypotheses for piece in judged], self.nbest)
         for piece, (hypothesis, texts) in zip(judged, chosen, strict=True):
             piece.hypotheses, piece.texts = [hypothesis], texts
-        others = [piece for piece in pieces if not piece.texts]
-        networks = self.translator.translate_networks([piece.network for piece in others], self.nbest)
-        for piece, texts in zip(others, networks, strict=True):
-            piece.texts = texts
+        networks = [piece.network for piece in pieces if piece.network is not None]
+        translated = self.translator.translate_networks(networks, self.nbest)
+        for piece in pieces:
+            piece.texts = piece.texts or next(translated)
 
     def _finish(self, draft: _Draft) -> Transcript:
         """Join the pieces of a recording."""

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ctc_decode.near import near_syllables
-from ramospeech.errors import UnitError
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
-from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, Slot
+from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, Slot, normalise
 
 UNKNOWN = 0  # the id of what is no syllable
 FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
@@ -55,7 +54,7 @@ class Syllables:
 
     def heard(self, sentence: Sequence[Slot]) -> list[list[tuple[int, float]]]:
         """`ids` of a sentence that has alternatives."""
-        line = [[(_normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
+        line = [[(normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
         toneless = len(line) > 1 and all(pinyin.tone(syllable) == 5 for slot in line for syllable, _ in slot)
         form = 5 if toneless else 0
         return [[(self._id(s) - form if s else UNKNOWN, probability) for s, probability in slot] for slot in line]
@@ -66,13 +65,6 @@ class Syllables:
             return UNK_UNIT
         base, form = divmod(syllable - 1, FORMS)
         return self.bases[base] + ("" if form in (0, 5) else str(form))
-
-
-def _normalise(syllable: str) -> str:
-    try:
-        return pinyin.parse(syllable)[0].replace(UNK_UNIT, "")
-    except (UnitError, IndexError):
-        return ""
 
 
 class Noise:
@@ -137,6 +129,10 @@ class Channel:
                 rows = self._readings[said]
                 np.add.at(total, self._ids[rows], probability * self._probabilities[rows])
         return np.log(total)
+
+    def table(self) -> np.ndarray:
+        """`row` of every syllable, (S, V) float32."""
+        return np.stack([self.row(syllable) for syllable in range(len(self.syllables))]).astype(np.float32)
 
     def _said(self, heard: int, before_third: bool) -> list[tuple[int, float]]:
         """What may have been said, each with p(heard | said), without the errors that make anything of anything."""

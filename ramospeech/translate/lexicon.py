@@ -16,6 +16,7 @@ import numpy as np
 
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
+from ramospeech.text.vocabulary import UNK_UNIT
 
 Slot = list[tuple[str, float]]  # what was heard at a place: (syllable, probability), the most probable first
 Reading = tuple[str, float, bool]  # a syllable of the table, its cost in nats, and whether it costs nothing by itself
@@ -80,12 +81,14 @@ class Lexicon:
 
     def reads(self, syllable: str) -> bool:
         """Whether any character has this syllable, in whatever tone."""
-        name = _normalise(syllable)
+        name = normalise(syllable)
         return bool(name) and any(other in self._place for other in _tones(pinyin.toneless(name)))
 
     def said(self, slot: Slot, character: int) -> str:
         """The syllable of a place that goes best with the character written there."""
         best, said = 0.0, slot[0][0]
+        if len(slot) == 1:
+            return said
         for syllable, probability in slot:
             if probability <= best:  # no reading is more likely than 1, and those that follow were heard even less
                 break
@@ -96,7 +99,7 @@ class Lexicon:
 
     def _probability(self, syllable: str, character: int) -> float:
         """p(syllable | character)."""
-        place = self._place.get(_normalise(syllable))
+        place = self._place.get(normalise(syllable))
         if place is None:
             return 0.0
         row = slice(*self.first[place : place + 2])
@@ -110,7 +113,7 @@ class Lexicon:
             sentence: syllables toned or toneless, in any form that `pinyin.parse` reads; others give FALLBACK.
             tone_cost: nats; if given, every syllable is also read with any other tone at this cost.
         """
-        line = [[(_normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
+        line = [[(normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
         tones = [pinyin.tone(slot[0][0]) if slot[0][0] else 0 for slot in line]
         toneless = all(tone in (0, 5) for tone in tones)
         found, before_third = [], False
@@ -168,10 +171,10 @@ class Lexicon:
         return Candidates(ids[keep], log_probs[keep])
 
 
-def _normalise(syllable: str) -> str:
+def normalise(syllable: str) -> str:
     """TONE3, or nothing for what is no syllable; of an erhua (`huar1`) the stem."""
     try:
-        return pinyin.parse(syllable)[0]
+        return pinyin.parse(syllable)[0].replace(UNK_UNIT, "")
     except (UnitError, IndexError):
         return ""
 
@@ -197,7 +200,7 @@ def reading_probabilities(
     totals = dict.fromkeys(range(len(characters)), 0.0)
 
     def add(character: str, syllable: str, weight: float) -> None:
-        name = _normalise(syllable)
+        name = normalise(syllable)
         if name and character in place:
             counts[name, place[character]] = counts.get((name, place[character]), 0.0) + weight
             totals[place[character]] += weight

@@ -21,7 +21,7 @@ def translate_nbest(
         raise ValueError("no hypotheses: a decoder gives at least one")
     texts = translator.translate_batch([hypothesis.tokens for hypothesis in hypotheses], nbest)
     pairs = [(hypothesis, text) for hypothesis, found in zip(hypotheses, texts, strict=True) for text in found]
-    return sorted(pairs, key=lambda pair: -(pair[0].score + weight * pair[1].score))[:nbest]
+    return sorted(pairs, key=lambda pair: -_joint(pair[0], pair[1], weight))[:nbest]
 
 
 def choose_hypotheses(
@@ -32,4 +32,8 @@ def choose_hypotheses(
     texts = translator.translate_batch([h.tokens for hypotheses in recordings for h in hypotheses], nbest)
     for hypotheses in recordings:
         pairs = [(hypothesis, next(texts)) for hypothesis in hypotheses]
-        yield max(pairs, key=lambda pair: pair[0].score + weight * pair[1][0].score)
+        yield max(pairs, key=lambda pair: _joint(pair[0], pair[1][0], weight))
+
+
+def _joint(hypothesis: Hypothesis, text: Translation, weight: float) -> float:
+    return hypothesis.score + weight * text.score

@@ -70,10 +70,10 @@ class Seq2Seq(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
 
-    def write(self, encoded: Tensor, before: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Encoder states (B, U, 2 * width), characters before (B, U) -> (B, U, width) and the decoder's state."""
-        hidden, state = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1), state)
-        return self.out(self.dropout(torch.cat((hidden, encoded), -1))), state
+    def write(self, encoded: Tensor, before: Tensor) -> Tensor:
+        """Encoder states (B, U, 2 * width), characters before (B, U) -> (B, U, width)."""
+        hidden = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1))[0]
+        return self.out(self.dropout(torch.cat((hidden, encoded), -1)))
 
     def step(self, encoded: Tensor, before: Tensor, state: State) -> tuple[Tensor, State]:
         """`write` for one place of K hypotheses of each sentence, in evaluation: what they share is computed once.
@@ -95,4 +95,4 @@ class Seq2Seq(nn.Module):
 
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
         """Sentences of one length, as in training."""
-        return self.write(self.encode(self.embed(syllables)), before)[0]
+        return self.write(self.encode(self.embed(syllables)), before)
