@@ -155,6 +155,7 @@ def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
     before = np.concatenate((np.zeros(1, np.int32), running))[first]
     running -= np.repeat(before, row_sizes)
     running -= 1
+    _check(int(running.min(initial=0)) >= 0, "numbers")  # what is too large for a row has wrapped within it
     return running
 
 

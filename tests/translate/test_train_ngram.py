@@ -112,6 +112,11 @@ def test_long_gaps_survive_packing() -> None:
     np.testing.assert_array_equal(storage._from_gaps(gaps, np.array([6, 0, 2])), values)
 
 
+def test_numbers_too_large_for_a_row_are_refused() -> None:
+    with pytest.raises(ValueError, match="numbers"):
+        storage._from_gaps(np.array([2**31 - 2, 5], np.int32), np.array([2]))
+
+
 def test_broken_files_are_named(small_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     with pytest.raises(ModelError, match=r"bad\.safetensors: no such model"):
