@@ -59,15 +59,16 @@ def rows(
     first = [hypotheses[0].tokens for hypotheses in flat]
     ways: dict[str, Iterable[Sequence[Translation]]] = {
         "n-gram": ngram.translate_batch(first),
-        "n-gram, posteriors": ngram.translate_networks(around),
+        "n-gram, posteriors (default)": ngram.translate_networks(around),
     }
+    several = any(len(hypotheses) > 1 for hypotheses in flat)
+    if several:
+        nbest = [ConfusionNetwork.from_nbest(hypotheses) for hypotheses in flat]
+        ways[f"n-gram, network of {NBEST} best"] = ngram.translate_networks(nbest)
     if isinstance(best, Seq2SeqTranslator):
         ways["seq2seq"] = best.translate_batch(first)
-        if any(len(hypotheses) > 1 for hypotheses in flat):
-            nbest = [ConfusionNetwork.from_nbest(hypotheses) for hypotheses in flat]
+        if several:
             ways[f"seq2seq, {NBEST} best"] = ([pair[1] for pair in translate_nbest(best, h)] for h in flat)
-            ways[f"seq2seq, network of {NBEST} best"] = best.translate_networks(nbest)
-        ways["seq2seq, posteriors"] = best.translate_networks(around)
     table = []
     for way, translated in ways.items():
         texts = iter(translated)

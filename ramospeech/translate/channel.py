@@ -13,7 +13,7 @@ import numpy as np
 from ctc_decode.near import near_syllables
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
-from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, Slot, normalise
+from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, normalise
 
 UNKNOWN = 0  # the id of what is no syllable
 FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
@@ -50,14 +50,9 @@ class Syllables:
 
         A sentence of two or more syllables none of which has a tone was written without tones.
         """
-        return [slot[0][0] for slot in self.heard([[(syllable, 1.0)] for syllable in syllables])]
-
-    def heard(self, sentence: Sequence[Slot]) -> list[list[tuple[int, float]]]:
-        """`ids` of a sentence that has alternatives."""
-        line = [[(normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
-        toneless = len(line) > 1 and all(pinyin.tone(syllable) == 5 for slot in line for syllable, _ in slot)
-        form = 5 if toneless else 0
-        return [[(self._id(s) - form if s else UNKNOWN, probability) for s, probability in slot] for slot in line]
+        line = [normalise(syllable) for syllable in syllables]
+        toneless = len(line) > 1 and all(pinyin.tone(syllable) == 5 for syllable in line)
+        return [self._id(syllable) - (5 if toneless else 0) if syllable else UNKNOWN for syllable in line]
 
     def name(self, syllable: int) -> str:
         """The syllable of an id; of UNKNOWN `<UNK>`."""
@@ -150,49 +145,33 @@ class Channel:
             result += [(said, ERROR_RATE * share / len(options[said])) for said in options[heard] if options[said]]
         return result
 
-    def places(self, slots: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The candidates of each place of a sentence."""
+    def places(self, sentence: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The candidates of each place of a sentence, of which syllable ids were heard."""
         found, third = [], False  # whether what follows is spoken with a third tone, or was one before it
-        for slot in reversed(slots):
-            found.append(self.candidates(slot, third))
-            tone = (slot[0][0] - 1) % FORMS if slot[0][0] != UNKNOWN else 0
+        for heard in reversed(sentence):
+            found.append(self.candidates(heard, third))
+            tone = (heard - 1) % FORMS if heard != UNKNOWN else 0
             third = tone == 3 or (tone == 2 and third)  # zhan2 lan2 guan3
         return found[::-1]
 
-    def candidates(
-        self, slot: Sequence[tuple[int, float]], before_third: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The characters of a place where (syllable id, probability) were heard.
+    def candidates(self, heard: int, before_third: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The likeliest characters of a place where a syllable id was heard; found once and remembered.
 
-        Returns: ids (CANDIDATES,) int64 and log p(what was heard | character) (CANDIDATES,) float32. Of UNKNOWN
-        alone it is FALLBACK, and nothing else.
+        Returns: ids (CANDIDATES,) int64 and log p(what was heard | character) (CANDIDATES,) float32. Of UNKNOWN it is
+        FALLBACK, and nothing else.
         """
-        if len(slot) == 1:
-            heard = slot[0][0]
-            key = heard, before_third and (heard - 1) % FORMS == 2
-            if key not in self._memory:
-                characters = np.arange(FALLBACK_ID + 1, len(self.log_frequency))
-                self._memory[key] = (
-                    self._best(characters, self.row(*key)[characters]) if heard != UNKNOWN else self._fallback()
-                )
-            return self._memory[key]
-        known = [(heard, probability) for heard, probability in slot if heard != UNKNOWN]
-        if not known:
-            return self.candidates([(UNKNOWN, 1.0)])
-        # A character counts for the syllables of which it is a candidate; what others would add is little.
-        found = [self.candidates([(heard, 1.0)], before_third) for heard, _ in known]
-        characters, place = np.unique(np.concatenate([ids for ids, _ in found]), return_inverse=True)
-        heard_so = [probability * np.exp(costs) for (_, costs), (_, probability) in zip(found, known, strict=True)]
-        total = np.bincount(place, np.concatenate(heard_so))
-        return self._best(characters[total > 0], np.log(total[total > 0]))
+        key = heard, before_third and (heard - 1) % FORMS == 2
+        if key not in self._memory:
+            self._memory[key] = self._best(self.row(*key)) if heard != UNKNOWN else self._fallback()
+        return self._memory[key]
 
-    def _best(self, characters: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The candidates among some characters (n,) with their log p(heard | character) (n,)."""
-        rank = row + self.log_frequency[characters]
-        count = min(CANDIDATES, len(rank))
+    def _best(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rank = row + self.log_frequency
+        rank[: FALLBACK_ID + 1] = -np.inf
+        count = min(CANDIDATES, len(rank) - FALLBACK_ID - 1)
         best = np.argpartition(-rank, count - 1)[:count]
         ids, costs = np.full(CANDIDATES, FALLBACK_ID), np.full(CANDIDATES, -np.inf, np.float32)
-        ids[:count], costs[:count] = characters[best], row[best]
+        ids[:count], costs[:count] = best, row[best]
         return ids, costs
 
     def _fallback(self) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 
 Slot = list[tuple[str, float]]  # what was heard at a place: (syllable, probability), the most probable first
-Reading = tuple[str, float, bool]  # a syllable of the table, its cost in nats, and whether it costs nothing by itself
+Reading = tuple[str, float]  # a syllable of the table and its cost in nats
 
 FALLBACK = "□"  # U+25A1, the usual sign for a missing character
 FALLBACK_ID = 1
@@ -118,20 +118,20 @@ class Lexicon:
         toneless = all(tone in (0, 5) for tone in tones)
         found, before_third = [], False
         for slot, tone in zip(reversed(line), reversed(tones), strict=True):
-            readings = tuple(
-                (reading, cost - math.log(probability), cost == 0)
+            heard = [
+                (self._gather(self._readings(syllable, toneless, before_third, tone_cost)), math.log(probability))
                 for syllable, probability in slot
-                for reading, cost in self._readings(syllable, toneless, before_third, tone_cost).items()
-                if reading in self._place
-            )
-            found.append(self._remembered(readings) if len(slot) == 1 else self._gather(readings))
+            ]
+            found.append(heard[0][0] if len(heard) == 1 else _merged(heard))
             before_third = tone == 3 or (tone == 2 and before_third)  # zhan2 lan2 guan3
         return found[::-1]
 
-    def _readings(self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None) -> dict[str, float]:
-        """The syllables that may be meant by one, with what each costs."""
+    def _readings(
+        self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None
+    ) -> tuple[Reading, ...]:
+        """The syllables of the table that may be meant by one, with what each costs."""
         if not syllable:
-            return {}
+            return ()
         base, tone = pinyin.toneless(syllable), pinyin.tone(syllable)
         costs = {syllable: 0.0}
         if tone == 5:
@@ -144,31 +144,42 @@ class Lexicon:
         if tone_cost is not None or not any(s in self._place for s in costs):
             for other in _tones(base):
                 costs.setdefault(other, WRONG_TONE_COST if tone_cost is None else tone_cost)
-        return costs
-
-    def _remembered(self, readings: tuple[Reading, ...]) -> Candidates:
-        """`_gather`, once for each syllable."""
-        if readings not in self._memory:
-            self._memory[readings] = self._gather(readings)
-        return self._memory[readings]
+        return tuple((reading, cost) for reading, cost in costs.items() if reading in self._place)
 
     def _gather(self, readings: tuple[Reading, ...]) -> Candidates:
-        """The characters of several syllables, each with its best reading."""
+        """The characters of one syllable in its readings, each in the best of them; found once and remembered."""
+        if readings not in self._memory:
+            self._memory[readings] = self._find(readings)
+        return self._memory[readings]
+
+    def _find(self, readings: tuple[Reading, ...]) -> Candidates:
         if not readings:
             return NO_CHARACTER
-        rows = [slice(*self.first[self._place[s] : self._place[s] + 2]) for s, _, _ in readings]
-        ids = np.concatenate([self.ids[row] for row in rows])
-        log_probs = np.concatenate(
-            [self.log_probs[row] - np.float32(cost) for row, (_, cost, _) in zip(rows, readings, strict=True)]
-        )
-        order = np.lexsort((-log_probs, ids))
-        ids, best = np.unique(ids[order], return_index=True)
-        log_probs = log_probs[order][best]
-        exact = np.zeros(len(ids), bool)
-        for row, (_, _, as_written) in zip(rows, readings, strict=True):
-            exact |= np.isin(ids, self.ids[row]) & as_written
+        rows = [slice(*self.first[self._place[s] : self._place[s] + 2]) for s, _ in readings]
+        all_of = [
+            Candidates(self.ids[row], self.log_probs[row] - np.float32(cost))
+            for row, (_, cost) in zip(rows, readings, strict=True)
+        ]
+        found = _best_of_each(all_of)
+        as_written = [c.ids for c, (_, cost) in zip(all_of, readings, strict=True) if cost == 0]
+        exact = np.isin(found.ids, np.concatenate(as_written)) if as_written else np.zeros(len(found), bool)
         keep = exact | (np.cumsum(~exact) <= MAX_LENIENT)
-        return Candidates(ids[keep], log_probs[keep])
+        return Candidates(found.ids[keep], found.log_probs[keep])
+
+
+def _merged(heard: Sequence[tuple[Candidates, float]]) -> Candidates:
+    """The characters of the alternatives of a place, each of them with its log probability."""
+    known = [Candidates(c.ids, c.log_probs + np.float32(log_p)) for c, log_p in heard if c is not NO_CHARACTER]
+    return _best_of_each(known) if known else NO_CHARACTER
+
+
+def _best_of_each(candidates: Sequence[Candidates]) -> Candidates:
+    """All of several, each character once, where it is most likely."""
+    ids = np.concatenate([c.ids for c in candidates])
+    log_probs = np.concatenate([c.log_probs for c in candidates])
+    order = np.lexsort((-log_probs, ids))
+    ids, best = np.unique(ids[order], return_index=True)
+    return Candidates(ids, log_probs[order][best])
 
 
 def normalise(syllable: str) -> str:

@@ -51,17 +51,9 @@ class Seq2Seq(nn.Module):
         for embedding in (self.syllable, self.base, self.character):
             nn.init.normal_(embedding.weight, std=config.width**-0.5)
 
-    def embed(self, syllables: Tensor, weights: Tensor | None = None) -> Tensor:
-        """(B, U) -> (B, U, width); of alternatives (B, U, A) with `weights` that sum to 1, the mean."""
-        bases = (syllables + FORMS - 1) // FORMS
-        if weights is None:
-            return self.syllable(syllables) + self.base(bases)
-        flat = weights.flatten(0, 1)
-        means = [  # of bags: the embeddings of all alternatives would be many times as large
-            F.embedding_bag(ids.flatten(0, 1), table.weight, mode="sum", per_sample_weights=flat)
-            for ids, table in ((syllables, self.syllable), (bases, self.base))
-        ]
-        return (means[0] + means[1]).view(*syllables.shape[:2], -1)
+    def embed(self, syllables: Tensor) -> Tensor:
+        """(B, U) -> (B, U, width)."""
+        return self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
 
     def encode(self, embedded: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, U, width) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""

@@ -11,13 +11,11 @@ from ramospeech.errors import ModelError
 from ramospeech.translate import seq2seq_file, storage
 from ramospeech.translate.beam import Scoring, search
 from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
-from ramospeech.translate.lexicon import Slot
 from ramospeech.translate.network import Seq2Seq
 from ramospeech.translate.ngram import NgramModel
-from ramospeech.translate.translator import Translation, ngram_path, translation
+from ramospeech.translate.translator import NgramTranslator, Translation, ngram_path
 
 BEAM = 10
-NETWORK_BEAM = 2  # times as many where there are alternatives to each syllable
 NGRAM_WEIGHT = 2.0
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
 
@@ -27,6 +25,7 @@ class Seq2SeqTranslator:
 
     network: trained by train_translator.py; ngram: the character model whose lexicon and characters it was trained
     with. beam: hypotheses that are kept (1 is greedy). ngram_weight 0 leaves the n-gram model out of the search.
+    Confusion networks are read by the n-gram model alone: among alternatives its exact search finds more than a beam.
     """
 
     def __init__(
@@ -41,6 +40,7 @@ class Seq2SeqTranslator:
         self.channel = Channel(ngram.lexicon, ngram.unigram)
         self.beam = beam
         self.ngram_weight = ngram_weight
+        self._of_networks = NgramTranslator(ngram)
 
     @classmethod
     def load(cls, path: str | Path, ngram: str | Path | None = None, beam: int = BEAM) -> "Seq2SeqTranslator":
@@ -63,34 +63,27 @@ class Seq2SeqTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; many at once, which is faster."""
-        return self._translate(
-            [[[(syllable, 1.0)] for syllable in sentence] for sentence in sentences], nbest, self.beam
-        )
+        todo = list(sentences)
+        order = sorted(range(len(todo)), key=lambda i: -len(todo[i]))
+        found: dict[int, list[Translation]] = {}
+        while order:
+            count = max(1, BATCH_SYLLABLES // max(len(todo[order[0]]), 1))
+            batch, order = order[:count], order[count:]
+            for i, texts in zip(batch, self._search([todo[i] for i in batch], nbest), strict=True):
+                found[i] = texts
+        for i in range(len(todo)):
+            yield found[i]
 
     def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
-        """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
-
-        A slot that is more likely empty than not gives no character.
-        """
-        return self._translate([network.spoken() for network in networks], nbest, NETWORK_BEAM * self.beam)
+        """Translations of a decoder's confusion networks, as `NgramTranslator.translate_networks` gives them."""
+        return self._of_networks.translate_networks(networks, nbest)
 
     def reads(self, syllable: str) -> bool:
         """Whether this is a syllable."""
         return self.channel.syllables.ids([syllable]) != [UNKNOWN]
 
-    def _translate(self, sentences: Sequence[Sequence[Slot]], nbest: int, beam: int) -> Iterator[list[Translation]]:
-        order = sorted(range(len(sentences)), key=lambda i: -len(sentences[i]))
-        found: dict[int, list[Translation]] = {}
-        while order:
-            count = max(1, BATCH_SYLLABLES // max(len(sentences[order[0]]), 1))
-            batch, order = order[:count], order[count:]
-            for i, texts in zip(batch, self._search([sentences[i] for i in batch], nbest, beam), strict=True):
-                found[i] = texts
-        for i in range(len(sentences)):
-            yield found[i]
-
     @torch.inference_mode()
-    def _search(self, sentences: Sequence[Sequence[Slot]], nbest: int, beam: int) -> list[list[Translation]]:
+    def _search(self, sentences: Sequence[Sequence[str]], nbest: int) -> list[list[Translation]]:
         """Sentences sorted by length, longest first."""
         lengths = [len(sentence) for sentence in sentences]
         filled = sum(length > 0 for length in lengths)
@@ -99,21 +92,24 @@ class Seq2SeqTranslator:
             return empty
         sentences, lengths = sentences[:filled], lengths[:filled]
         shape = filled, lengths[0]
-        most = max(len(slot) for sentence in sentences for slot in sentence)
-        ids, weights = np.zeros((*shape, most), np.int64), np.zeros((*shape, most), np.float32)
+        ids = np.zeros(shape, np.int64)
         candidates = np.zeros((*shape, CANDIDATES), np.int64)
         costs = np.zeros((*shape, CANDIDATES), np.float32)
         for b, sentence in enumerate(sentences):
-            heard = self.channel.syllables.heard(sentence)
-            for u, (slot, found) in enumerate(zip(heard, self.channel.places(heard), strict=True)):
+            heard = self.channel.syllables.ids(sentence)
+            ids[b, : len(heard)] = heard
+            for u, found in enumerate(self.channel.places(heard)):
                 candidates[b, u], costs[b, u] = found
-                ids[b, u, : len(slot)], weights[b, u, : len(slot)] = zip(*slot, strict=True)
-        embedded = self.network.embed(torch.from_numpy(ids), torch.from_numpy(weights))
+        embedded = self.network.embed(torch.from_numpy(ids))
         encoded = self.network.encode(embedded, torch.tensor(lengths))
         scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
         places = torch.from_numpy(candidates), torch.from_numpy(costs)
-        results = search(self.network, encoded, lengths, *places, scoring, max(beam, nbest))
+        results = search(self.network, encoded, lengths, *places, scoring, max(self.beam, nbest))
+        characters = self.ngram.characters
         return [
-            [translation(self.ngram, sentence, text, score) for score, text in result[:nbest]]
+            [
+                Translation("".join(characters[i] for i in text), score, tuple(sentence))
+                for score, text in result[:nbest]
+            ]
             for sentence, result in zip(sentences, results, strict=True)
         ] + empty

@@ -45,7 +45,7 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
     """All sentences of the `keep` likeliest candidates of each place, scored by the plain forward pass."""
     network, ngram = translator.network, translator.ngram
     heard = translator.channel.syllables.ids(syllables)
-    places = [translator.channel.candidates([(i, 1.0)]) for i in heard]
+    places = [translator.channel.candidates(i) for i in heard]
     found = []
     for chosen in itertools.product(*[np.argsort(-costs)[:keep] for _, costs in places]):
         text = [int(ids[k]) for (ids, _), k in zip(places, chosen, strict=True)]
@@ -86,42 +86,62 @@ def test_a_long_line(translator: Seq2SeqTranslator) -> None:
     assert len(translator.translate(["ni3", "hao3"] * 5000)[0].hanzi) == 10_000
 
 
-def test_a_certain_confusion_network_is_the_sentence(translator: Seq2SeqTranslator) -> None:
+def test_a_certain_confusion_network_is_the_sentence(small_translator: NgramTranslator) -> None:
     sentences = ["ni3 hao3 ma", "de", "", "jin1 qqq hao3"]
     networks = [ConfusionNetwork.from_nbest([hypothesis(sentence)]) for sentence in sentences]
-    for sentence, [found] in zip(sentences, translator.translate_networks(networks), strict=True):
-        [expected] = translator.translate(sentence.split())
+    for sentence, [found] in zip(sentences, small_translator.translate_networks(networks), strict=True):
+        [expected] = small_translator.translate(sentence.split())
         assert (found.hanzi, found.syllables) == (expected.hanzi, tuple(sentence.split()))
         assert found.score == pytest.approx(expected.score, abs=1e-4)
 
 
-def test_a_slot_that_is_probably_empty_gives_no_character(translator: Seq2SeqTranslator) -> None:
+def test_a_slot_that_is_probably_empty_gives_no_character(small_translator: NgramTranslator) -> None:
     hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", -2.0), hypothesis("ni3 bao3", -3.0)]
     network = ConfusionNetwork.from_nbest(hypotheses)
-    (first, *_), (nothing, *_) = translator.translate_networks([network, ConfusionNetwork(())])
+    (first, *_), (nothing, *_) = small_translator.translate_networks([network, ConfusionNetwork(())])
     assert len(first.hanzi) == 2 and nothing.hanzi == ""
 
 
+UNSURE = network_of(
+    {"jin1": 1.0}, {"tian1": 0.9, "dian1": 0.1}, {"dian1": 0.6, "tian1": 0.4}, {"xi4": 0.7, "qi4": 0.3},
+    {"hen3": 1.0}, {"gao1": 0.6, "hao3": 0.4},
+)  # fmt: skip
+
+
 def test_of_the_alternatives_those_that_make_sense_are_taken(small_translator: NgramTranslator) -> None:
-    """Both translators read the network; the syllables they say they read belong to the characters."""
-    network = network_of(
-        {"jin1": 1.0}, {"tian1": 0.9, "dian1": 0.1}, {"dian1": 0.6, "tian1": 0.4}, {"xi4": 0.7, "qi4": 0.3},
-        {"hen3": 1.0}, {"gao1": 0.6, "hao3": 0.4},
-    )  # fmt: skip
-    best = Seq2SeqTranslator(make_network(len(small_translator.model.characters)), small_translator.model)
-    best.ngram_weight = 50.0  # the network has learnt nothing
-    for translator in (small_translator, best):
-        [found, *others] = next(iter(translator.translate_networks([network], nbest=3)))
-        assert found.hanzi == "今天天气很好"
-        assert found.syllables == ("jin1", "tian1", "tian1", "qi4", "hen3", "hao3")
-        assert len(others) == 2 and all(len(other.syllables) == len(other.hanzi) == 6 for other in others)
+    """The syllables that a translation says it read belong to its characters."""
+    [found, *others] = next(iter(small_translator.translate_networks([UNSURE], nbest=3)))
+    assert found.hanzi == "今天天气很好"
+    assert found.syllables == ("jin1", "tian1", "tian1", "qi4", "hen3", "hao3")
+    assert len(others) == 2 and all(len(other.syllables) == len(other.hanzi) == 6 for other in others)
 
 
-def test_a_place_without_a_known_syllable_keeps_its_length(small_translator: NgramTranslator, translator) -> None:
+def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: NgramTranslator, monkeypatch) -> None:
+    [expected] = next(iter(small_translator.translate_networks([UNSURE])))
+    for most, least in ((10_000, 1e9), (128, 9.0), (4, 1e9), (10_000, 4.0)):
+        monkeypatch.setattr("ramospeech.translate.translator.MOST", most)
+        monkeypatch.setattr("ramospeech.translate.translator.LEAST", least)
+        [found] = next(iter(small_translator.translate_networks([UNSURE])))
+        assert found == expected
+    [slot] = [slot for slot in UNSURE.spoken()[2:3]]
+    [all_of] = small_translator.model.lexicon.candidates([slot])
+    few = small_translator._likely(all_of)
+    rank = all_of.log_probs + small_translator.model.unigram[all_of.ids]
+    assert few.ids.tolist() == all_of.ids[rank >= rank.max() - 4.0].tolist() and 0 < len(few) < len(all_of)
+
+
+def test_the_seq2seq_translator_reads_networks_by_its_ngram_model(
+    small_translator: NgramTranslator, translator
+) -> None:
+    networks = [UNSURE, ConfusionNetwork(())]
+    exact = NgramTranslator(small_translator.model)
+    assert list(translator.translate_networks(networks, 2)) == list(exact.translate_networks(networks, 2))
+
+
+def test_a_place_without_a_known_syllable_keeps_its_length(small_translator: NgramTranslator) -> None:
     network = network_of({"<UNK>": 0.6, "qqq": 0.4}, {"<UNK>": 0.6, "hao3": 0.4})
-    for machine in (small_translator, translator):
-        [found] = next(iter(machine.translate_networks([network])))
-        assert found.hanzi[0] == "□" and found.hanzi[1] != "□" and found.syllables == ("<UNK>", "hao3")
+    [found] = next(iter(small_translator.translate_networks([network])))
+    assert found.hanzi[0] == "□" and found.hanzi[1] != "□" and found.syllables == ("<UNK>", "hao3")
 
 
 def test_nbest_takes_the_pair_with_the_best_joint_score(small_translator: NgramTranslator) -> None:
