@@ -130,11 +130,9 @@ def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: N
     assert few.ids.tolist() == all_of.ids[rank >= rank.max() - 4.0].tolist() and 0 < len(few) < len(all_of)
 
 
-def test_the_seq2seq_translator_reads_networks_by_its_ngram_model(
-    small_translator: NgramTranslator, translator
-) -> None:
+def test_the_seq2seq_translator_reads_networks_by_its_ngram_model(translator: Seq2SeqTranslator) -> None:
     networks = [UNSURE, ConfusionNetwork(())]
-    exact = NgramTranslator(small_translator.model)
+    exact = NgramTranslator(translator.ngram)
     assert list(translator.translate_networks(networks, 2)) == list(exact.translate_networks(networks, 2))
 
 
