@@ -24,24 +24,22 @@ inline float fast_exp(float x) {
     return power * scale;
 }
 
+// The polynomial in x with these coefficients, the highest first.
+template <typename... Coefficients>
+inline double polynomial(double x, double highest, Coefficients... others) {
+    double value = highest;
+    ((value = value * x + others), ...);
+    return value;
+}
+
 // log(1 + exp(-d)) for 0 <= d <= 700: Taylor series of exp within ln 2 / 2, then 2 atanh(x / (2 + x)).
 inline double log1p_exp(double d) {
     const double y = d * -1.4426950408889634;
     const double shifted = y + 6755399441055744.0;
     const double rounded = shifted - 6755399441055744.0;
     const double r = (y - rounded) * 0.6931471805599453;
-    double power = 1.0 / 39916800.0;
-    power = power * r + 1.0 / 3628800.0;
-    power = power * r + 1.0 / 362880.0;
-    power = power * r + 1.0 / 40320.0;
-    power = power * r + 1.0 / 5040.0;
-    power = power * r + 1.0 / 720.0;
-    power = power * r + 1.0 / 120.0;
-    power = power * r + 1.0 / 24.0;
-    power = power * r + 1.0 / 6.0;
-    power = power * r + 0.5;
-    power = power * r + 1.0;
-    power = power * r + 1.0;
+    const double power = polynomial(r, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0, 1.0 / 5040.0,
+                                    1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0);
     uint64_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
     const uint64_t exponent = (bits + 1023) << 52;
@@ -49,18 +47,8 @@ inline double log1p_exp(double d) {
     std::memcpy(&scale, &exponent, sizeof scale);
     const double x = power * scale;
     const double z = x / (2.0 + x);
-    const double w = z * z;
-    double series = 1.0 / 21.0;
-    series = series * w + 1.0 / 19.0;
-    series = series * w + 1.0 / 17.0;
-    series = series * w + 1.0 / 15.0;
-    series = series * w + 1.0 / 13.0;
-    series = series * w + 1.0 / 11.0;
-    series = series * w + 1.0 / 9.0;
-    series = series * w + 1.0 / 7.0;
-    series = series * w + 1.0 / 5.0;
-    series = series * w + 1.0 / 3.0;
-    series = series * w + 1.0;
+    const double series = polynomial(z * z, 1.0 / 21.0, 1.0 / 19.0, 1.0 / 17.0, 1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0,
+                                     1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0);
     return 2.0 * z * series;
 }
 
