@@ -13,7 +13,7 @@ import numpy as np
 from ctc_decode.near import near_syllables
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
-from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, normalise
+from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST, Lexicon, before_third, normalise
 
 UNKNOWN = 0  # the id of what is no syllable
 FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
@@ -147,12 +147,8 @@ class Channel:
 
     def places(self, sentence: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
         """The candidates of each place of a sentence, of which syllable ids were heard."""
-        found, third = [], False  # whether what follows is spoken with a third tone, or was one before it
-        for heard in reversed(sentence):
-            found.append(self.candidates(heard, third))
-            tone = (heard - 1) % FORMS if heard != UNKNOWN else 0
-            third = tone == 3 or (tone == 2 and third)  # zhan2 lan2 guan3
-        return found[::-1]
+        tones = [(heard - 1) % FORMS if heard != UNKNOWN else 0 for heard in sentence]
+        return [self.candidates(heard, third) for heard, third in zip(sentence, before_third(tones), strict=True)]
 
     def candidates(self, heard: int, before_third: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The likeliest characters of a place where a syllable id was heard; found once and remembered.

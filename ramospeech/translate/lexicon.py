@@ -116,15 +116,14 @@ class Lexicon:
         line = [[(normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
         tones = [pinyin.tone(slot[0][0]) if slot[0][0] else 0 for slot in line]
         toneless = all(tone in (0, 5) for tone in tones)
-        found, before_third = [], False
-        for slot, tone in zip(reversed(line), reversed(tones), strict=True):
+        found = []
+        for slot, third in zip(line, before_third(tones), strict=True):
             heard = [
-                (self._gather(self._readings(syllable, toneless, before_third, tone_cost)), math.log(probability))
+                (self._gather(self._readings(syllable, toneless, third, tone_cost)), math.log(probability))
                 for syllable, probability in slot
             ]
             found.append(heard[0][0] if len(heard) == 1 else _merged(heard))
-            before_third = tone == 3 or (tone == 2 and before_third)  # zhan2 lan2 guan3
-        return found[::-1]
+        return found
 
     def _readings(
         self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None
@@ -180,6 +179,15 @@ def _best_of_each(candidates: Sequence[Candidates]) -> Candidates:
     order = np.lexsort((-log_probs, ids))
     ids, best = np.unique(ids[order], return_index=True)
     return Candidates(ids, log_probs[order][best])
+
+
+def before_third(tones: Sequence[int]) -> list[bool]:
+    """Of each syllable, whether a third tone follows, be it one that is itself spoken as a second: zhan2 lan2 guan3."""
+    found, third = [], False
+    for tone in reversed(tones):
+        found.append(third)
+        third = tone == 3 or (tone == 2 and third)
+    return found[::-1]
 
 
 def normalise(syllable: str) -> str:
