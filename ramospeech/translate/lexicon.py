@@ -30,6 +30,7 @@ DICTIONARY_WEIGHT = 3.0  # the dictionary's order of readings counts as this man
 SANDHI_COST = 2.0  # nats: second tone written for a third tone before a third tone
 NEUTRAL_COST = 4.0  # neutral tone for a full tone, or a full tone for a neutral one
 WRONG_TONE_COST = 5.0  # no character has this syllable with this tone
+HEARD_WEIGHT = 1.3  # of log p(alternative) of what was heard beside the characters' log p: found on dev recordings
 MAX_LENIENT = 32  # characters that a syllable reaches at a cost: the most frequent ones
 
 
@@ -90,9 +91,10 @@ class Lexicon:
         if len(slot) == 1:
             return said
         for syllable, probability in slot:
-            if probability <= best:  # no reading is more likely than 1, and those that follow were heard even less
+            heard = probability**HEARD_WEIGHT
+            if heard <= best:  # no reading is more likely than 1, and those that follow were heard even less
                 break
-            likelihood = probability * self._probability(syllable, character)
+            likelihood = heard * self._probability(syllable, character)
             if likelihood > best:
                 best, said = likelihood, syllable
         return said
@@ -119,7 +121,10 @@ class Lexicon:
         found = []
         for slot, third in zip(line, before_third(tones), strict=True):
             heard = [
-                (self._gather(self._readings(syllable, toneless, third, tone_cost)), math.log(probability))
+                (
+                    self._gather(self._readings(syllable, toneless, third, tone_cost)),
+                    HEARD_WEIGHT * math.log(probability),
+                )
                 for syllable, probability in slot
             ]
             found.append(heard[0][0] if len(heard) == 1 else _merged(heard))
