@@ -1,6 +1,6 @@
 # make demo       sets up, trains on the demo corpus with two Horovod workers and transcribes its test clips
 # make test       sets up and runs the tests;  make test-slow: those that take minutes too
-# make bench      measures and writes docs/benchmarks.md (benchmarks/ace.py, which takes hours, goes by itself)
+# make bench      measures and writes docs/benchmarks.md (ace.py and models.py, which take hours, go by themselves)
 # make check      ruff and mypy
 .PHONY: demo test test-slow bench check setup
 PY := .venv/bin/python

@@ -74,8 +74,8 @@ def main() -> None:
     docs = ROOT / "docs"
     draw(curves, docs / "ace.png")
     head = (
-        f"`python benchmarks/ace.py{''.join(f' {option}' for option in options)}`, {date.today().isoformat()}, "
-        f"{machine()}: {args.epochs} epochs, seeds 1 to {args.seeds}."
+        f"`{' '.join(('python benchmarks/ace.py --epochs', str(args.epochs), *options))}`, {date.today().isoformat()}, "
+        f"{machine()}: seeds 1 to {args.seeds}."
     )
     picture = "![Toned SER on dev after each epoch, mean and range of the seeds](ace.png)"
     rows = table(curves)

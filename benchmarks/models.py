@@ -60,8 +60,8 @@ def main() -> None:
         millions = model.num_parameters / 1e6
         rows.append(f"| {variant} | {millions:.2f} | {2 * millions:.1f} | {seeds} | {speed:.0f} |")
     head = (
-        f"`python benchmarks/models.py{''.join(f' {option}' for option in options)}`, {date.today().isoformat()}, "
-        f"{machine()}: {args.epochs} epochs, dev SER % of each seed, greedily decoded."
+        f"`{' '.join(('python benchmarks/models.py --epochs', str(args.epochs), *options))}`, "
+        f"{date.today().isoformat()}, {machine()}: dev SER % of each seed, greedily decoded."
     )
     titles = "| network | million parameters | MB as float16 | dev SER % | times real time, one core |"
     table = "\n".join((titles, "|---|---|---|---|---|", *rows))
