@@ -5,6 +5,7 @@ print(Transcriber.from_pretrained().transcribe("a.wav").text)
 """
 
 import heapq
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,14 @@ from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.translate import Translation, Translator, choose_hypotheses, load_translator, pretrained_folder
+from ramospeech.translate import (
+    Translation,
+    Translator,
+    choose_hypotheses,
+    load_translator,
+    ngram_path,
+    pretrained_folder,
+)
 
 PRETRAINED = pretrained_folder()
 
@@ -28,6 +36,9 @@ PRETRAINED = pretrained_folder()
 _WINDOW_BATCHES = 16
 # Audio a batch. On a CPU more takes twice the time and three times the memory: activations leave the caches.
 _CPU_SECONDS, _GPU_SECONDS = 8.0, 60.0
+# How many of the kernels that oneDNN makes for each length of clip it keeps, read when it is first used. Its own 1,024
+# take 30 MB after a few dozen clips and save a twentieth of the time.
+_KERNELS = "16"
 _LISTS = frozenset({".txt", ".tsv", ".lst", ".list"})
 
 Source = str | Path | bytes
@@ -119,6 +130,7 @@ class Transcriber:
         max_seconds: float = 20.0,
     ):
         self.device = _checked_device(device)
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
         self.model = model.to(self.device).eval()
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
@@ -149,6 +161,8 @@ class Transcriber:
             )
         loaded = load_model(path, device)
         found = decoder(loaded.vocabulary.units) if decoder else None
+        if translator is None and isinstance(found, GreedyDecoder | None):
+            translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
         return cls(loaded, load_translator(translator), found, device=device, nbest=nbest)
 
     def transcribe(self, source: Source) -> Transcript:

@@ -1,5 +1,6 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
+import os
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation, recordings
 from ramospeech.text import Vocabulary
+from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, translator_path
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
@@ -291,3 +293,22 @@ def test_recordings_that_are_none(tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(UsageError, match="names no recordings"):
         recordings([str(tmp_path / "empty.txt")])
+
+
+def test_the_shipped_weights_and_which_translator_is_loaded():
+    """The seq2seq translator only where hypotheses are translated: posteriors are read by the n-gram model."""
+    plain = Transcriber.from_pretrained()
+    assert isinstance(plain.translator, NgramTranslator) and plain.model.seconds_per_frame in (0.04, 0.08)
+    searching = Transcriber.from_pretrained(decoder=lambda units: BeamSearchDecoder(units, beam_width=2))
+    assert isinstance(searching.translator, Seq2SeqTranslator)
+    asked_for = Transcriber.from_pretrained(translator=translator_path())
+    assert isinstance(asked_for.translator, Seq2SeqTranslator)
+
+
+def test_few_kernels_are_kept_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    Transcriber(ToneModel())
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "16"
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024")
+    Transcriber(ToneModel())
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"
