@@ -1,10 +1,11 @@
 """Which network? Error rate against size and speed, trained alike: one command, a section of docs/benchmarks.md.
 
-    python benchmarks/models.py [--data_type demo --data_root demo --config_path data_config] [--epochs 12] [--seeds 1]
+    python benchmarks/models.py [--data_type demo --data_root demo --config_path data_config] [--epochs 29] [--seeds 3]
 
 Trains with train.py, one process a run and as many at once as --jobs says; options that this program does not know go
 to every run. A run that is finished in --runs is not done again, one that was cut off goes on. Speed is that of
-transcribing up to the posteriors, without decoding, on one core, taken in turn.
+transcribing up to the posteriors, without decoding, on one core, taken in turn. Fewer epochs or seeds say little:
+before runs have converged, seeds alone differ by tens of points (docs/ace.md).
 """
 
 import statistics
@@ -51,7 +52,7 @@ def times_real_time(models: Sequence[AcousticModel]) -> list[float]:
 
 
 def main() -> None:
-    args, options = parser(__doc__.split("\n\n")[0], epochs=12, seeds=1, runs="models").parse_known_args()
+    args, options = parser(__doc__.split("\n\n")[0], epochs=29, seeds=3, runs="models").parse_known_args()
     curves = train_all(VARIANTS, args, options)
     models = [load_model(args.runs / f"{name_of(variant, 1)}.safetensors").eval() for variant in VARIANTS]
     rows = []
