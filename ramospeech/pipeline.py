@@ -116,8 +116,8 @@ class Transcriber:
 
     model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one has the last word
     on the syllables, see `_translate`. decoder: None is greedy decoding. nbest: how many texts to give. max_seconds:
-    longer recordings are cut at pauses and their pieces transcribed one by one. Raises UsageError for a device that is
-    not there.
+    longer recordings are cut at pauses and their pieces transcribed one by one. Sets ONEDNN_PRIMITIVE_CACHE_CAPACITY,
+    where the environment does not, to save memory. Raises UsageError for a device that is not there.
     """
 
     def __init__(
