@@ -51,12 +51,9 @@ class Seq2Seq(nn.Module):
         for embedding in (self.syllable, self.base, self.character):
             nn.init.normal_(embedding.weight, std=config.width**-0.5)
 
-    def embed(self, syllables: Tensor) -> Tensor:
-        """(B, U) -> (B, U, width)."""
-        return self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
-
-    def encode(self, embedded: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, U, width) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""
+    def encode(self, syllables: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, U) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""
+        embedded = self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
         if lengths is None:
             return self.encoder(self.dropout(embedded))[0]
         packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
@@ -87,4 +84,4 @@ class Seq2Seq(nn.Module):
 
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
         """Sentences of one length, as in training."""
-        return self.write(self.encode(self.embed(syllables)), before)
+        return self.write(self.encode(syllables), before)

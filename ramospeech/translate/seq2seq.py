@@ -100,8 +100,7 @@ class Seq2SeqTranslator:
             ids[b, : len(heard)] = heard
             for u, found in enumerate(self.channel.places(heard)):
                 candidates[b, u], costs[b, u] = found
-        embedded = self.network.embed(torch.from_numpy(ids))
-        encoded = self.network.encode(embedded, torch.tensor(lengths))
+        encoded = self.network.encode(torch.from_numpy(ids), torch.tensor(lengths))
         scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
         places = torch.from_numpy(candidates), torch.from_numpy(costs)
         results = search(self.network, encoded, lengths, *places, scoring, max(self.beam, nbest))

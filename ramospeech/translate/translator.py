@@ -126,10 +126,9 @@ class NgramTranslator:
             paths = search.best_paths(steps[at : at + len(sentence) + 1], max(nbest, 1))
             at += len(sentence) + 1
             texts = ((score, [int(c.ids[k]) for c, k in zip(candidates, path, strict=True)]) for score, path in paths)
-            yield [translation(self.model, sentence, ids, score) for score, ids in texts]
+            yield [self._translation(sentence, ids, score) for score, ids in texts]
 
-
-def translation(model: NgramModel, sentence: Sequence[Slot], characters: Sequence[int], score: float) -> Translation:
-    """The characters (ids) of a sentence, and which of its alternatives go with them."""
-    said = (model.lexicon.said(slot, c) for slot, c in zip(sentence, characters, strict=True))
-    return Translation("".join(model.characters[c] for c in characters), score, tuple(said))
+    def _translation(self, sentence: Sequence[Slot], characters: Sequence[int], score: float) -> Translation:
+        """The characters (ids) of a sentence, and which of its alternatives go with them."""
+        said = (self.model.lexicon.said(slot, c) for slot, c in zip(sentence, characters, strict=True))
+        return Translation("".join(self.model.characters[c] for c in characters), score, tuple(said))

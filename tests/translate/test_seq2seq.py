@@ -123,8 +123,7 @@ def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: N
         monkeypatch.setattr("ramospeech.translate.translator.LEAST", least)
         [found] = next(iter(small_translator.translate_networks([UNSURE])))
         assert found == expected
-    [slot] = [slot for slot in UNSURE.spoken()[2:3]]
-    [all_of] = small_translator.model.lexicon.candidates([slot])
+    [all_of] = small_translator.model.lexicon.candidates([UNSURE.spoken()[2]])
     few = small_translator._likely(all_of)
     rank = all_of.log_probs + small_translator.model.unigram[all_of.ids]
     assert few.ids.tolist() == all_of.ids[rank >= rank.max() - 4.0].tolist() and 0 < len(few) < len(all_of)
