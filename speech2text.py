@@ -42,7 +42,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     group = parser.add_argument_group("models")
     group.add_argument("--model", metavar="FILE", help="acoustic model; None is the one in pretrained/")
-    group.add_argument("--translator", metavar="FILE", help="pinyin to hanzi; None is the one in pretrained/")
+    group.add_argument(
+        "--translator",
+        metavar="FILE",
+        help="pinyin to hanzi; None is the one in pretrained/, the word none leaves the syllables as they were heard",
+    )
     group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
@@ -107,7 +111,11 @@ def main(argv: list[str] | None = None) -> int:
     found = recordings(args.inputs, args.data_root)
     output = Output(args.format, args.output, several=len(found) > 1)
     transcriber = Transcriber.from_pretrained(
-        args.model, args.translator, device=args.device, nbest=args.nbest, decoder=partial(make_decoder, args)
+        args.model,
+        False if args.translator == "none" else args.translator,
+        device=args.device,
+        nbest=args.nbest,
+        decoder=partial(make_decoder, args),
     )
     failed = 0
     with output, tqdm(total=len(found), unit="clip", disable=_quiet(args.output)) as bar:

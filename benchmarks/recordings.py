@@ -1,10 +1,12 @@
 """The whole road on recordings: what the search, the language model and the translator each change.
 
-    python benchmarks/recordings.py --model FILE --data_root DIR [--lm lm.arpa --lm_weight W --length_bonus B] LIST...
+    python benchmarks/recordings.py --model FILE --data_root DIR [--lm lm.arpa --lm_weight W --length_bonus B]
+        [--confusions report.json] LIST...
 
 Each recording is heard once; then its posteriors are decoded greedily, by beam search, and by beam search with the
 language model, and the syllables translated: by the n-gram translator and by the seq2seq one, by the seq2seq one on 10
-hypotheses together with their scores and on their confusion network, and by both on the network of the posteriors
+hypotheses together with their scores and on their confusion network, by the n-gram one with the recogniser's errors
+elsewhere (a report of evaluate.py on recordings of other people), and by both on the network of the posteriors
 around the best hypothesis, which is what speech2text.py does. Give development lists; weights are to be found
 on them as well (python -m ramospeech.tune). Writes its section of docs/benchmarks.md.
 """
@@ -19,23 +21,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 from bench_training import machine
-from table import write_section
+from table import shown, write_section
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech import errors
 from ramospeech.corpora import Clip, read_list
 from ramospeech.model import load_model
-from ramospeech.score import Score, cer, ser
-from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, Translation, load_translator, translate_nbest
+from ramospeech.score import cer, ser
+from ramospeech.translate import (
+    Confusions,
+    NgramTranslator,
+    Seq2SeqTranslator,
+    Translation,
+    load_translator,
+    translate_nbest,
+)
 from ramospeech.tune import listen
 
 NBEST = 10
 Decoded = list[list[list[Hypothesis]]]  # of each recording its pieces, of each piece its hypotheses
-
-
-def shown(score: Score) -> str:
-    low, high = score.interval()
-    return f"{100 * score.rate:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def decode(decoder: GreedyDecoder | BeamSearchDecoder, pieces: Sequence[Sequence[np.ndarray]]) -> Decoded:
@@ -51,6 +55,7 @@ def rows(
     clips: Sequence[Clip],
     ngram: NgramTranslator,
     best: NgramTranslator | Seq2SeqTranslator,
+    confusions: Confusions | None,
 ) -> list[str]:
     """A row of the table for each way from hypotheses to text."""
     flat = [hypotheses for parts in decoded for hypotheses in parts]
@@ -61,6 +66,8 @@ def rows(
         "n-gram": ngram.translate_batch(first),
         "n-gram, posteriors (default)": ngram.translate_networks(around),
     }
+    if confusions:
+        ways["n-gram, errors made elsewhere"] = ngram.translate_networks(map(confusions.network, first))
     several = any(len(hypotheses) > 1 for hypotheses in flat)
     if several:
         nbest = [ConfusionNetwork.from_nbest(hypotheses) for hypotheses in flat]
@@ -91,6 +98,7 @@ def main() -> None:
     parser.add_argument("--lm", type=Path, help="syllable language model")
     parser.add_argument("--lm_weight", type=float, default=0.5)
     parser.add_argument("--length_bonus", type=float, default=0.0)
+    parser.add_argument("--confusions", type=Path, help="report.json of evaluate.py, on other recordings")
     parser.add_argument("--beam_width", type=int, default=30)
     arguments = parser.parse_args()
     if not arguments.lists or not arguments.model:
@@ -109,7 +117,8 @@ def main() -> None:
             units, beam_width=arguments.beam_width, nbest=NBEST, lm=arguments.lm, **weights
         )
         head += f"; language model with weight {arguments.lm_weight:g}, length bonus {arguments.length_bonus:g}"
-    translators = NgramTranslator.load(), load_translator()
+    confusions = Confusions.load(arguments.confusions) if arguments.confusions else None
+    translating = NgramTranslator.load(), load_translator(), confusions
     parts = ["## The whole road", f"{head}. SER with tones and CER, %, with 95 % intervals."]
     for path in arguments.lists:
         clips = read_list(path)
@@ -126,7 +135,7 @@ def main() -> None:
             "|---|---|---|---|",
         ]
         for name, decoder in decoders.items():
-            table += rows(name, pieces, decode(decoder, pieces), units, clips, *translators)
+            table += rows(name, pieces, decode(decoder, pieces), units, clips, *translating)
         parts.append("\n".join(table))
         print(parts[-1], flush=True)
     write_section("recordings", "\n\n".join(parts))

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from ramospeech.score import Score
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TITLE = "# Benchmarks\n\nEach section is written by the program that it names.\n"
 
@@ -16,3 +18,9 @@ def write_section(name: str, markdown: str, path: Path = BENCHMARKS) -> None:
     text = text[: old.start()] + section + text[old.end() :] if old else f"{text.rstrip()}\n\n{section}\n"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def shown(score: Score) -> str:
+    """A rate in % and its 95 % interval."""
+    low, high = score.interval()
+    return f"{100 * score.rate:.1f} ({100 * low:.1f} to {100 * high:.1f})"

@@ -1,4 +1,4 @@
-"""The same training with other options, several seeds each: what benchmarks/ace.py and benchmarks/models.py compare."""
+"""The same training with other options, several seeds each: what ace.py, models.py and sources.py compare."""
 
 import argparse
 import os
@@ -33,8 +33,11 @@ def name_of(variant: str, seed: int) -> str:
 def train_all(
     variants: Mapping[str, Sequence[str]], args: argparse.Namespace, options: Sequence[str]
 ) -> dict[str, list[Curve]]:
-    """The curves of every variant, by seed; a run that is finished in args.runs is not done again, one that was cut
-    off goes on. Raises SystemExit with what a run printed last when it fails."""
+    """The curves of every variant, by seed. A variant's options overrule the others.
+
+    A run that is finished in args.runs is not done again, one that was cut off goes on. Raises SystemExit with what a
+    run printed last when it fails.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     jobs = [(variant, seed) for seed in range(1, args.seeds + 1) for variant in variants]
 
@@ -51,7 +54,7 @@ def _train(name: str, options: Sequence[str], runs: Path, epochs: int) -> None:
     done = runs / f"{name}.done"
     if done.exists():
         return
-    command = [sys.executable, str(ROOT / "train.py"), *RECIPE, *options, "--epochs", str(epochs)]
+    command = [sys.executable, str(ROOT / "train.py"), *RECIPE, "--epochs", str(epochs), *options]
     command += ["--threads", "1", "--num_workers", "1", "--model_path", str(runs), "--model_name", name]
     if (runs / f"{name}.state.pt").exists():
         command.append("--load_model")

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -142,14 +142,15 @@ class Transcriber:
     def from_pretrained(
         cls,
         model: str | Path | None = None,
-        translator: str | Path | None = None,
+        translator: str | Path | Literal[False] | None = None,
         device: str = "cpu",
         nbest: int = 1,
         decoder: Callable[[Sequence[str]], Decoder] | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
-        decoder: makes the decoder for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
+        translator: False leaves it out: `pinyin` is then what was heard, `text` is empty. decoder: makes the decoder
+        for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
         Raises ModelError for a file that is missing or cannot be used.
         """
         _checked_device(device)
@@ -163,7 +164,8 @@ class Transcriber:
         found = decoder(loaded.vocabulary.units) if decoder else None
         if translator is None and isinstance(found, GreedyDecoder | None):
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
-        return cls(loaded, load_translator(translator), found, device=device, nbest=nbest)
+        chosen = None if translator is False else load_translator(translator)
+        return cls(loaded, chosen, found, device=device, nbest=nbest)
 
     def transcribe(self, source: Source) -> Transcript:
         """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""

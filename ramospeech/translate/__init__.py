@@ -3,16 +3,18 @@
 `load_translator()` gives the shipped translator or that of a file: a `Seq2SeqTranslator`, which allows for misheard
 syllables, or an `NgramTranslator`, the baseline, which searches exactly under a character n-gram model. Both translate
 syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` picks among
-a decoder's hypotheses. `python -m ramospeech.translate` translates lines,
-`python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
+a decoder's hypotheses, and `Confusions` makes networks of syllables alone. `python -m ramospeech.translate` translates
+lines, `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
 """
 
+from ramospeech.translate.confusions import Confusions
 from ramospeech.translate.nbest import choose_hypotheses, translate_nbest
 from ramospeech.translate.seq2seq import Seq2SeqTranslator
 from ramospeech.translate.shipped import load_translator, ngram_path, pretrained_folder, translator_path
 from ramospeech.translate.translator import NgramTranslator, Translation, Translator
 
 __all__ = [
+    "Confusions",
     "NgramTranslator",
     "Seq2SeqTranslator",
     "Translation",

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from ramospeech import errors
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
+from ramospeech.translate.confusions import Confusions
 from ramospeech.translate.lexicon import FALLBACK
 from ramospeech.translate.seq2seq import BEAM, Seq2SeqTranslator
 from ramospeech.translate.shipped import load_translator, translator_path
@@ -30,6 +31,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--nbest", type=int, default=1, help="hypotheses a line, best first, separated by tabs")
     parser.add_argument("--beam_width", type=int, default=BEAM, help="seq2seq: hypotheses that are kept")
     parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="n-gram: nats for a wrong tone; inf trusts")
+    parser.add_argument(
+        "--confusions",
+        type=Path,
+        metavar="FILE",
+        help="report.json of evaluate.py on a development list: allow for the errors of the recogniser that made it",
+    )
     parser.add_argument("--verbose", action="store_true", help="print hypotheses with their scores instead")
     return parser
 
@@ -67,7 +74,11 @@ def block(number: int, syllables: Sequence[str], translations: Sequence[Translat
 
 
 def translate_lines(
-    source: BinaryIO, translator: NgramTranslator | Seq2SeqTranslator, nbest: int, verbose: bool
+    source: BinaryIO,
+    translator: NgramTranslator | Seq2SeqTranslator,
+    nbest: int,
+    verbose: bool,
+    confusions: Confusions | None = None,
 ) -> None:
     """Translates `source` line by line to standard output, in order."""
     pending: list[list[str]] = []
@@ -75,7 +86,11 @@ def translate_lines(
 
     def flush() -> None:
         nonlocal done
-        for syllables, translations in zip(pending, translator.translate_batch(pending, nbest), strict=True):
+        if confusions:
+            translated = translator.translate_networks(map(confusions.network, pending), nbest)
+        else:
+            translated = translator.translate_batch(pending, nbest)
+        for syllables, translations in zip(pending, translated, strict=True):
             done += 1
             text = "\t".join(each.hanzi for each in translations)
             print(block(done, syllables, translations) if verbose else text)
@@ -104,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         translator.tone_cost = None if math.isinf(arguments.tone_cost) else arguments.tone_cost
     else:
         translator.beam = arguments.beam_width
-    translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose)
+    confusions = Confusions.load(arguments.confusions) if arguments.confusions else None
+    translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose, confusions)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ def translator(tmp_path_factory):
     return folder / "tiny.safetensors"
 
 
+NO_TRANSLATOR = ["--translator", "none"]
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A tiny model with random weights."""
@@ -94,6 +97,14 @@ def test_every_kind_of_input(transcribe, tmp_path):
     assert [row[3] for row in rows[1:4]] == ["1.000"] * 3
     assert rows[5][3] == "45.000"
     assert "5 of 10 recordings were not transcribed" in done.stderr
+
+
+def test_syllables_as_they_were_heard(transcribe, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(2.0), 16000)
+    lines = [transcribe("a.wav", *options, "--format", "tsv").stdout.splitlines()[1] for options in ([], NO_TRANSLATOR)]
+    translated, heard = (line.split("\t") for line in lines)
+    assert len(translated[2]) == len(translated[1].split()) == len(heard[1].split()) > 0 and heard[2] == ""
+    assert transcribe("a.wav", *NO_TRANSLATOR).stdout == heard[1] + "\n"
 
 
 def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):

@@ -1,0 +1,119 @@
+"""What is learnt from a recogniser's errors, against its definition."""
+
+import io
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from ramospeech.errors import ListError
+from ramospeech.score import Breakdown, Pair, Report
+from ramospeech.text import Vocabulary
+from ramospeech.text.parts import split
+from ramospeech.translate import Confusions, __main__
+from ramospeech.translate.confusions import PARTS, PRIOR
+
+HEARD = [  # 上 is always heard as sang4, and a tone is wrong now and then
+    ("shang4 hai3", "sang4 hai3"),
+    ("shang4 ban1", "sang4 ban1"),
+    ("shang4 ke4", "sang4 ke3"),
+    ("ta1 men qu4", "ta1 men qu4"),
+    ("wo3 men hen3 hao3", "wo3 men hen3 hao3"),
+    ("shi2 hou4", "shi2"),
+]
+
+
+def write_report(path: Path) -> Path:
+    pairs = (Pair(str(i), tuple(ref.split()), (), tuple(hyp.split()), ()) for i, (ref, hyp) in enumerate(HEARD))
+    report = Report(tuple(pairs))
+    path.write_text(json.dumps(report.as_dict() | Breakdown(report).as_dict()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def confusions(tmp_path_factory: pytest.TempPathFactory) -> Confusions:
+    return Confusions.load(write_report(tmp_path_factory.mktemp("confusions") / "report.json"))
+
+
+def plain_reference(heard: str) -> dict[str, float]:
+    """p(heard | said) of every syllable, by loops over the aligned syllables."""
+    units = Vocabulary.inventory().units[2:]
+    aligned = [(r, h) for ref, hyp in HEARD for r, h in zip(ref.split(), hyp.split(), strict=False)]
+    conditional: dict[str, dict[tuple[str, str], float]] = {}
+    for part in PARTS:
+        names = sorted({getattr(split(unit), part) for unit in units})
+        counts = {(a, b): len(names) ** -2 for a in names for b in names}
+        for said, got in aligned:
+            counts[getattr(split(said), part), getattr(split(got), part)] += 1
+        total = sum(counts.values())
+        right = sum(counts[name, name] for name in names) / total
+        table = {}
+        for a in names:
+            row = {
+                b: counts[a, b] + PRIOR * ((1 - right) * sum(counts[c, b] for c in names) / total + right * (a == b))
+                for b in names
+            }
+            table |= {(a, b): row[b] / sum(row.values()) for b in names}
+        conditional[part] = table
+
+    def together(said: str, got: str) -> float:
+        return math.prod(conditional[part][getattr(split(said), part), getattr(split(got), part)] for part in PARTS)
+
+    found = {}
+    for said in ("shang4", "sang4", "san4", "shang1", "sang1", "ba1"):
+        found[said] = together(said, heard) / sum(together(said, unit) for unit in units)
+    return found
+
+
+def test_probabilities_are_those_of_the_definition(confusions: Confusions) -> None:
+    shares, expected = dict(confusions.said("sang4")), plain_reference("sang4")
+    assert sum(shares.values()) == pytest.approx(1)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    kept = shares.keys() & expected.keys()
+    assert {"shang4", "sang4", "shang1"} <= kept
+    for said in kept:
+        assert shares[said] / shares["sang4"] == pytest.approx(expected[said] / expected["sang4"])
+
+
+def test_what_was_misheard_is_likelier_than_what_never_was(confusions: Confusions) -> None:
+    shares = dict(confusions.said("sang4"))
+    assert shares["shang4"] > shares["sang1"] and shares["shang4"] > 5 * shares.get("mang4", 0)
+    assert confusions.said("hao3")[0][0] == "hao3"
+
+
+def test_a_network_has_a_slot_for_every_token(confusions: Confusions) -> None:
+    slots = confusions.network(["sang4", "???", "hai3"]).slots
+    assert len(slots) == 3 and slots[1].alternatives == (("???", 1.0),)
+    assert {"shang4", "sang4"} <= {token for token, _ in slots[0].alternatives}
+    assert [slot.alternatives for slot in confusions.network(["sang", "hai"]).slots] == [
+        (("sang", 1.0),),
+        (("hai", 1.0),),
+    ]
+    assert confusions.network([]).slots == ()
+
+
+def test_the_program(monkeypatch, capsys, tmp_path: Path, small_model: Path) -> None:
+    lines = b"ming2 tian1 wo3 men qu4 sang4 hai3\n\nqqq ni3 hao3\nni hao\n"
+
+    def translate(*options: str) -> list[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+        assert __main__.main(["--model", str(small_model), *options]) == 0
+        return capsys.readouterr().out.split("\n")
+
+    report = write_report(tmp_path / "report.json")
+    assert translate()[0] != "明天我们去上海"
+    assert translate("--confusions", str(report)) == ["明天我们去上海", "", "□你好", "你好", ""]
+
+
+NO_REPORTS = [None, b"[]", b"\xff", b'{"by_tone": {}}', b'{"by_initial": {"b": {"syllables": 1}}}']
+
+
+@pytest.mark.parametrize("content", NO_REPORTS)
+def test_a_file_that_is_no_report(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "report.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ListError, match=r"report\.json: (no report|cannot read)"):
+        Confusions.load(path)
