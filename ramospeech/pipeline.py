@@ -161,6 +161,7 @@ class Transcriber:
                 "and pass its file with --model"
             )
         loaded = load_model(path, device)
+        loaded.network.fold()
         found = decoder(loaded.vocabulary.units) if decoder else None
         if translator is None and isinstance(found, GreedyDecoder | None):
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded

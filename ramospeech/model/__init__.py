@@ -1,7 +1,7 @@
 """Acoustic models: waveforms in, log-posteriors of units out; and the files that hold them.
 
 A further architecture is a module beside dfcnn.py and an entry in `ARCHITECTURES`: a network from features (B, T, F)
-and lengths (B,) to log-posteriors (B, T', V) and lengths (B,), with `reduction` and `from_config(config, bins)`.
+and lengths (B,) to log-posteriors (B, T', V) and lengths (B,), with `reduction`, `from_config(config, bins)`, `fold`.
 """
 
 from ramospeech.model.acoustic import ARCHITECTURES, AcousticModel, build_model

@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ramospeech.model.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.config import ModelConfig
@@ -98,6 +99,11 @@ class DFCNN(nn.Module):
         sizes = config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout, config.reduction
         return cls(bins, len(config.units), *sizes, last=partial(unit_layer, config.fc, config))
 
+    def fold(self) -> None:
+        """Make the network in evaluation a tenth faster, and fit for nothing else: neither training nor saving."""
+        for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
+            stage.fold()
+
     def reset_parameters(self) -> None:
         """He et al. 2015 before a ReLU; recurrent weights orthogonal and forget gates open (bias 1)."""
         for module in self.modules():
@@ -155,6 +161,13 @@ class Stage(nn.Sequential):
                 # The normalisation takes away what this bias adds: its gradient is rounding noise, which Adam would
                 # scale up to full steps.
                 conv.bias.requires_grad_(False)
+
+    def fold(self) -> None:
+        """Take the normalisations that follow a convolution into its weights; the stage can be trained no more."""
+        for (before, conv), (after, norm) in pairwise(list(self.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, MaskedBatchNorm2d):
+                setattr(self, before, fuse_conv_bn_eval(conv, norm))
+                delattr(self, after)
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """x (B, C, T, F) channels last, frames (B,) on the CPU -> the same after the stage."""

@@ -128,3 +128,16 @@ def test_dropout_is_off_in_eval() -> None:
     network, given = small(dropout=1.0), padded([torch.randn(30, 16)])
     assert not torch.equal(network.train()(*given)[0], network(*given)[0])
     assert torch.equal(network.eval()(*given)[0], network(*given)[0])
+
+
+@pytest.mark.parametrize("reduction", [4, 8])
+def test_folded_it_gives_the_same(reduction: int) -> None:
+    network = small(reduction=reduction).double().eval()
+    batch, lengths = padded([torch.randn(n, 16, dtype=torch.double) for n in (64, 41, 17)])
+    expected, frames = network(batch, lengths)
+    network.fold()
+    assert sum(isinstance(module, MaskedBatchNorm2d) for module in network.modules()) == 1  # after a ReLU
+    found, same = network(batch, lengths)
+    assert torch.equal(frames, same)
+    for row, want, length in zip(found, expected, frames.tolist(), strict=True):
+        assert torch.allclose(row[:length], want[:length], atol=1e-12)
