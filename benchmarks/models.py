@@ -1,6 +1,7 @@
 """Which network? Error rate against size and speed, trained alike: one command, a section of docs/benchmarks.md.
 
     python benchmarks/models.py [--data_type demo --data_root demo --config_path data_config] [--epochs 29] [--seeds 3]
+        [--only TEXT]
 
 Trains with train.py, one process a run and as many at once as --jobs says; options that this program does not know go
 to every run. A run that is finished in --runs is not done again, one that was cut off goes on. Speed is that of
@@ -9,6 +10,7 @@ before runs have converged, seeds alone differ by tens of points (docs/ace.md).
 """
 
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -52,16 +54,18 @@ def times_real_time(models: Sequence[AcousticModel]) -> list[float]:
 
 
 def main() -> None:
-    args, options = parser(__doc__.split("\n\n")[0], epochs=29, seeds=3, runs="models").parse_known_args()
-    curves = train_all(VARIANTS, args, options)
-    models = [load_model(args.runs / f"{name_of(variant, 1)}.safetensors").eval() for variant in VARIANTS]
+    accepted = parser(__doc__.split("\n\n")[0], epochs=29, seeds=3, runs="models")
+    accepted.add_argument("--only", default="", metavar="TEXT", help="the networks whose names hold this")
+    args, options = accepted.parse_known_args()
+    curves = train_all({name: found for name, found in VARIANTS.items() if args.only in name}, args, options)
+    models = [load_model(args.runs / f"{name_of(variant, 1)}.safetensors").eval() for variant in curves]
     rows = []
     for (variant, runs), model, speed in zip(curves.items(), models, times_real_time(models), strict=True):
         seeds = ", ".join(f"{100 * curve[-1]:.1f}" for curve in runs)
         millions = model.num_parameters / 1e6
         rows.append(f"| {variant} | {millions:.2f} | {2 * millions:.1f} | {seeds} | {speed:.0f} |")
     head = (
-        f"`{' '.join(('python benchmarks/models.py --epochs', str(args.epochs), *options))}`, "
+        f"`{' '.join(('python benchmarks/models.py', *sys.argv[1:]))}`, "
         f"{date.today().isoformat()}, {machine()}: dev SER % of each seed, greedily decoded."
     )
     titles = "| network | million parameters | MB as float16 | dev SER % | times real time, one core |"
