@@ -14,9 +14,10 @@ from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.files import whole_file
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
+from ramospeech.model.packing import pack, unpack
 from ramospeech.model.shapes import shapes_only
 
-FORMAT = 1  # of the metadata; raised when an older program could not read it
+PLAIN, PACKED = 1, 2  # formats of the file: an older program could not read the later one
 KEY = "ramospeech"  # the metadata entry, JSON
 
 
@@ -25,16 +26,18 @@ def save_model(
 ) -> None:
     """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
 
-    `dtype` (torch.float16 for a model to ship) is that of the floating-point weights in the file. The file appears
-    whole or not at all. Raises ModelError where it cannot be written or a weight is not finite.
+    `dtype` is that of the floating-point weights in the file: torch.float16, or torch.int8 for weights as `packing`
+    has them, makes a model to ship. The file appears whole or not at all. Raises ModelError where it cannot be written
+    or a weight is not finite.
     """
     path = Path(path)
-    tensors = {name: _floating(tensor, dtype).contiguous() for name, tensor in _weights(model).items()}
+    weights, small = _weights(model), dtype == torch.int8
+    tensors = pack(weights) if small else {name: _floating(t, dtype).contiguous() for name, t in weights.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
     entry = {
-        "format": FORMAT,
+        "format": PACKED if small else PLAIN,
         "version": ramospeech.__version__,
         "config": vars(model.config),
         "training": training,
@@ -57,8 +60,12 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
             model = AcousticModel(config)
     except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
+    try:
+        tensors = unpack(tensors)
+    except RuntimeError as error:  # scales of other sizes
+        raise ModelError(f"{path}: its weights do not fit together; copy it again or save it anew") from error
     _check(path, _weights(model), tensors)
-    model.load_state_dict({name: _floating(t, torch.float32) for name, t in tensors.items()}, assign=True)
+    model.load_state_dict(tensors, assign=True)
     model.summary = entry["training"]
     return model.to(device).eval()
 
@@ -98,10 +105,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         complete = isinstance(entry["config"], dict) and isinstance(entry["training"], dict)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: its description is broken; copy it again or save it anew") from error
-    if written != FORMAT or not complete:
+    if written not in (PLAIN, PACKED) or not complete:
         raise ModelError(
             f"{path}: model format {written} of ramospeech {entry.get('version')}; this is {ramospeech.__version__}, "
-            f"which reads format {FORMAT}: install the version that wrote it"
+            f"which reads formats {PLAIN} and {PACKED}: install the version that wrote it"
         )
     return entry, tensors
 

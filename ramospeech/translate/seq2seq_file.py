@@ -1,6 +1,6 @@
 """The file of a seq2seq translator: safetensors, with its sizes and characters in the metadata. No code inside.
 
-Matrices are stored in 8 bits, each row with a scale of its own; everything else in half precision.
+Weights are packed as `ramospeech.model.packing` says.
 """
 
 import json
@@ -10,32 +10,24 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
+from ramospeech.model.packing import pack, unpack
 from ramospeech.model.shapes import shapes_only
 from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
 
 FORMAT = "ramospeech seq2seq translator 1"
 KEY = "ramospeech"  # the metadata entry, JSON
-_SCALE = ".scale"  # what the name of a matrix ends in where its rows' scales are
 
 
 def write(path: Path, network: Seq2Seq, characters: str, training: dict[str, Any]) -> None:
     """Writes the file whole or not at all; raises ModelError."""
-    tensors = {}
     for name, tensor in network.state_dict().items():
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
-        if tensor.ndim == 2:
-            scale = tensor.abs().amax(1).clamp_min(1e-8) / 127
-            tensors[name] = (tensor / scale[:, None]).round().to(torch.int8)
-            tensors[name + _SCALE] = scale
-        else:
-            tensors[name] = tensor.to(torch.float16)
     entry = {"format": FORMAT, "config": asdict(network.config), "characters": characters, "training": training}
-    packed = safetensors.torch.save(tensors, metadata={KEY: json.dumps(entry, ensure_ascii=False)})
+    packed = safetensors.torch.save(pack(network.state_dict()), metadata={KEY: json.dumps(entry, ensure_ascii=False)})
     with whole_file(path, "wb", ModelError, "make room or choose another --model_path") as file:
         file.write(packed)
 
@@ -47,12 +39,7 @@ def read(path: Path) -> tuple[Seq2Seq, str]:
             entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
             if not isinstance(entry, dict) or entry.get("format") != FORMAT:
                 raise ModelError(f"{path}: not a seq2seq translator; train one with train_translator.py")
-            stored = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        tensors = {
-            name: tensor * stored[name + _SCALE][:, None] if name + _SCALE in stored else tensor
-            for name, tensor in stored.items()
-            if not name.endswith(_SCALE)
-        }
+            tensors = unpack({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         with shapes_only():  # nothing large is allocated before they are checked
             network = Seq2Seq(Seq2SeqConfig(**entry["config"]))
         characters = str(entry["characters"])

@@ -68,6 +68,37 @@ def test_float16_on_disk_float32_in_memory(model: AcousticModel, tmp_path: Path)
     assert sizes[0] < 0.75 * sizes[1]
 
 
+def test_eight_bits_on_disk(model: AcousticModel, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "half.safetensors", {}, dtype=torch.float16)
+    save_model(model, tmp_path / "byte.safetensors", {}, dtype=torch.int8)
+    loaded = load_model(tmp_path / "byte.safetensors")
+    for (name, found), wanted in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
+        assert found.dtype == wanted.dtype, name
+        if found.ndim >= 2 and name.startswith("network."):  # half a step of a row's largest weight
+            allowed = wanted.flatten(1).abs().amax(1) / 253
+            assert bool(((found - wanted).flatten(1).abs() <= allowed[:, None] + 1e-9).all()), name
+        else:
+            assert torch.allclose(found.float(), wanted.float(), rtol=1e-3), name
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("byte", "half")]
+    assert sizes[0] < sizes[1]
+    with torch.no_grad():
+        model.network.fc3.weight[0, 0] = torch.nan
+    with pytest.raises(ModelError, match=r"not written, network\.fc3\.weight"):
+        save_model(model, tmp_path / "m.safetensors", {}, dtype=torch.int8)
+
+
+def test_scales_of_another_model(model: AcousticModel, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(model, path, {}, dtype=torch.int8)
+    tensors = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors["network.fc3.weight.scale"] = torch.ones(3)
+    safetensors.torch.save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match="do not fit together"):
+        load_model(path)
+
+
 def test_weights_too_large_for_float16_or_not_finite(model: AcousticModel, tmp_path: Path) -> None:
     with torch.no_grad():
         model.network.fc3.weight[0, 0] = 1e5

@@ -64,6 +64,12 @@ def test_what_is_shipped_is_the_mean_with_the_same_posteriors(tmp_path, capsys):
         tensor.data.lerp_(dict(models[1].network.named_parameters())[name].data, 0.5)
     torch.testing.assert_close(shipped(*clip)[0], models[0](*clip)[0], rtol=0.02, atol=0.02)
     assert main([str(tmp_path / "one.safetensors"), str(tmp_path / "out.safetensors")]) == 0
+    assert main(["--bits", "8", str(tmp_path / "small.safetensors"), str(tmp_path / "out.safetensors")]) == 0
+    torch.testing.assert_close(
+        load_model(tmp_path / "small.safetensors")(*clip)[0], shipped(*clip)[0], rtol=0.1, atol=0.1
+    )
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("small", "one")]
+    assert sizes[0] < sizes[1]
 
 
 def test_models_of_two_kinds_are_not_averaged(tmp_path, capsys):
