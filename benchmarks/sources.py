@@ -2,10 +2,10 @@
 
     python benchmarks/sources.py --human cmn --synthetic tts --config_path DIR --data_root DIR --dev LIST...
 
-Trains with train.py on the lists DIR/NAME_train.txt, with as many epochs each, so every recording is heard as often.
-Options that this program does not know go to every run. A run that is finished in --runs is not done again, one that
-was cut off goes on. What is compared is the toned syllable error rate of each list of recordings after --dev, greedily
-decoded, without a translator.
+Trains with train.py on the lists DIR/NAME_train.txt. Both together get --epochs epochs, each alone as many as make the
+same hours of audio; in everything else they are trained alike. Options that this program does not know go to every
+run. A run that is finished in --runs is not done again, one that was cut off goes on. What is compared is the toned
+syllable error rate of each list of recordings after --dev, greedily decoded, without a translator.
 """
 
 from datetime import date
@@ -35,7 +35,7 @@ def error_rate(model: Path, path: Path, data_root: Path) -> str:
 
 
 def main() -> None:
-    options = parser(__doc__.split("\n\n")[0], epochs=7, seeds=1, runs="sources")
+    options = parser(__doc__.split("\n\n")[0], epochs=4, seeds=1, runs="sources")
     options.add_argument("--human", default="cmn", help="corpora of human speech, joined by commas")
     options.add_argument("--synthetic", default="tts", help="corpora of synthetic speech")
     options.add_argument("--config_path", type=Path, required=True, help="where their lists are")
@@ -44,8 +44,12 @@ def main() -> None:
     args, others = options.parse_known_args()
     speech = {"human": args.human, "synthetic": args.synthetic, "both": f"{args.human},{args.synthetic}"}
     sizes = {name: hours(corpora, args.config_path) for name, corpora in speech.items()}
-    # measured once, at the end: no choice by lists of which some hold a variant's own voices
-    variants = {name: ["--data_type", corpora, "--dev_step", str(args.epochs)] for name, corpora in speech.items()}
+    epochs = {name: round(args.epochs * sizes["both"] / size) for name, size in sizes.items()}
+    variants = {
+        # measured once, at the end: no choice by lists of which some hold a variant's own voices
+        name: ["--data_type", corpora, "--epochs", str(epochs[name]), "--dev_step", str(epochs[name])]
+        for name, corpora in speech.items()
+    }
     paths = ["--config_path", str(args.config_path), "--data_root", str(args.data_root)]
     train_all(variants, args, [*paths, *others])
     rows = []
@@ -53,14 +57,14 @@ def main() -> None:
         for seed in range(1, args.seeds + 1):
             model = args.runs / f"{name_of(name, seed)}.safetensors"
             rates = [error_rate(model, path, args.data_root) for path in args.dev]
-            rows.append(f"| {name} | {sizes[name]:.1f} | {' | '.join(rates)} |")
+            rows.append(f"| {name} | {sizes[name]:.1f} | {epochs[name]} | {' | '.join(rates)} |")
     command = f"python benchmarks/sources.py --human {args.human} --synthetic {args.synthetic} --epochs {args.epochs}"
     head = (
         f"`{' '.join((command, *others))}`, {date.today().isoformat()}, {machine()}: SER with tones, %, with 95 % "
-        "intervals. Every recording was heard as often."
+        f"intervals. The hours that each hears are the same."
     )
-    titles = f"| trained on | hours | {' | '.join(path.stem for path in args.dev)} |"
-    table = "\n".join((titles, "|---|---|" + "---|" * len(args.dev), *rows))
+    titles = f"| trained on | hours | epochs | {' | '.join(path.stem for path in args.dev)} |"
+    table = "\n".join((titles, "|---|---|---|" + "---|" * len(args.dev), *rows))
     write_section("sources", "\n\n".join(("## Human and synthetic speech", head, table)))
     print("\n".join(rows))
 
