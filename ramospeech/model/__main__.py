@@ -2,7 +2,7 @@
 
     python -m ramospeech.model small.safetensors runs/dfcnn.safetensors
     python -m ramospeech.model small.safetensors runs/dfcnn.epoch5[6-9].safetensors      the mean of the last ones
-    python -m ramospeech.model --bits 8 smaller.safetensors runs/dfcnn.safetensors       half as large again
+    python -m ramospeech.model --bits 8 smaller.safetensors runs/dfcnn.safetensors       half that size
 
 The mean of the last checkpoints of a run (train.py --save_step) is often better than each of them (Izmailov et al.,
 arXiv 1803.05407). Rows that syllables share part by part are summed up, so that the file is an ordinary one.
