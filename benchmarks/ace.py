@@ -10,14 +10,13 @@ error rate of the dev list, greedily decoded, after every epoch: after the last 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 
-from bench_training import ROOT, machine
+from bench_training import ROOT
 from matplotlib.figure import Figure
 from scipy.stats import t as student
 from table import write_section
-from trainings import Curve, parser, train_all
+from trainings import Curve, heading, parser, train_all
 
 VARIANTS: dict[str, list[str]] = {
     "CTC": ["--loss", "ctc"],
@@ -73,10 +72,7 @@ def main() -> None:
     curves = train_all(VARIANTS, args, options)
     docs = ROOT / "docs"
     draw(curves, docs / "ace.png")
-    head = (
-        f"`{' '.join(('python benchmarks/ace.py --epochs', str(args.epochs), *options))}`, {date.today().isoformat()}, "
-        f"{machine()}: seeds 1 to {args.seeds}."
-    )
+    head = f"{heading('ace.py', args, options)}: seeds 1 to {args.seeds}."
     picture = "![Toned SER on dev after each epoch, mean and range of the seeds](ace.png)"
     rows = table(curves)
     write_section("ace", "\n\n".join((head, rows, picture)), docs / "ace.md")

@@ -10,15 +10,12 @@ before runs have converged, seeds alone differ by tens of points (docs/ace.md).
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Sequence
-from datetime import date
 
 import torch
-from bench_training import machine
 from table import write_section
-from trainings import name_of, parser, train_all
+from trainings import heading, name_of, parser, train_all
 
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.model import AcousticModel, load_model
@@ -57,17 +54,18 @@ def main() -> None:
     accepted = parser(__doc__.split("\n\n")[0], epochs=29, seeds=3, runs="models")
     accepted.add_argument("--only", default="", metavar="TEXT", help="the networks whose names hold this")
     args, options = accepted.parse_known_args()
-    curves = train_all({name: found for name, found in VARIANTS.items() if args.only in name}, args, options)
+    chosen = {name: found for name, found in VARIANTS.items() if args.only in name}
+    if not chosen:
+        accepted.error(f"--only {args.only}: no network has this in its name; there are {'; '.join(VARIANTS)}")
+    curves = train_all(chosen, args, options)
     models = [load_model(args.runs / f"{name_of(variant, 1)}.safetensors").eval() for variant in curves]
     rows = []
     for (variant, runs), model, speed in zip(curves.items(), models, times_real_time(models), strict=True):
         seeds = ", ".join(f"{100 * curve[-1]:.1f}" for curve in runs)
         millions = model.num_parameters / 1e6
         rows.append(f"| {variant} | {millions:.2f} | {2 * millions:.1f} | {seeds} | {speed:.0f} |")
-    head = (
-        f"`{' '.join(('python benchmarks/models.py', *sys.argv[1:]))}`, "
-        f"{date.today().isoformat()}, {machine()}: dev SER % of each seed, greedily decoded."
-    )
+    only = ["--only", args.only] if args.only else []
+    head = f"{heading('models.py', args, [*only, *options])}: dev SER % of each seed, greedily decoded."
     titles = "| network | million parameters | MB as float16 | dev SER % | times real time, one core |"
     table = "\n".join((titles, "|---|---|---|---|---|", *rows))
     write_section("models", "\n\n".join(("## Networks", head, table)))

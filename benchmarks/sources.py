@@ -8,12 +8,10 @@ run. A run that is finished in --runs is not done again, one that was cut off go
 syllable error rate of each list of recordings after --dev, greedily decoded, without a translator.
 """
 
-from datetime import date
 from pathlib import Path
 
-from bench_training import machine
 from table import shown, write_section
-from trainings import name_of, parser, train_all
+from trainings import heading, name_of, parser, train_all
 
 from ramospeech import Transcriber
 from ramospeech.corpora import read_list
@@ -43,12 +41,12 @@ def main() -> None:
     options.add_argument("--dev", type=Path, nargs="+", required=True, metavar="LIST")
     args, others = options.parse_known_args()
     speech = {"human": args.human, "synthetic": args.synthetic, "both": f"{args.human},{args.synthetic}"}
-    sizes = {name: hours(corpora, args.config_path) for name, corpora in speech.items()}
+    sizes = {name: hours(names, args.config_path) for name, names in speech.items()}
     epochs = {name: round(args.epochs * sizes["both"] / size) for name, size in sizes.items()}
     variants = {
         # measured once, at the end: no choice by lists of which some hold a variant's own voices
-        name: ["--data_type", corpora, "--epochs", str(epochs[name]), "--dev_step", str(epochs[name])]
-        for name, corpora in speech.items()
+        name: ["--data_type", names, "--epochs", str(epochs[name]), "--dev_step", str(epochs[name])]
+        for name, names in speech.items()
     }
     paths = ["--config_path", str(args.config_path), "--data_root", str(args.data_root)]
     train_all(variants, args, [*paths, *others])
@@ -58,10 +56,10 @@ def main() -> None:
             model = args.runs / f"{name_of(name, seed)}.safetensors"
             rates = [error_rate(model, path, args.data_root) for path in args.dev]
             rows.append(f"| {name} | {sizes[name]:.1f} | {epochs[name]} | {' | '.join(rates)} |")
-    command = f"python benchmarks/sources.py --human {args.human} --synthetic {args.synthetic} --epochs {args.epochs}"
+    corpora = ["--human", args.human, "--synthetic", args.synthetic]
     head = (
-        f"`{' '.join((command, *others))}`, {date.today().isoformat()}, {machine()}: SER with tones, %, with 95 % "
-        f"intervals. The hours that each hears are the same."
+        f"{heading('sources.py', args, [*corpora, *others])}: SER with tones, %, with 95 % intervals. The hours that "
+        "each hears are the same."
     )
     titles = f"| trained on | hours | epochs | {' | '.join(path.stem for path in args.dev)} |"
     table = "\n".join((titles, "|---|---|---|" + "---|" * len(args.dev), *rows))

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
-from bench_training import ROOT
+from bench_training import ROOT, machine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 RECIPE = ["--recipe", "demo", "--share_parts", "--augment_ramp", "0", "--dev_step", "1", "--gpu_rank", "0"]
@@ -28,6 +29,12 @@ def parser(description: str, epochs: int, seeds: int, runs: str) -> argparse.Arg
 def name_of(variant: str, seed: int) -> str:
     """A run's --model_name."""
     return "".join(c if c.isalnum() else "_" for c in variant.lower()) + f"_{seed}"
+
+
+def heading(program: str, args: argparse.Namespace, options: Sequence[str]) -> str:
+    """What was run, when and where; --runs, which is a place on one's own machine, is not told."""
+    command = " ".join((f"python benchmarks/{program} --epochs", str(args.epochs), *options))
+    return f"`{command}`, {date.today().isoformat()}, {machine()}"
 
 
 def train_all(

@@ -11,7 +11,6 @@ another with the product of the three probabilities.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,15 +28,18 @@ MOST, LEAST = 100, 1e-4  # alternatives of a syllable, and of the likeliest one'
 class Confusions:
     """p(heard | said) over the N toned syllables of the inventory.
 
-    errors: of each of PARTS a table (S, S), S the names that it has in the inventory in order: how often the one was
-    said and the other heard.
+    counts: of each of PARTS how often a name was said, by name, and another or the same one heard, by name.
     """
 
-    def __init__(self, errors: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, counts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         self.units = Vocabulary.inventory().units[2:]
         self._place = {unit: number for number, unit in enumerate(self.units)}
-        self._parts = {part: names_of(self.units, part)[1] for part in PARTS}
-        said = [_smoothed(errors[part])[self._parts[part]] for part in PARTS]  # (N, S) each
+        self._parts, said = {}, []
+        for part in PARTS:
+            names, own = np.unique([getattr(parts.split(unit), part) for unit in self.units], return_inverse=True)
+            table = np.array([[counts[part].get(a, {}).get(b, 0) for b in names] for a in names], np.float64)
+            self._parts[part] = own
+            said.append(_smoothed(table)[own])  # (N, S), S names
         # Not every initial goes with every final: what is heard is a syllable of the inventory all the same.
         units = np.zeros([table.shape[1] for table in said])  # how many of them have these parts
         np.add.at(units, tuple(self._parts[part] for part in PARTS), 1.0)
@@ -49,12 +51,19 @@ class Confusions:
         """From the report.json of evaluate.py; raises ListError for a file that is none."""
         try:
             report = json.loads(Path(path).read_text(encoding="utf-8"))
-            errors = {part: _counted(report[f"by_{part}"], part) for part in PARTS}
+            return cls(
+                {
+                    part: {
+                        name: {**entry["taken_for"], name: entry["syllables"] - entry["errors"]}
+                        for name, entry in report[f"by_{part}"].items()
+                    }
+                    for part in PARTS
+                }
+            )
         except OSError as error:
             raise ListError(f"{path}: cannot read this report ({error.strerror}); check the name") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ListError(f"{path}: no report; give the report.json that evaluate.py --report DIR writes") from None
-        return cls(errors)
 
     def said(self, heard: str) -> list[tuple[str, float]]:
         """What may have been said where a syllable of the inventory is heard, with shares p(heard | said) that sum
@@ -79,25 +88,6 @@ class Confusions:
             known = syllable in self._place and not toneless
             slots.append(Slot(tuple(self.said(syllable)) if known else ((as_given, 1.0),), number, number + 1))
         return ConfusionNetwork(tuple(slots))
-
-
-def names_of(units: Sequence[str], part: str) -> tuple[list[str], np.ndarray]:
-    """The names that a part of `units` has, and of each unit the place of its own (N,)."""
-    own = [getattr(parts.split(unit), part) for unit in units]
-    names = sorted(set(own))
-    return names, np.array([names.index(name) for name in own])
-
-
-def _counted(report: Mapping[str, Any], part: str) -> np.ndarray:
-    names, _ = names_of(Vocabulary.inventory().units[2:], part)
-    place = {name: number for number, name in enumerate(names)}
-    table = np.zeros((len(names), len(names)))
-    for name in report.keys() & place.keys():
-        table[place[name], place[name]] = report[name]["syllables"] - report[name]["errors"]
-        for heard, count in report[name]["taken_for"].items():
-            if heard in place:
-                table[place[name], place[heard]] = count
-    return table
 
 
 def _smoothed(table: np.ndarray) -> np.ndarray:
