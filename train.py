@@ -118,12 +118,15 @@ def augmentation(args: Namespace, model: AcousticModel) -> Chain:
 
 
 def training_loss(args: Namespace, model: AcousticModel, batch: Batch, step: int) -> losses.Loss:
-    """The chosen loss of one batch."""
-    log_probs, lengths = model(batch.waveforms, batch.lengths)
-    given = (log_probs, lengths, batch.labels, batch.label_lengths)
-    if args.loss == "ctc_ace":
-        return losses.ctc_ace(*given, losses.ramp(args.ace_weight, step, args.ace_ramp), args.smoothing)
-    return losses.ctc(*given, args.smoothing) if args.loss == "ctc" else losses.ace(*given)
+    """The chosen loss of one batch; with --consistency of two views, which augmentation and dropout draw apart."""
+    views = 2 if args.consistency else 1
+    log_probs, lengths = model(batch.waveforms.repeat(views, 1), batch.lengths.repeat(views))
+    given = (log_probs, lengths, batch.labels.repeat(views, 1), batch.label_lengths.repeat(views))
+    if args.loss == "ace":
+        return losses.ace(*given)
+    weight = losses.ramp(args.ace_weight, step, args.ace_ramp) if args.loss == "ctc_ace" else 0.0
+    total = losses.ctc_ace(*given, weight, args.smoothing, args.consistency)
+    return losses.Loss(*(value / views for value in total))
 
 
 def clip_weights(args: Namespace, lists: list[Path], train: Selection) -> list[float]:

@@ -31,15 +31,26 @@ class Loss(NamedTuple):
     skipped: Tensor
 
 
-def ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, smoothing: float = 0.0) -> Loss:
+def ctc(
+    log_probs: Tensor,
+    lengths: Tensor,
+    labels: Tensor,
+    label_lengths: Tensor,
+    smoothing: float = 0.0,
+    consistency: float = 0.0,
+) -> Loss:
     """Connectionist temporal classification (Graves et al. 2006): -log p(labels), summed over the clips.
 
     Divided by the count it is in nats a label. Computed in float32 at least.
 
     smoothing: this share of the loss is the mean divergence of a frame's posteriors from uniform ones, times the
     labels: what label smoothing is for CTC (Kim et al., arXiv 1711.02212, section 3.2).
+
+    consistency: weight of what CR-CTC adds (Yao et al., arXiv 2410.05101, equation 4). The batch then holds two views
+    of each clip, the second half those of the first half in the same order, and each view is drawn to the posteriors
+    of the other, frame by frame.
     """
-    return ctc_ace(log_probs, lengths, labels, label_lengths, 0.0, smoothing)
+    return ctc_ace(log_probs, lengths, labels, label_lengths, 0.0, smoothing, consistency)
 
 
 def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
@@ -60,12 +71,15 @@ def ctc_ace(
     label_lengths: Tensor,
     weight: float = 0.1,
     smoothing: float = 0.0,
+    consistency: float = 0.0,
 ) -> Loss:
-    """ctc (with `smoothing`) + weight * ace; a clip that either would skip is skipped."""
+    """ctc (with `smoothing` and `consistency`) + weight * ace; a clip that either would skip is skipped."""
     log_probs = _prepared(log_probs)
     per_clip = _ctc(log_probs, lengths, labels, label_lengths)
     if smoothing:
         per_clip = (1 - smoothing) * per_clip + smoothing * _peakedness(log_probs, lengths, label_lengths)
+    if consistency:
+        per_clip = per_clip + consistency * _divergence(log_probs, lengths)
     if weight:
         per_clip = per_clip + weight * _ace(log_probs, lengths, labels, label_lengths)
     return _total(log_probs, per_clip, label_lengths)
@@ -132,3 +146,10 @@ def _peakedness(log_probs: Tensor, lengths: Tensor, label_lengths: Tensor) -> Te
     lengths, label_lengths = lengths.to(log_probs.device), label_lengths.to(log_probs.device)
     divergence = divergence.masked_fill(padding_mask(lengths, log_probs.shape[1]), 0.0)
     return divergence.sum(1) / lengths * label_lengths.clamp(min=1)
+
+
+def _divergence(log_probs: Tensor, lengths: Tensor) -> Tensor:
+    """(B,): the divergence KL(other view || view), summed over the frames; the other view is taken as it is."""
+    other = log_probs.detach().roll(len(log_probs) // 2, 0)
+    frames = (other.exp() * (other - log_probs)).sum(2)
+    return frames.masked_fill(padding_mask(lengths.to(log_probs.device), log_probs.shape[1]), 0.0).sum(1)

@@ -49,6 +49,7 @@ def options(about: str) -> argparse.ArgumentParser:
     loss.add_argument("--ace_weight", type=float, default=0.1, help="of ACE in ctc_ace")
     loss.add_argument("--ace_ramp", type=int, default=1000, help="steps over which that weight grows from 0")
     loss.add_argument("--smoothing", type=float, default=0.0, help="share of the loss that keeps posteriors uncertain")
+    loss.add_argument("--consistency", type=float, default=0.0, help="of two views of each clip; weight (0.2)")
     loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
     loss.add_argument("--augment", nargs="+", metavar="NAME[=P]", help=f"all, or of: {' '.join(EFFECTS)}")
     loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
@@ -104,6 +105,8 @@ def check_options(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
     if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
         raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
+    if args.consistency < 0 or (args.consistency and args.loss == "ace"):
+        raise UsageError(f"--consistency {args.consistency}: 0 or more, and with --loss ctc or ctc_ace")
     if args.patience < 0:
         raise UsageError(f"--patience {args.patience}: must be 0 (never) or more")
     for name in ("warp", "augment_ramp", "average", "smoothing"):

@@ -203,3 +203,33 @@ def test_smoothing_adds_the_divergence_from_uniform_posteriors() -> None:
     assert smooth.skipped == 1 and smooth.count == plain.count
     smooth.sum.backward()
     assert not log_probs.grad[2].any() and not log_probs.grad[1, 7:].any()
+
+
+def test_consistency_draws_each_view_to_the_other() -> None:
+    """Rows 0 and 2, 1 and 3 are the two views of a clip."""
+    log_probs, lengths = posteriors().requires_grad_(), torch.tensor([6, 3, 6, 3])
+    given = log_probs, lengths, LABELS[[0, 1, 0, 1]], LABEL_LENGTHS[[0, 1, 0, 1]]
+    expected = ctc(*given).sum
+    for view, (other, frames) in enumerate(((2, 6), (3, 3), (0, 6), (1, 3))):
+        target = log_probs[other, :frames].detach()
+        expected = expected + 0.2 * torch.nn.functional.kl_div(
+            log_probs[view, :frames], target, reduction="sum", log_target=True
+        )
+    found = ctc(*given, consistency=0.2)
+    assert found.sum.item() == pytest.approx(expected.item(), abs=1e-12)
+    assert torch.allclose(gradient(found.sum, log_probs), gradient(expected, log_probs), atol=1e-12)
+    same = log_probs.detach()[[0, 1, 0, 1]]
+    assert float(ctc(same, *given[1:], consistency=0.2).sum) == float(ctc(same, *given[1:]).sum)
+
+
+def test_a_hopeless_view_takes_its_twin_with_it_and_no_other() -> None:
+    log_probs, lengths, twins = posteriors(), torch.tensor([6, 3, 6, 3]), [0, 1, 0, 1]
+    log_probs[0, 2, 2] = torch.nan
+    log_probs.requires_grad_()
+    found = ctc(log_probs, lengths, LABELS[twins], LABEL_LENGTHS[twins], consistency=0.2)
+    pair = log_probs.detach()[[1, 3]].requires_grad_()
+    expected = ctc(pair, lengths[[1, 3]], LABELS[[1, 1]], LABEL_LENGTHS[[1, 1]], consistency=0.2)
+    assert (found.sum.item(), float(found.count), int(found.skipped)) == (pytest.approx(expected.sum.item()), 2, 2)
+    slope = gradient(found.sum, log_probs)
+    assert slope[[0, 2]].eq(0).all()
+    assert torch.allclose(slope[[1, 3]], gradient(expected.sum, pair), atol=1e-12)

@@ -108,7 +108,7 @@ def test_learns_the_tones(tmp_path):
     [
         [],
         ["--augment", "all", "room=0.1", "--join", 4, "--silence", 0.3],
-        ["--share_parts", "--average", 0.9, "--weights", "tones=1.5", "--smoothing", 0.1],
+        ["--share_parts", "--average", 0.9, "--weights", "tones=1.5", "--smoothing", 0.1, "--consistency", 0.2],
     ],
 )
 def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
@@ -134,6 +134,21 @@ def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
     assert all(torch.equal(expected[key], found[key]) for key in expected)
     for tag in ("dev/loss", "dev/ser"):
         assert scalars(whole, tag) == scalars(parts, tag)
+
+
+def test_two_views_that_are_one_change_nothing(corpus, tmp_path):
+    """Without augmentation and dropout the views agree; with them they do not, and the loss says so."""
+    losses = {}
+    for name, options in {
+        "one": PLAIN,
+        "two": [*PLAIN, "--consistency", 0.2],
+        "apart": [*PLAIN, "--consistency", 1000, "--warp", 0.3],
+        "warped": [*PLAIN, "--warp", 0.3],
+    }.items():
+        assert train(corpus, tmp_path / name, "--epochs", 2, *options).returncode == 0
+        losses[name] = list(scalars(tmp_path / name, "train/loss").values())
+    assert losses["two"] == pytest.approx(losses["one"], rel=1e-3)
+    assert losses["apart"][-1] > 1.01 * losses["warped"][-1]
 
 
 def test_patience_ends_a_run_that_gets_no_better(corpus, tmp_path):
@@ -204,6 +219,7 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
         (["--amp", "fp16"], "needs a GPU"),
         (["--load_model"], r"dfcnn\.safetensors"),
         (["--config_path", "nowhere"], "nowhere"),
+        (["--consistency", "0.2", "--loss", "ace"], r"--consistency 0\.2: 0 or more, and with --loss ctc or ctc_ace"),
         (["--join", "17"], "--join 17.0: must lie within 0 and 16 seconds"),
         (["--weights", "tone=2"], "--weights tone=2: write CORPUS=W, .* one of tones"),
         (["--augment", "echo"], "unknown effect 'echo'"),
