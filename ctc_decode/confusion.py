@@ -13,7 +13,7 @@ import numpy as np
 
 from ctc_decode.hypothesis import Hypothesis
 
-LEAST = 0.01  # alternatives of a token that have less of its place are left out
+LEAST = 0.003  # alternatives of a token that have less of its place are left out
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,15 @@ class ConfusionNetwork:
     def from_posteriors(
         cls, log_probs: Any, hypothesis: Hypothesis, vocabulary: Sequence[str], blank: int = 0, least: float = LEAST
     ) -> Self:
-        """A slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it.
+        """A slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it, and
+        one for each gap before, between and after them where another unit may have been said.
 
-        log_probs: (T', V) natural logs. The frames of a slot reach from halfway to the token before to halfway to the
-        next; a unit weighs what it has in the best of them, the token itself, which a language model or a hotword may
-        have put there, as much as any other at least. Alternatives with less than `least` of all are left out.
-        Raises ValueError for posteriors that are not (T', V) or end before the hypothesis does.
+        log_probs: (T', V) natural logs of probabilities. The frames of a token's slot reach from halfway to the token
+        before to halfway to the next; a unit weighs what it has in the best of them, None what the blank has where it
+        has least, the token itself, which a language model or a hotword may have put there, as much as any other at
+        least. A gap has the slot of its frame where units other than the tokens around it have most; None weighs what
+        these and the blank have there. Alternatives with less than `least` of all are left out, and gaps where only
+        None is left. Raises ValueError for posteriors that are not (T', V) or end before the hypothesis does.
         """
         rows = np.asarray(log_probs)
         last = hypothesis.end_frames[-1] if hypothesis.ids else 0
@@ -86,35 +89,58 @@ class ConfusionNetwork:
             )
         if not hypothesis.ids:
             return cls(())
-        starts, ends = np.array(hypothesis.start_frames), np.array(hypothesis.end_frames)
+        ids, starts, ends = (np.array(a) for a in (hypothesis.ids, hypothesis.start_frames, hypothesis.end_frames))
         bounds = np.append(0, (ends[:-1] + starts[1:] + 1) // 2)
         weights = np.exp(np.maximum.reduceat(rows, bounds, axis=0).astype(np.float64))
-        weights[:, blank] = 0.0
-        own = np.arange(len(starts)), np.array(hypothesis.ids)
-        weights[own] = weights.max(axis=1)
-        slots = []
-        for row, start, end, token in zip(weights, starts.tolist(), ends.tolist(), hypothesis.ids, strict=True):
-            units = np.flatnonzero(row >= min(least * row.sum(), row[token]))
-            units = units[np.lexsort((units != token, -row[units]))]
-            shares = row[units] / row[units].sum()
-            names = [vocabulary[unit] for unit in units.tolist()]
-            slots.append(Slot(tuple(zip(names, shares.tolist(), strict=True)), start, end))
-        return cls(tuple(slots))
+        weights[:, blank] = np.exp(np.minimum.reduceat(rows[:, blank], bounds).astype(np.float64))
+        weights[np.arange(len(ids)), ids] = weights.max(axis=1)
 
-    def spoken(self) -> list[list[tuple[str, float]]]:
-        """The slots where something is more likely said than not: what, with probabilities that sum to 1."""
-        result = []
-        for slot in self.slots:
-            said = [(token, p) for token, p in slot.alternatives if token is not None and p > 0]
-            total = sum(p for _, p in said)
-            if total > 0.5:
-                result.append([(token, p / total) for token, p in said])
-        return result
+        frames, others = _gaps(rows, ids, starts, ends, blank)
+        gaps = np.flatnonzero(others >= least)
+        frames = frames[gaps]
+        between = np.exp(rows[frames].astype(np.float64))
+        for around in (np.append(blank, ids)[gaps], np.append(ids, blank)[gaps]):
+            between[np.arange(len(gaps)), around] = 0.0
+        between[:, blank] = 1.0 - others[gaps]
+
+        starts, ends = np.append(starts, frames), np.append(ends, frames + 1)
+        tops = np.append(ids, np.full(len(gaps), blank))
+        weights = np.concatenate((weights, between))
+        names = [None if unit == blank else name for unit, name in enumerate(vocabulary)]
+        slots = []
+        for k in np.lexsort((ends, starts)).tolist():
+            row, top = weights[k], tops[k]
+            units = np.flatnonzero(row >= min(least * row.sum(), row[top]))
+            units = units[np.lexsort((units != top, -row[units]))]
+            shares = row[units] / row[units].sum()
+            alternatives = tuple(zip((names[unit] for unit in units.tolist()), shares.tolist(), strict=True))
+            if alternatives[0][0] is not None or len(alternatives) > 1:
+                slots.append(Slot(alternatives, int(starts[k]), int(ends[k])))
+        return cls(tuple(slots))
 
     def best(self) -> tuple[str, ...]:
         """The most probable alternative of each slot: the labelling with the fewest wrong tokens to be expected."""
         tops = (slot.alternatives[0][0] for slot in self.slots)
         return tuple(token for token in tops if token is not None)
+
+
+def _gaps(
+    rows: np.ndarray, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, blank: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the U + 1 gaps around U tokens the frame where units that are neither blank nor the tokens around have most
+    probability, and how much that is; 0 where a gap has no frame."""
+    times = np.arange(len(rows))
+    gap = np.searchsorted(starts, times, side="right")
+    before, after = np.append(blank, ids)[gap], np.append(ids, blank)[gap]
+    kept = np.exp(rows[times, blank].astype(np.float64))
+    for unit, new in ((before, before != blank), (after, (after != blank) & (after != before))):
+        kept += np.where(new, np.exp(rows[times, unit].astype(np.float64)), 0.0)
+    others = np.where(times < np.append(0, ends)[gap], 0.0, np.maximum(1.0 - kept, 0.0))
+    frames, most = np.zeros(len(ids) + 1, np.int64), np.zeros(len(ids) + 1)
+    order = np.lexsort((-others, gap))
+    found, first = np.unique(gap[order], return_index=True)
+    frames[found], most[found] = order[first], others[order[first]]
+    return frames, most
 
 
 @dataclass

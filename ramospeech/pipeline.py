@@ -95,6 +95,13 @@ class _Piece:
     def heard(self) -> Hypothesis:
         return self.hypotheses[0]
 
+    def frames(self) -> list[tuple[int, int]]:
+        """Where each syllable of the best text starts and ends."""
+        if self.network is None:
+            return list(zip(self.heard.start_frames, self.heard.end_frames, strict=True))
+        slots = (self.network.slots[number] for number in self.texts[0].slots)
+        return [(slot.start_frame, slot.end_frame) for slot in slots]
+
 
 @dataclass
 class _Draft:
@@ -274,7 +281,7 @@ class Transcriber:
         times = [
             (piece.start + first * frame, piece.start + last * frame)
             for piece in draft.pieces
-            for first, last in zip(piece.heard.start_frames, piece.heard.end_frames, strict=True)
+            for first, last in piece.frames()
         ]
         pinyin = texts[0].syllables
         hanzi = texts[0].hanzi if self.translator else [""] * len(pinyin)

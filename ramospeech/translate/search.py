@@ -1,9 +1,10 @@
-"""Exact best paths through the lattice of candidates under a model of order 3.
+"""Exact best paths through a lattice of candidates under a model of order 3.
 
-The state is the last two characters. A whole batch of sentences is one stream with a boundary between sentences, so
-that all model look-ups of a batch are a few vector operations; the recursion over positions then only adds and takes
-maxima. The N best paths come from an A* search backwards, for which the forward scores are an exact heuristic: it
-opens at most N states a position. Nothing is pruned.
+Places follow each other, and some may be empty: then a path steps over them, at a cost. The state is the last two
+characters. A whole batch of sentences is one stream with a boundary between sentences, so that all model look-ups of a
+batch are a few vector operations; the recursion over the steps then only adds and takes maxima. The N best paths come
+from an A* search backwards, for which the forward scores are an exact heuristic: it opens at most N states a step.
+Nothing is pruned.
 """
 
 import heapq
@@ -17,20 +18,27 @@ from ramospeech.translate.lexicon import Candidates
 from ramospeech.translate.ngram import BOUNDARY, NgramModel
 
 EDGE = Candidates(np.array([BOUNDARY], np.int32), np.zeros(1, np.float32))
-Path = tuple[float, list[int]]  # score, character ids
+LEAST = -14.0  # nats: what is less likely to be empty all together is not; bounds the steps over long runs of places
+Path = tuple[float, list[int | None]]  # score; of each place the candidate number, None where it is empty
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the model says of the pairs (b, c) at two neighbouring positions, and of the triples that end in them.
+    """What the model says of the pairs (b, c) at two places with none or only empty ones between, and of the triples
+    that end in them.
 
-    bigram   (n_b, n_c) float32: log p(c | b) + log p(syllable | c)
-    backoff  (n_b, n_c) float32: backoff(b, c), for the step after this one
-    a        (n,) the candidate number of a in an explicit trigram (a, b, c), sorted by `bc`
-    bc       (n,) the flat place of (b, c)
-    boost    (n,) float32
+    start, end   the places in the stream
+    before       where the steps are that end at `start`, counted from this one: -1 is its neighbour
+    bigram       (n_b, n_c) float32: log p(c | b) + log p(syllable | c) + log p(the places between are empty)
+    backoff      (n_b, n_c) float32: backoff(b, c), for the step after this one
+    a            (n,) of an explicit trigram (a, b, c) the place of a among the rows of all steps `before`
+    bc           (n,) the flat place of (b, c), sorted
+    boost        (n,) float32
     """
 
+    start: int
+    end: int
+    before: tuple[int, ...]
     bigram: np.ndarray
     backoff: np.ndarray
     a: np.ndarray
@@ -38,58 +46,101 @@ class Step:
     boost: np.ndarray
 
 
-def connect(model: NgramModel, stream: Sequence[Candidates], pairs_at_once: int) -> list[Step]:
-    """The steps between the neighbours of a stream of positions: len(stream) - 1 of them.
+def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, pairs_at_once: int) -> list[Step]:
+    """The steps through a stream of S places, by their start, then by their end.
 
-    `pairs_at_once` bounds the memory of the look-ups: a longer stream is connected piece by piece.
+    empty: (S,) log p that nothing is said at a place; -inf where something is, as at the boundaries.
+    pairs_at_once: bounds the memory of the look-ups: a longer stream is connected piece by piece.
     """
-    sizes = np.array([len(position) for position in stream])
-    piece = np.cumsum(sizes[:-1] * sizes[1:]) // pairs_at_once
+    start, end, cost = _spans(empty)
+    sizes = np.array([len(place) for place in stream])
+    nodes = _Nodes(
+        np.concatenate(([0], np.cumsum(sizes))),
+        np.concatenate([place.ids for place in stream]),
+        np.concatenate([place.log_probs for place in stream]),
+    )
+    # Steps that end at the same place: which they are, and where the rows of each begin among those of all.
+    by_end = np.argsort(end, kind="stable")
+    first = np.searchsorted(end[by_end], np.arange(len(stream) + 1))
+    behind = np.cumsum(sizes[start[by_end]]) - sizes[start[by_end]]
+    row = np.empty(len(end), np.int64)
+    row[by_end] = behind - behind[first[end[by_end]]]
+
+    piece = np.cumsum(sizes[start] * sizes[end]) // pairs_at_once
     cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(piece)]
     steps: list[Step] = []
     for low, high in itertools.pairwise(cuts):
-        before = min(low, 1)  # trigrams reach one step back
-        steps += _connect(model, stream[low - before : high + 1])[before:]
+        reaching = np.flatnonzero(end[:low] >= start[low])  # trigrams reach one step back
+        part = slice(reaching[0] if len(reaching) else low, high)
+        looked_up = _look_up(model, nodes, start[part], end[part], cost[part], row[part])[low - part.start :]
+        for i, arrays in enumerate(looked_up, low):
+            before = by_end[first[start[i]] : first[start[i] + 1]] - i
+            steps.append(Step(int(start[i]), int(end[i]), tuple(before.tolist()), *arrays))
     return steps
 
 
-def _connect(model: NgramModel, stream: Sequence[Candidates]) -> list[Step]:
-    sizes = np.array([len(position) for position in stream])
-    start = np.concatenate(([0], np.cumsum(sizes)))
-    ids = np.concatenate([position.ids for position in stream])
-    lexical = np.concatenate([position.log_probs for position in stream])
+def _spans(empty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From each place to the next, and over empty ones to those behind: starts, ends, and log p of it, float32."""
+    start, cost = np.arange(len(empty) - 1), np.zeros(len(empty) - 1, np.float32)
+    end = start + 1
+    found = [(start, end, cost)]
+    while len(start):
+        cost = (cost + empty[end]).astype(np.float32)
+        over = cost > LEAST
+        start, end, cost = start[over], end[over] + 1, cost[over]
+        found.append((start, end, cost))
+    start, end, cost = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    order = np.lexsort((end, start))
+    return start[order], end[order], cost[order]
 
-    # All pairs of neighbours, ordered by step, then b, then c. Nodes are numbered through the stream.
-    pairs = sizes[:-1] * sizes[1:]
+
+@dataclass(frozen=True)
+class _Nodes:
+    """The candidates of all places, numbered through the stream: those of place i are first[i] to first[i + 1]."""
+
+    first: np.ndarray
+    ids: np.ndarray
+    log_probs: np.ndarray
+
+
+def _look_up(
+    model: NgramModel, nodes: _Nodes, start: np.ndarray, end: np.ndarray, cost: np.ndarray, row: np.ndarray
+) -> list[tuple[np.ndarray, ...]]:
+    """bigram, backoff, a, bc and boost of each step."""
+    heights, widths = np.diff(nodes.first)[start], np.diff(nodes.first)[end]
+
+    # All pairs of neighbours, ordered by step, then b, then c.
+    pairs = heights * widths
     pair_start = np.concatenate(([0], np.cumsum(pairs)))
     step = np.repeat(np.arange(len(pairs)), pairs)
     place = np.arange(pair_start[-1]) - pair_start[step]
-    b, c = place // sizes[step + 1] + start[step], place % sizes[step + 1] + start[step + 1]
-    bigram = model.find_bigrams(ids[b], ids[c])
+    b, c = place // widths[step] + nodes.first[start[step]], place % widths[step] + nodes.first[end[step]]
+    bigram = model.find_bigrams(nodes.ids[b], nodes.ids[c])
     known = np.flatnonzero(bigram >= 0)
-    log_prob = model.unigram_backoff[ids[b]] + model.unigram[ids[c]] + lexical[c]
+    log_prob = model.unigram_backoff[nodes.ids[b]] + model.unigram[nodes.ids[c]] + nodes.log_probs[c] + cost[step]
     log_prob[known] += model.bigram_boosts[bigram[known]] * np.float32(model.step)
     backoff = np.zeros(len(bigram), np.float32)
     backoff[known] = model.bigram_backoffs[bigram[known]] * np.float32(-model.step)
 
     # Join known pairs (a, b) with known pairs (b, c) on the node b, then look for their trigrams.
-    lower, upper = np.searchsorted(b[known], c[known]), np.searchsorted(b[known], c[known], side="right")
+    right = known[np.argsort(b[known], kind="stable")]
+    lower, upper = np.searchsorted(b[right], c[known]), np.searchsorted(b[right], c[known], side="right")
     ab = np.repeat(known, upper - lower)
     offset = np.repeat(lower - np.concatenate(([0], np.cumsum(upper - lower)[:-1])), upper - lower)
-    bc = known[offset + np.arange(len(ab))] if len(ab) else ab
+    bc = right[offset + np.arange(len(ab))] if len(ab) else ab
     trigram = model.find_trigrams(bigram[ab], bigram[bc])
     found = np.flatnonzero(trigram >= 0)
     found = found[np.argsort(bc[found], kind="stable")]
     ab, bc = ab[found], bc[found]
     boost = model.trigram_boosts[trigram[found]] * np.float32(model.step)
-    a = b[ab] - start[step[ab]]
+    a = b[ab] - nodes.first[start[step[ab]]] + row[step[ab]]
     bc_place = place[bc]
     cut = np.searchsorted(bc, pair_start)
 
     return [
-        Step(
-            log_prob[low:high].reshape(sizes[i], sizes[i + 1]),
-            backoff[low:high].reshape(sizes[i], sizes[i + 1]),
+        (
+            log_prob[low:high].reshape(heights[i], widths[i]),
+            backoff[low:high].reshape(heights[i], widths[i]),
             a[cut[i] : cut[i + 1]],
             bc_place[cut[i] : cut[i + 1]],
             boost[cut[i] : cut[i + 1]],
@@ -104,14 +155,16 @@ def forward(steps: Sequence[Step]) -> list[np.ndarray]:
     Returns one (n_b, n_c) float64 array a step: the best log probability up to and with c, plus backoff(b, c), which
     every continuation pays.
     """
-    scores = [(steps[0].bigram + steps[0].backoff).astype(np.float64)]
-    for step in steps[1:]:
-        before = scores[-1]
-        best = before.max(0)[:, None] + step.bigram
-        if len(step.bc):
-            b = step.bc // step.bigram.shape[1]
-            explicit = before[step.a, b] + step.boost + step.bigram.reshape(-1)[step.bc]
-            np.maximum.at(best.reshape(-1), step.bc, explicit)
+    scores: list[np.ndarray] = []
+    for i, step in enumerate(steps):
+        best = step.bigram.astype(np.float64)
+        if into := _into(steps, i):
+            before = np.concatenate([scores[j] for j in into]) if len(into) > 1 else scores[into[0]]
+            best += before.max(0)[:, None]
+            if len(step.bc):
+                b = step.bc // step.bigram.shape[1]
+                explicit = before[step.a, b] + step.boost + step.bigram.reshape(-1)[step.bc]
+                np.maximum.at(best.reshape(-1), step.bc, explicit)
         scores.append(best + step.backoff)
     return scores
 
@@ -123,31 +176,43 @@ def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
         steps: from the boundary before the sentence to the boundary after it.
 
     Returns:
-        (score, candidate numbers of the positions between the boundaries) each.
+        (score, candidate numbers of the places between the boundaries, None for empty ones) each.
     """
     scores = forward(steps)
+    begin, finish = steps[0].start, steps[-1].end
     # A state is a pair (b, c) at a step; `behind` is the score of what follows it, `suffix` its linked list.
     heap: list[tuple[float, int, int, int, int, float, tuple]] = []
     serial = itertools.count()  # ties are settled by age, never by comparing suffixes
-    for b in _largest(scores[-1][:, 0], nbest):
-        heapq.heappush(heap, (-float(scores[-1][b, 0]), next(serial), len(steps) - 1, int(b), 0, 0.0, ()))
+    for i, step in enumerate(steps):
+        if step.end == finish:
+            for b in _largest(scores[i][:, 0], nbest):
+                heapq.heappush(heap, (-float(scores[i][b, 0]), next(serial), i, int(b), 0, 0.0, ()))
     paths: list[Path] = []
     while heap and len(paths) < nbest:
         negative, _, i, b, c, behind, suffix = heapq.heappop(heap)
-        if i == 0:
-            paths.append((-negative, _unlink((c, suffix))[:-1]))
+        step = steps[i]
+        suffix = step.end, c, suffix
+        if step.start == begin:
+            paths.append((-negative, _places(suffix, begin, finish)))
             continue
-        step, before = steps[i], scores[i - 1][:, b]
+        into = _into(steps, i)
+        before = np.concatenate([scores[j][:, b] for j in into])
         place = b * step.bigram.shape[1] + c
         low, high = np.searchsorted(step.bc, (place, place + 1))
         boost = np.zeros(len(before))
         boost[step.a[low:high]] = step.boost[low:high]
         behind += float(step.bigram[b, c] + step.backoff[b, c])
-        for a in _largest(before + boost, nbest):
-            rest = behind + float(boost[a])
-            entry = (-(float(before[a]) + rest), next(serial), i - 1, int(a), b, rest, (c, suffix))
-            heapq.heappush(heap, entry)
+        rows = [(j, a) for j in into for a in range(len(scores[j]))] if len(into) > 1 else None
+        for row in _largest(before + boost, nbest):
+            j, a = rows[row] if rows else (into[0], int(row))
+            rest = behind + float(boost[row])
+            heapq.heappush(heap, (-(float(before[row]) + rest), next(serial), j, a, b, rest, suffix))
     return paths
+
+
+def _into(steps: Sequence[Step], i: int) -> list[int]:
+    """The steps of the sentence that end where step i starts; none for one that starts at its boundary."""
+    return [i + offset for offset in steps[i].before if i + offset >= 0]
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
@@ -155,9 +220,10 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(-values, kind="stable")[:count] if count > 1 else np.array([values.argmax()])
 
 
-def _unlink(suffix: tuple) -> list[int]:
-    path = []
+def _places(suffix: tuple, begin: int, finish: int) -> list[int | None]:
+    path: list[int | None] = [None] * (finish - begin - 1)
     while suffix:
-        node, suffix = suffix
-        path.append(node)
+        place, node, suffix = suffix
+        if place < finish:
+            path[place - begin - 1] = node
     return path

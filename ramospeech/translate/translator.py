@@ -1,5 +1,7 @@
 """NgramTranslator: toned pinyin to hanzi, as a library call."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +11,14 @@ import numpy as np
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.translate import search, storage
-from ramospeech.translate.lexicon import Candidates, Slot
+from ramospeech.translate.lexicon import HEARD_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import NgramModel
 
 TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, saves 5 where a tenth are wrong
 # Of a place with alternatives these characters are considered, by log p(character) + log p(heard | character): how many
-# at most, and how many nats below the best. All take twice as long and move no error rate by more than 0.2 points.
-MOST, LEAST = 128, 9.0
+# at most, and how many nats below the best. More take twice as long and save less than 0.1 points.
+MOST, LEAST = 128, 8.0
+EMPTY_COST = 6.5  # nats for leaving a place empty, which saves a character: found on dev recordings, as HEARD_WEIGHT
 BATCH_PAIRS = 200_000  # pairs of neighbouring candidates that are looked up at once: some 50 MB
 
 
@@ -24,21 +27,50 @@ class Translation:
     """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking.
 
     syllables: those that were given; of a confusion network the alternatives that go with the characters.
+    slots: of a confusion network the slot of each character, as its place in the network.
     """
 
     hanzi: str
     score: float
     syllables: tuple[str, ...] = ()
+    slots: tuple[int, ...] = ()
 
 
 class Translator(Protocol):
-    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first."""
+    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first; those of
+    networks say which slots they took."""
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]: ...
 
     def translate_networks(
         self, networks: Iterable[ConfusionNetwork], nbest: int = 1
     ) -> Iterator[list[Translation]]: ...
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """What was heard at each place; log p that nothing was said there, -inf where something was; and of what comes
+    from a confusion network the slots of the places."""
+
+    places: list[Slot]
+    empty: list[float]
+    slots: tuple[int, ...] = ()
+
+    @classmethod
+    def of_syllables(cls, syllables: Sequence[str]) -> "_Sentence":
+        return cls([[(syllable, 1.0)] for syllable in syllables], [-math.inf] * len(syllables))
+
+    @classmethod
+    def of_network(cls, network: ConfusionNetwork) -> "_Sentence":
+        places, empty, slots = [], [], []
+        for number, slot in enumerate(network.slots):
+            said = [(token, p) for token, p in slot.alternatives if token is not None and p > 0]
+            total, nothing = sum(p for _, p in said), sum(p for token, p in slot.alternatives if token is None)
+            if said:
+                places.append([(token, p / total) for token, p in said])
+                empty.append(HEARD_WEIGHT * math.log(nothing / total) - EMPTY_COST if nothing > 0 else -math.inf)
+                slots.append(number)
+        return cls(places, empty, tuple(slots))
 
 
 def pretrained_folder() -> Path:
@@ -81,32 +113,32 @@ class NgramTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; looks many sentences up at once, which is faster."""
-        return self._translate(([[(syllable, 1.0)] for syllable in sentence] for sentence in sentences), nbest)
+        return self._translate(map(_Sentence.of_syllables, sentences), nbest)
 
     def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
         """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
 
-        A slot that is more likely empty than not gives no character.
+        A slot where nothing may have been said has a character where one goes well with those around it.
         """
-        return self._translate((network.spoken() for network in networks), nbest)
+        return self._translate(map(_Sentence.of_network, networks), nbest)
 
     def reads(self, syllable: str) -> bool:
         """Whether any character has this syllable, in whatever tone."""
         return self.model.lexicon.reads(syllable)
 
-    def _translate(self, sentences: Iterable[list[Slot]], nbest: int) -> Iterator[list[Translation]]:
-        batch: list[list[Slot]] = []
-        places: list[list[Candidates]] = []
+    def _translate(self, sentences: Iterable[_Sentence], nbest: int) -> Iterator[list[Translation]]:
+        batch: list[tuple[_Sentence, list[Candidates]]] = []
         pairs = 0
         for sentence in sentences:
-            batch.append(sentence)
-            found = self.model.lexicon.candidates(sentence, self.tone_cost)
-            places.append([self._likely(c) if len(slot) > 1 else c for slot, c in zip(sentence, found, strict=True)])
-            pairs += sum(len(place) ** 2 for place in places[-1])
+            found = self.model.lexicon.candidates(sentence.places, self.tone_cost)
+            found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.places, found, strict=True)]
+            batch.append((sentence, found))
+            pairs += sum(len(candidates) ** 2 for candidates in found)
             if pairs >= BATCH_PAIRS:
-                yield from self._search(batch, places, nbest)
-                batch, places, pairs = [], [], 0
-        yield from self._search(batch, places, nbest)
+                yield from self._search(batch, nbest)
+                batch, pairs = [], 0
+        if batch:
+            yield from self._search(batch, nbest)
 
     def _likely(self, candidates: Candidates) -> Candidates:
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
@@ -114,21 +146,28 @@ class NgramTranslator:
         keep = rank >= max(least, rank.max() - LEAST)
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
-    def _search(
-        self, batch: Sequence[list[Slot]], places: Sequence[list[Candidates]], nbest: int
-    ) -> Iterator[list[Translation]]:
-        stream = [search.EDGE]
-        for candidates in places:
+    def _search(self, batch: Sequence[tuple[_Sentence, list[Candidates]]], nbest: int) -> Iterator[list[Translation]]:
+        stream, empty = [search.EDGE], [-math.inf]
+        for sentence, candidates in batch:
             stream += [*candidates, search.EDGE]
-        steps = search.connect(self.model, stream, BATCH_PAIRS)
-        at = 0
-        for sentence, candidates in zip(batch, places, strict=True):
-            paths = search.best_paths(steps[at : at + len(sentence) + 1], max(nbest, 1))
-            at += len(sentence) + 1
-            texts = ((score, [int(c.ids[k]) for c, k in zip(candidates, path, strict=True)]) for score, path in paths)
-            yield [self._translation(sentence, ids, score) for score, ids in texts]
+            empty += [*sentence.empty, -math.inf]
+        steps = search.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
+        low = end = 0
+        for sentence, candidates in batch:
+            end += len(candidates) + 1
+            high = bisect_left(steps, end, low, key=lambda step: step.start)
+            paths = search.best_paths(steps[low:high], max(nbest, 1))
+            low = high
+            yield [self._translation(sentence, candidates, *found) for found in paths]
 
-    def _translation(self, sentence: Sequence[Slot], characters: Sequence[int], score: float) -> Translation:
-        """The characters (ids) of a sentence, and which of its alternatives go with them."""
-        said = (self.model.lexicon.said(slot, c) for slot, c in zip(sentence, characters, strict=True))
-        return Translation("".join(self.model.characters[c] for c in characters), score, tuple(said))
+    def _translation(
+        self, sentence: _Sentence, candidates: Sequence[Candidates], score: float, path: Sequence[int | None]
+    ) -> Translation:
+        """The characters of a path through a sentence, and which of its alternatives go with them."""
+        taken = [(place, int(candidates[place].ids[n])) for place, n in enumerate(path) if n is not None]
+        return Translation(
+            "".join(self.model.characters[character] for _, character in taken),
+            score,
+            tuple(self.model.lexicon.said(sentence.places[place], character) for place, character in taken),
+            tuple(sentence.slots[place] for place, _ in taken) if sentence.slots else (),
+        )

@@ -57,7 +57,11 @@ class Digits:
         return (self.translate(sentence, nbest) for sentence in sentences)
 
     def translate_networks(self, networks, nbest=1):
-        return self.translate_batch([network.best() for network in networks], nbest)
+        for network in networks:
+            said = [(slot.alternatives[0][0], number) for number, slot in enumerate(network.slots)]
+            said = [(token, number) for token, number in said if token is not None]
+            slots = tuple(number for _, number in said)
+            yield [replace(text, slots=slots) for text in self.translate([token for token, _ in said], nbest)]
 
 
 def speak(*units: int, pause: int = 1) -> np.ndarray:
@@ -142,9 +146,10 @@ def test_the_translator_has_the_last_word_on_the_syllables(say):
     class Second(Digits):
         def translate_networks(self, networks, nbest=1):
             for network in networks:
-                said = [slot[-1] for slot in network.spoken()]
+                said = [slot.alternatives[-1] for slot in network.slots]
                 assert all(0.2 < p < 0.3 for syllable, p in said if syllable == "er4")
-                yield self.translate([syllable for syllable, _ in said], nbest)
+                texts = self.translate([syllable for syllable, _ in said], nbest)
+                yield [replace(text, slots=tuple(range(len(said)))) for text in texts]
 
     model: Any = Doubtful()
     path = say("a.wav", 2, 4)
@@ -153,6 +158,29 @@ def test_the_translator_has_the_last_word_on_the_syllables(say):
         transcript = Transcriber(model, Second(), decoder).transcribe(path)
         assert (transcript.text, transcript.pinyin) == ("二三", ("er4", "san1"))
         assert [(token.pinyin, token.hanzi) for token in transcript.tokens] == [("er4", "二"), ("san1", "三")]
+
+
+def test_what_was_missed_between_two_syllables_is_in_the_transcript_with_its_time(say):
+    class Mumbled(ToneModel):
+        def forward(self, waveforms, lengths):
+            log_probs, frames = super().forward(waveforms, lengths)
+            log_probs = log_probs.clone()
+            log_probs[:, 3, 5] = log_probs[:, 3, 0] - 1.0  # a quarter si4 in the middle of the pause
+            return log_probs.log_softmax(2), frames
+
+    class Every(Digits):
+        def translate_networks(self, networks, nbest=1):
+            for network in networks:
+                said = [next(token for token, _ in slot.alternatives if token) for slot in network.slots]
+                yield [replace(text, slots=tuple(range(len(said)))) for text in self.translate(said, nbest)]
+
+    model: Any = Mumbled()
+    path = say("a.wav", 2, 4, pause=3)
+    assert Transcriber(model).transcribe(path).pinyin == ("yi1", "san1")
+    transcript = Transcriber(model, Every()).transcribe(path)
+    assert (transcript.text, transcript.pinyin) == ("一四三", ("yi1", "si4", "san1"))
+    times = [time for token in transcript.tokens for time in (token.start, token.end)]
+    assert times == pytest.approx([0.0, 0.16, 0.24, 0.32, 0.4, 0.56])
 
 
 class Judged:

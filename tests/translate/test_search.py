@@ -48,21 +48,30 @@ def random_sentence(rng: np.random.Generator, length: int) -> list[Candidates]:
     return sentence
 
 
-def all_paths(model: NgramModel, sentence: list[Candidates]) -> list[tuple[float, list[int]]]:
+def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) -> list[search.Path]:
+    ways = [
+        [*range(len(place)), *([None] if none > -np.inf else [])] for place, none in zip(sentence, empty, strict=True)
+    ]
     paths = []
-    for path in itertools.product(*(range(len(position)) for position in sentence)):
-        ids = [int(position.ids[n]) for position, n in zip(sentence, path, strict=True)]
-        score = sum(float(position.log_probs[n]) for position, n in zip(sentence, path, strict=True))
-        score += model.log_prob(BOUNDARY, BOUNDARY, ids[0]) if ids else 0.0  # no trigram begins with two boundaries
+    for path in itertools.product(*ways):
+        said = [(place, n) for place, n in zip(sentence, path, strict=True) if n is not None]
+        ids = [int(place.ids[n]) for place, n in said]
+        score = sum(float(place.log_probs[n]) for place, n in said)
+        score += sum(float(none) for n, none in zip(path, empty, strict=True) if n is None)
         whole = [BOUNDARY, *ids, BOUNDARY]
+        score += model.log_prob(BOUNDARY, BOUNDARY, whole[1])  # no trigram begins with two boundaries
         score += sum(model.log_prob(*whole[i : i + 3]) for i in range(len(whole) - 2))
         paths.append((score, list(path)))
-    return sorted(paths, reverse=True)
+    return sorted(paths, key=lambda path: -path[0])
 
 
 @pytest.mark.parametrize("pairs_at_once", [1, 25, 10**6])
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
-def test_nbest_is_what_enumeration_finds(rng: np.random.Generator, length: int, pairs_at_once: int) -> None:
+@pytest.mark.parametrize("share_empty", [0.0, 0.5, 1.0])
+def test_nbest_is_what_enumeration_finds(
+    rng: np.random.Generator, length: int, pairs_at_once: int, share_empty: float
+) -> None:
+    """Also where places may be empty, all of a sentence's among them."""
     explicit = 0
     for _ in range(5):
         model = random_model(rng)
@@ -70,20 +79,29 @@ def test_nbest_is_what_enumeration_finds(rng: np.random.Generator, length: int, 
         if opening[0] >= 0:
             model.bigram_backoffs[opening] = 0
         sentences = [random_sentence(rng, length) for _ in range(3)]
-        stream = [EDGE]
-        for sentence in sentences:
+        nothing = np.where(rng.random((3, length)) < share_empty, rng.uniform(-2.5, 1.0, (3, length)), -np.inf)
+        stream, empty = [EDGE], [-np.inf]
+        for sentence, none in zip(sentences, nothing, strict=True):
             stream += [*sentence, EDGE]
-        steps = search.connect(model, stream, pairs_at_once)
+            empty += [*none, -np.inf]
+        steps = search.connect(model, stream, np.array(empty), pairs_at_once)
         explicit += sum(len(step.bc) for step in steps)
         for i, sentence in enumerate(sentences):
-            own = steps[i * (length + 1) : (i + 1) * (length + 1)]
-            expected = all_paths(model, sentence)
+            own = [step for step in steps if step.start // (length + 1) == i]
+            expected = all_paths(model, sentence, nothing[i])
             found = search.best_paths(own, 7)
             np.testing.assert_allclose([s for s, _ in found], [s for s, _ in expected[:7]], rtol=1e-5)
             assert [p for _, p in found] == [p for _, p in expected[:7]]
             assert search.best_paths(own, 1)[0][1] == found[0][1]
             assert len(search.best_paths(own, 10**4)) == len(expected)
     assert explicit > 20 or length < 2
+
+
+def test_steps_over_empty_places_are_bounded(rng: np.random.Generator) -> None:
+    """Of a thousand places in a row that are hardly empty no more than two are stepped over at a time."""
+    stream = [EDGE, *random_sentence(rng, 1000), EDGE]
+    steps = search.connect(random_model(rng), stream, np.array([-np.inf, *[-5.0] * 1000, -np.inf]), 10**6)
+    assert {step.end - step.start for step in steps} == {1, 2, 3} and len(steps) == 1001 + 1000 + 999
 
 
 def test_a_batch_gives_what_single_sentences_give(small_translator: NgramTranslator) -> None:

@@ -95,11 +95,16 @@ def test_a_certain_confusion_network_is_the_sentence(small_translator: NgramTran
         assert found.score == pytest.approx(expected.score, abs=1e-4)
 
 
-def test_a_slot_that_is_probably_empty_gives_no_character(small_translator: NgramTranslator) -> None:
-    hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", -2.0), hypothesis("ni3 bao3", -3.0)]
-    network = ConfusionNetwork.from_nbest(hypotheses)
-    (first, *_), (nothing, *_) = small_translator.translate_networks([network, ConfusionNetwork(())])
-    assert len(first.hanzi) == 2 and nothing.hanzi == ""
+@pytest.mark.parametrize(("score", "text", "slots"), [(-2.0, "你好吗", (0, 1, 2)), (-12.0, "你好", (0, 1))])
+def test_what_may_have_been_said_is_there_where_it_makes_sense(
+    small_translator: NgramTranslator, score: float, text: str, slots: tuple[int, ...]
+) -> None:
+    hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", score), hypothesis("ni3 bao3", -3.0)]
+    networks = [ConfusionNetwork.from_nbest(hypotheses), ConfusionNetwork(()), network_of({None: 1.0})]
+    [found], *nothing = small_translator.translate_networks(networks)
+    assert (found.hanzi, found.slots) == (text, slots)
+    assert found.syllables == ("ni3", "hao3", "ma")[: len(text)]
+    assert [texts[0].hanzi for texts in nothing] == ["", ""]
 
 
 UNSURE = network_of(
@@ -123,7 +128,7 @@ def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: N
         monkeypatch.setattr("ramospeech.translate.translator.LEAST", least)
         [found] = next(iter(small_translator.translate_networks([UNSURE])))
         assert found == expected
-    [all_of] = small_translator.model.lexicon.candidates([UNSURE.spoken()[2]])
+    [all_of] = small_translator.model.lexicon.candidates([list(UNSURE.slots[2].alternatives)])
     few = small_translator._likely(all_of)
     rank = all_of.log_probs + small_translator.model.unigram[all_of.ids]
     assert few.ids.tolist() == all_of.ids[rank >= rank.max() - 4.0].tolist() and 0 < len(few) < len(all_of)
