@@ -63,9 +63,12 @@ class _Sentence:
     @classmethod
     def of_network(cls, network: ConfusionNetwork) -> "_Sentence":
         places, empty, slots = [], [], []
+        # One syllable has no context that could correct it: single ones are right more often as they were heard.
+        alone = sum(slot.alternatives[0][0] is not None for slot in network.slots) == 1
         for number, slot in enumerate(network.slots):
-            said = [(token, p) for token, p in slot.alternatives if token is not None and p > 0]
-            total, nothing = sum(p for _, p in said), sum(p for token, p in slot.alternatives if token is None)
+            alternatives = slot.alternatives[:1] if alone else slot.alternatives
+            said = [(token, p) for token, p in alternatives if token is not None and p > 0]
+            total, nothing = sum(p for _, p in said), sum(p for token, p in alternatives if token is None)
             if said:
                 places.append([(token, p / total) for token, p in said])
                 empty.append(HEARD_WEIGHT * math.log(nothing / total) - EMPTY_COST if nothing > 0 else -math.inf)

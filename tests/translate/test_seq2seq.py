@@ -113,6 +113,15 @@ UNSURE = network_of(
 )  # fmt: skip
 
 
+def test_a_single_syllable_stays_as_it_was_heard(small_translator: NgramTranslator) -> None:
+    rare_and_frequent = {"tian1": 0.6, "wo3": 0.4}
+    alone = network_of({None: 0.9, "men": 0.1}, rare_and_frequent)
+    in_context = network_of(rare_and_frequent, {"men": 1.0})
+    [[heard], [corrected]] = small_translator.translate_networks([alone, in_context])
+    assert (heard.syllables, heard.slots) == (("tian1",), (1,))
+    assert corrected.syllables == ("wo3", "men")
+
+
 def test_of_the_alternatives_those_that_make_sense_are_taken(small_translator: NgramTranslator) -> None:
     """The syllables that a translation says it read belong to its characters."""
     [found, *others] = next(iter(small_translator.translate_networks([UNSURE], nbest=3)))
