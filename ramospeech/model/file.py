@@ -21,18 +21,16 @@ PLAIN, PACKED = 1, 2  # formats of the file: an older program could not read the
 KEY = "ramospeech"  # the metadata entry, JSON
 
 
-def save_model(
-    model: AcousticModel, path: str | Path, training: dict[str, Any], dtype: torch.dtype | None = None
-) -> None:
+def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32) -> None:
     """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
 
-    `dtype` is that of the floating-point weights in the file: torch.float16, or torch.int8 for weights as `packing`
-    has them, makes a model to ship. The file appears whole or not at all. Raises ModelError where it cannot be written
-    or a weight is not finite.
+    `bits` of a weight in a matrix: 16, or 8 and fewer as `packing` has them, make a model to ship. The file appears
+    whole or not at all. Raises ModelError where it cannot be written or a weight is not finite.
     """
     path = Path(path)
-    weights, small = _weights(model), dtype == torch.int8
-    tensors = pack(weights) if small else {name: _floating(t, dtype).contiguous() for name, t in weights.items()}
+    weights, small = _weights(model), bits <= 8
+    dtype = torch.float16 if bits == 16 else None
+    tensors = pack(weights, bits) if small else {name: _floating(t, dtype).contiguous() for name, t in weights.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
