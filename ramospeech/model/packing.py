@@ -44,11 +44,11 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _scale(rows: Tensor, most: int) -> Tensor:
     """(R, N) -> (R,): of each row the step whose multiples up to `most` come nearest to it, by the squared error."""
-    scales = CUTS[:, None] * rows.abs().amax(1).clamp_min(1e-8) / most
+    scales = CUTS.to(rows)[:, None] * rows.abs().amax(1).clamp_min(1e-8) / most
     errors = [
         ((rows / scale[:, None]).round().clamp(-most, most) * scale[:, None] - rows).square().sum(1) for scale in scales
     ]
-    return scales[torch.stack(errors).argmin(0), torch.arange(len(rows))]
+    return scales.gather(0, torch.stack(errors).argmin(0, keepdim=True))[0]
 
 
 def _column(scale: Tensor, tensor: Tensor) -> Tensor:
