@@ -19,7 +19,7 @@ TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, s
 # at most, and how many nats below the best. More take twice as long and save less than 0.1 points.
 MOST, LEAST = 128, 8.0
 EMPTY_COST = 6.5  # nats for leaving a place empty, which saves a character: found on dev recordings, as HEARD_WEIGHT
-BATCH_PAIRS = 200_000  # pairs of neighbouring candidates that are looked up at once: some 50 MB
+BATCH_PAIRS = 100_000  # pairs of neighbouring candidates that are looked up at once: some 25 MB
 
 
 @dataclass(frozen=True)
