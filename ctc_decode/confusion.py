@@ -95,25 +95,18 @@ class ConfusionNetwork:
         weights[:, blank] = np.exp(np.minimum.reduceat(rows[:, blank], bounds).astype(np.float64))
         weights[np.arange(len(ids)), ids] = weights.max(axis=1)
 
-        frames, others = _gaps(rows, ids, starts, ends, blank)
-        gaps = np.flatnonzero(others >= least)
-        frames = frames[gaps]
-        between = np.exp(rows[frames].astype(np.float64))
-        for around in (np.append(blank, ids)[gaps], np.append(ids, blank)[gaps]):
-            between[np.arange(len(gaps)), around] = 0.0
-        between[:, blank] = 1.0 - others[gaps]
-
+        frames, between = _gaps(rows, ids, starts, ends, blank, least)
         starts, ends = np.append(starts, frames), np.append(ends, frames + 1)
-        tops = np.append(ids, np.full(len(gaps), blank))
+        tops = np.append(ids, np.full(len(frames), blank))
         weights = np.concatenate((weights, between))
-        names = [None if unit == blank else name for unit, name in enumerate(vocabulary)]
         slots = []
         for k in np.lexsort((ends, starts)).tolist():
             row, top = weights[k], tops[k]
             units = np.flatnonzero(row >= min(least * row.sum(), row[top]))
             units = units[np.lexsort((units != top, -row[units]))]
             shares = row[units] / row[units].sum()
-            alternatives = tuple(zip((names[unit] for unit in units.tolist()), shares.tolist(), strict=True))
+            names = (None if unit == blank else vocabulary[unit] for unit in units.tolist())
+            alternatives = tuple(zip(names, shares.tolist(), strict=True))
             if alternatives[0][0] is not None or len(alternatives) > 1:
                 slots.append(Slot(alternatives, int(starts[k]), int(ends[k])))
         return cls(tuple(slots))
@@ -125,22 +118,27 @@ class ConfusionNetwork:
 
 
 def _gaps(
-    rows: np.ndarray, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, blank: int
+    rows: np.ndarray, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, blank: int, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the U + 1 gaps around U tokens the frame where units that are neither blank nor the tokens around have most
-    probability, and how much that is; 0 where a gap has no frame."""
+    """Of the gaps around U tokens the frame where units that are neither blank nor the tokens around have most
+    probability, where that is `least` (G,), and the weights of the units there (G, V), the blank's those of None."""
+    before, after = np.append(blank, ids), np.append(ids, blank)  # of each gap the tokens around
     times = np.arange(len(rows))
     gap = np.searchsorted(starts, times, side="right")
-    before, after = np.append(blank, ids)[gap], np.append(ids, blank)[gap]
     kept = np.exp(rows[times, blank].astype(np.float64))
     for unit, new in ((before, before != blank), (after, (after != blank) & (after != before))):
-        kept += np.where(new, np.exp(rows[times, unit].astype(np.float64)), 0.0)
-    others = np.where(times < np.append(0, ends)[gap], 0.0, np.maximum(1.0 - kept, 0.0))
-    frames, most = np.zeros(len(ids) + 1, np.int64), np.zeros(len(ids) + 1)
+        kept += np.where(new[gap], np.exp(rows[times, unit[gap]].astype(np.float64)), 0.0)
+    others = np.where(times < np.append(0, ends)[gap], -1.0, np.maximum(1.0 - kept, 0.0))  # a token's frame is none
+
     order = np.lexsort((-others, gap))
-    found, first = np.unique(gap[order], return_index=True)
-    frames[found], most[found] = order[first], others[order[first]]
-    return frames, most
+    gap, first = np.unique(gap[order], return_index=True)
+    likely = others[order[first]] >= least
+    gap, frames = gap[likely], order[first][likely]
+    weights = np.exp(rows[frames].astype(np.float64))
+    for unit in (before, after):
+        weights[np.arange(len(gap)), unit[gap]] = 0.0
+    weights[:, blank] = 1.0 - others[frames]
+    return frames, weights
 
 
 @dataclass

@@ -159,7 +159,7 @@ def forward(steps: Sequence[Step]) -> list[np.ndarray]:
     for i, step in enumerate(steps):
         best = step.bigram.astype(np.float64)
         if into := _into(steps, i):
-            before = np.concatenate([scores[j] for j in into]) if len(into) > 1 else scores[into[0]]
+            before = np.concatenate([scores[j] for j in into])
             best += before.max(0)[:, None]
             if len(step.bc):
                 b = step.bc // step.bigram.shape[1]
@@ -202,11 +202,12 @@ def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
         boost = np.zeros(len(before))
         boost[step.a[low:high]] = step.boost[low:high]
         behind += float(step.bigram[b, c] + step.backoff[b, c])
-        rows = [(j, a) for j in into for a in range(len(scores[j]))] if len(into) > 1 else None
+        ends = np.cumsum([len(scores[j]) for j in into])
         for row in _largest(before + boost, nbest):
-            j, a = rows[row] if rows else (into[0], int(row))
             rest = behind + float(boost[row])
-            heapq.heappush(heap, (-(float(before[row]) + rest), next(serial), j, a, b, rest, suffix))
+            which = int(np.searchsorted(ends, row, side="right"))
+            a = int(row - ends[which]) + len(scores[into[which]])
+            heapq.heappush(heap, (-(float(before[row]) + rest), next(serial), into[which], a, b, rest, suffix))
     return paths
 
 
