@@ -1,6 +1,7 @@
 """The documents say what is true: links and files exist, options and their defaults are those of the programs."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -17,44 +18,19 @@ PROGRAMS = [
     *sorted((ROOT / "ramospeech").rglob("*.py")),
     *sorted((ROOT / "benchmarks").glob("*.py")),
     ROOT / "demo" / "make_corpus.py",
+    ROOT / "docs" / "make_options.py",
 ]
 OF_OTHERS = {"--check-build", "--logdir", "--port", "--help", "--horovod"}  # of horovodrun, tensorboard, install.sh
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-def options_of(path: Path) -> dict[str, object]:
-    """--option -> default of every add_argument in a file; None where it has none, or not a constant one."""
-    found: dict[str, object] = {}
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
-            continue
-        names = [a.value for a in node.args if isinstance(a, ast.Constant) and str(a.value).startswith("--")]
-        if node.func.attr == "add_argument" and names:
-            given = {keyword.arg: keyword.value for keyword in node.keywords}
-            flag = isinstance(action := given.get("action"), ast.Constant) and action.value == "store_true"
-            try:
-                default = ast.literal_eval(given["default"]) if "default" in given else (False if flag else None)
-            except ValueError:
-                default = None
-            found |= {str(name): default for name in names}
-    return found
-
-
-def shown(default: object) -> str:
-    """A default as the README writes it."""
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    if isinstance(default, tuple):
-        return " ".join(map(str, default))
-    return str(default)
-
-
-def option_rows() -> list[tuple[list[str], str]]:
-    """(options, default) of the rows of the README's table of options."""
-    section = (ROOT / "README.md").read_text("utf-8").split("## Options of train.py")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (`--.+?) \| (.*?) \|", section, re.MULTILINE)
-    return [(re.findall(r"--\w+", names), default.strip().strip("`")) for names, default in rows]
+def options_of(path: Path) -> set[str]:
+    """Every --option of the add_argument calls in a file."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    adding = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument"]
+    names = [a.value for call in adding for a in call.args if isinstance(a, ast.Constant)]
+    return {name for name in names if isinstance(name, str) and name.startswith("--")}
 
 
 @each_document
@@ -87,7 +63,8 @@ def test_make_has_the_targets_that_are_named(path: Path) -> None:
 
 @each_document
 def test_options_that_are_named_exist(path: Path) -> None:
-    known = OF_OTHERS.union(*(options_of(program) for program in PROGRAMS))
+    listed = re.findall(r"`(--\w[\w-]*)`", (ROOT / "docs" / "options.md").read_text("utf-8"))
+    known = OF_OTHERS.union(listed, *(options_of(program) for program in PROGRAMS))
     named = {
         option.replace("--no-", "--")
         for option in re.findall(r"(?<![\w-])--[a-z]\w*(?:-\w+)*", path.read_text("utf-8"))
@@ -100,23 +77,15 @@ def test_nothing_is_left_to_fill_in(path: Path) -> None:
     assert re.findall(r"\{\{\w*", path.read_text("utf-8")) == []
 
 
-def test_the_table_of_options_is_that_of_the_program() -> None:
-    named = [option for options, _ in option_rows() for option in options]
-    assert sorted(named) == sorted(options_of(ROOT / "ramospeech" / "training" / "options.py"))
-
-
-def test_the_defaults_in_the_table_are_those_of_the_program() -> None:
-    actual = options_of(ROOT / "ramospeech" / "training" / "options.py")
-    rows = [(option, default) for options, default in option_rows() for option in options]
-    wrong = [
-        (option, default) for option, default in rows if actual[option] is not None and shown(actual[option]) != default
-    ]
-    assert wrong == []
+def test_the_page_of_options_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    make_options = importlib.import_module("make_options")
+    assert make_options.page() == (ROOT / "docs" / "options.md").read_text("utf-8"), "run python docs/make_options.py"
 
 
 def test_the_size_of_the_inventory_is_the_one_that_is_told() -> None:
     units = len((ROOT / "data_config" / "pinyin.txt").read_text("utf-8").splitlines())
-    assert f"{units:,} units" in (ROOT / "README.md").read_text("utf-8")
+    assert f"{units:,} units" in (ROOT / "docs" / "formats.md").read_text("utf-8")
 
 
 def test_the_changelog_has_this_version() -> None:
@@ -129,7 +98,7 @@ def test_the_changelog_has_this_version() -> None:
 
 
 def test_the_tags_of_tensorboard_are_those_that_are_written() -> None:
-    section = (ROOT / "README.md").read_text("utf-8").split("## Reading TensorBoard")[1].split("\n## ")[0]
+    section = (ROOT / "docs" / "tensorboard.md").read_text("utf-8")
     told = set(re.findall(r"^\| `([a-z_]+/[a-z_]+)`", section, re.MULTILINE))
     source = (ROOT / "train.py").read_text("utf-8") + (ROOT / "ramospeech/training/monitor.py").read_text("utf-8")
     assert told == set(re.findall(r'"((?:train|dev|speed)/[a-z_]+)"', source))
