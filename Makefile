@@ -4,15 +4,17 @@
 # make check      ruff and mypy
 .PHONY: demo test test-slow bench check setup
 PY := .venv/bin/python
+# One process for each processor, one thread in each (tests/conftest.py); the slowest tests are named at the end.
+TEST := $(PY) -m pytest -n auto --dist loadgroup --durations 15
 
 demo: setup
 	demo/run.sh
 
 test: setup
-	$(PY) -m pytest
+	$(TEST)
 
 test-slow: setup
-	$(PY) -m pytest -m 'slow or not slow'
+	$(TEST) -m 'slow or not slow'
 
 bench: setup
 	for name in bench_training decoder translator translator_design recordings inference; do $(PY) benchmarks/$$name.py || exit 1; done

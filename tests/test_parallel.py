@@ -54,9 +54,9 @@ class Threads(Alone):
 
     def gather(self, item):
         self.items[self.rank] = item
-        self.barrier_of_two.wait(10)
+        self.barrier_of_two.wait(600)
         result = [self.items[0], self.items[1]]
-        self.barrier_of_two.wait(10)
+        self.barrier_of_two.wait(600)
         return result
 
     def share(self, item):
@@ -77,7 +77,7 @@ def on_two(what):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(600)
     return results
 
 
@@ -187,6 +187,7 @@ print("rank", w.rank, "fine")
 """
 
 
+@pytest.mark.xdist_group("horovod")
 @pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
 @pytest.mark.parametrize("what", ["collectives", "parity"])
 def test_two_horovod_processes(tmp_path, root, what):

@@ -40,7 +40,12 @@ TINY = [
 ]
 PLAIN = ["--dropout", "0", "--no-spec_augment", "--speeds", "1.0", "--lr_scaling", "none"]
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
-needs_horovod = pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
+
+
+def needs_horovod(test):
+    """Skip a test where Horovod is absent, and run it in the process of pytest-xdist that runs all of these."""
+    there = pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
+    return pytest.mark.xdist_group("horovod")(there(test))
 
 
 @pytest.fixture(scope="module")

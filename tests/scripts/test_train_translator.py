@@ -72,6 +72,7 @@ def test_excluded_sentences_are_counted(files: dict[str, str], capsys, tmp_path:
     assert "40 lines are sentences of --exclude and are left out" in capsys.readouterr().err
 
 
+@pytest.mark.xdist_group("horovod")
 def test_two_workers(files: dict[str, str]) -> None:
     pytest.importorskip("horovod.torch", reason="Horovod is not installed: ./install.sh --horovod")
     command = [str(Path(sys.executable).with_name("horovodrun")), "-np", "2", sys.executable, "train_translator.py"]

@@ -40,6 +40,7 @@ class Hostile:
         return os.mkdir, (str(self.target),)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol 4:UserWarning")  # torch, on the way to its refusal
 @pytest.mark.parametrize("kind", ["pickle", "torch", "truncated", "other", "missing"])
 def test_what_is_not_a_state_is_refused(tmp_path, kind):
     path, target = tmp_path / "s.pt", tmp_path / "owned"
