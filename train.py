@@ -27,11 +27,10 @@ import torch
 
 import ramospeech
 from ctc_decode import GreedyDecoder
-from ramospeech import corpora, losses, parallel
+from ramospeech import corpora, parallel
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment, WaveAugment
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import (
-    Batch,
     Loader,
     Plan,
     Selection,
@@ -43,7 +42,8 @@ from ramospeech.data import (
     read_clips,
 )
 from ramospeech.errors import ModelError, TrainingError, UsageError, program
-from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
+from ramospeech.model import AcousticModel, CtcObjective, ModelConfig, load_model, save_model, sizes_of_encoders
+from ramospeech.settings import given
 from ramospeech.text import Vocabulary
 from ramospeech.training import (
     Guard,
@@ -73,17 +73,12 @@ def build(args: Namespace, files: dict[str, Path]) -> tuple[AcousticModel, dict[
     Raises: ModelError: nothing to load, or a model of another shape than the options ask for.
     """
     config = ModelConfig(
+        units=Vocabulary.inventory().units,
         architecture=args.model,
         features=args.features,
         normalise=args.normalise,
-        units=Vocabulary.inventory().units,
-        maps=tuple(args.maps),
-        fc=args.fc,
-        rnn=args.rnn,
-        rnn_layers=args.rnn_layers,
-        dropout=args.dropout,
-        reduction=args.reduction,
         share_parts=args.share_parts,
+        **given(args, args.model, sizes_of_encoders()),
     )
     if not args.load_model:
         torch.manual_seed(args.seed)
@@ -91,13 +86,13 @@ def build(args: Namespace, files: dict[str, Path]) -> tuple[AcousticModel, dict[
     state = load_state(files["state"]) if files["state"].exists() else None
     weights = files["last"] if state and files["last"].exists() else files["best"]
     model = load_model(weights)
-    # The model's own units stay: a 1,215-unit model goes on as one.
-    if replace(config, units=model.config.units, dropout=model.config.dropout) != model.config:
+    config = replace(config, units=model.config.units)  # a 1,215-unit model goes on as one
+    if not config.matches(model.config):
         raise ModelError(
             f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "
             "options, or another --model_name"
         )
-    retrained = AcousticModel(replace(model.config, dropout=args.dropout))
+    retrained = AcousticModel(config)
     retrained.load_state_dict(model.state_dict())
     return retrained, state
 
@@ -115,18 +110,6 @@ def augmentation(args: Namespace, model: AcousticModel) -> Chain:
     """Of the features, as the options ask."""
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
     return Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
-
-
-def training_loss(args: Namespace, model: AcousticModel, batch: Batch, step: int) -> losses.Loss:
-    """The chosen loss of one batch; with --consistency of two views, which augmentation and dropout draw apart."""
-    views = 2 if args.consistency else 1
-    log_probs, lengths = model(batch.waveforms.repeat(views, 1), batch.lengths.repeat(views))
-    given = (log_probs, lengths, batch.labels.repeat(views, 1), batch.label_lengths.repeat(views))
-    if args.loss == "ace":
-        return losses.ace(*given)
-    weight = losses.ramp(args.ace_weight, step, args.ace_ramp) if args.loss == "ctc_ace" else 0.0
-    total = losses.ctc_ace(*given, weight, args.smoothing, args.consistency)
-    return losses.Loss(*(value / views for value in total))
 
 
 def clip_weights(args: Namespace, lists: list[Path], train: Selection) -> list[float]:
@@ -162,6 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     # Model: rank 0's weights and optimiser state for all.
     model, state = workers.rank_0(partial(build, args, files))
     model.augment = chain = augmentation(args, model)
+    model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
     model.to(device)
     decoder = GreedyDecoder(model.vocabulary.units)
 
@@ -171,9 +155,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     workers.agree("set of lists", [sha256(path.read_bytes()).hexdigest() for paths in lists.values() for path in paths])
     dev_limits = corpora.Limits(
-        max_frames=None, reduction=model.reduction, vocabulary=model.vocabulary, durations="list"
+        max_frames=model.max_frames, reduction=model.reduction, vocabulary=model.vocabulary, durations="list"
     )
-    limits = replace(dev_limits, max_frames=args.max_window, max_labels=args.max_seq_length)
+    longest = min(args.max_window, model.max_frames or args.max_window)
+    limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
     train, dev = workers.rank_0(
         lambda: (
             read_clips(lists["train"], args.data_root, limits),
@@ -199,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     optimizer = torch.optim.AdamW(parameter_groups(model, args.weight_decay), lr=args.lr, betas=(0.9, 0.98), fused=True)
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
-    trainer = Trainer(model, optimizer, partial(training_loss, args, model), workers, device, stand_in=noise(),
+    trainer = Trainer(model, optimizer, model.loss, workers, device, stand_in=noise(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     guard = Guard(trainer)

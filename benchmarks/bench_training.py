@@ -73,8 +73,9 @@ class Plain(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = new_model().network
-        for module in list(self.network.modules()):
+        model = new_model()
+        self.encoder, self.output = model.encoder, model.ctc
+        for module in list(self.encoder.modules()):
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.BatchNorm2d):
                     setattr(module, name, PlainBatchNorm(child.num_features))
@@ -82,7 +83,7 @@ class Plain(nn.Module):
                     setattr(module, name, nn.Dropout(child.p))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return self.network(features, torch.full((len(features),), PLAIN_FRAMES))[0]
+        return self.output(self.encoder(features, torch.full((len(features),), PLAIN_FRAMES))[0])
 
 
 class PlainBatchNorm(nn.BatchNorm2d):
@@ -144,7 +145,7 @@ def worker(args: argparse.Namespace) -> None:
         plan = [[order[i : i + args.batch_size]] for i in range(0, len(order), args.batch_size)]
     model = new_model()
     if args.change == "compile":
-        model.network = torch.compile(model.network, dynamic=True)  # type: ignore[assignment]
+        model.encoder = torch.compile(model.encoder, dynamic=True)  # type: ignore[assignment]
     trainer = new_trainer(model, workers, args.amp if args.change != "bf16" else "no")
     mine = [step[workers.rank] for step in plan]
     for _ in loader(mine):  # decoded once and kept, as from the second epoch of a training on

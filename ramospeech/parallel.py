@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from ramospeech.errors import DistributedError, RamospeechError
-from ramospeech.model import MaskedBatchNorm2d
 
 Result = TypeVar("Result")
 
@@ -143,8 +142,8 @@ class Horovod(Alone):
 
     def synchronise_batch_norm(self, model: nn.Module) -> None:
         for module in model.modules():
-            if isinstance(module, MaskedBatchNorm2d):
-                module.all_reduce = self.sum
+            if callable(share := getattr(module, "set_all_reduce", None)):
+                share(self.sum)
 
     def average_batch_norm(self, model: nn.Module) -> None:
         buffers = [

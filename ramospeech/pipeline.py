@@ -19,7 +19,6 @@ from ctc_decode import ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
 from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
-from ramospeech.features import HOP, WINDOW
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.translate import (
     Translation,
@@ -143,7 +142,7 @@ class Transcriber:
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
         self.max_seconds = max_seconds
-        self._least_samples = WINDOW + (model.reduction - 1) * HOP
+        self._least_samples = model.min_samples
 
     @classmethod
     def from_pretrained(
@@ -168,7 +167,7 @@ class Transcriber:
                 "and pass its file with --model"
             )
         loaded = load_model(path, device)
-        loaded.network.fold()
+        loaded.fold_batch_norm()
         found = decoder(loaded.vocabulary.units) if decoder else None
         if translator is None and isinstance(found, GreedyDecoder | None):
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded

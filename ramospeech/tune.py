@@ -22,7 +22,6 @@ import torch
 from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
 from ramospeech import audio, errors
 from ramospeech.corpora import Clip, read_list
-from ramospeech.features import HOP, WINDOW
 from ramospeech.files import whole_file
 from ramospeech.help import Help
 from ramospeech.model import AcousticModel, load_model
@@ -73,7 +72,7 @@ def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device:
     """Posteriors of all clips. One that cannot be read is named on stderr and left out; raises ListError for none."""
     heard = Posteriors([], [], [])
     waiting: list[np.ndarray] = []
-    least = WINDOW + (model.reduction - 1) * HOP  # samples that give a frame
+    least = model.min_samples
     for clip in clips:
         try:
             waveforms = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]

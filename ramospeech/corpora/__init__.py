@@ -1,7 +1,7 @@
 """Corpora: the lists that training reads, the programs that write them, and the check of what they name."""
 
 from ramospeech.corpora.catalogue import CORPORA, Corpus
-from ramospeech.corpora.check import Limits, examine, frames, too_short
+from ramospeech.corpora.check import Limits, examine, frames, frames_needed, too_short
 from ramospeech.corpora.lists import SPLITS, Clip, lists_of, read_list, write_list
 from ramospeech.corpora.prepare import Report, write_lists
 from ramospeech.corpora.utterances import Utterance
@@ -16,6 +16,7 @@ __all__ = [
     "Utterance",
     "examine",
     "frames",
+    "frames_needed",
     "lists_of",
     "read_list",
     "too_short",

@@ -72,7 +72,7 @@ def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
 
     CTC needs T // reduction >= U + adjacent repeats: a frame a label, and a blank between equal ones.
     """
-    return frames // reduction < _needed(ids)
+    return frames // reduction < frames_needed(ids)
 
 
 def check(
@@ -135,11 +135,11 @@ def examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
     if limits.max_frames is not None and length > limits.max_frames:
         return "too long", f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window"
     if too_short(length, ids, limits.reduction):
-        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {_needed(ids)} are needed"
+        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {frames_needed(ids)} are needed"
         return "too short", detail
     return replace(clip, seconds=seconds)
 
 
-def _needed(ids: Sequence[object]) -> int:
+def frames_needed(ids: Sequence[object]) -> int:
     """Output frames that CTC needs for these labels."""
     return len(ids) + sum(a == b for a, b in pairwise(ids))

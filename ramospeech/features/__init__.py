@@ -44,6 +44,10 @@ class Features(nn.Module):
         self.normalise = Normalise(normalise)
         self.bins = self.extract.bins
 
+    def min_samples(self, frames: int) -> int:
+        """Samples of the shortest clip that has so many frames."""
+        return self.extract.min_samples(frames)
+
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         features, lengths = self.extract(waveforms, lengths)
         return self.normalise(features, lengths), lengths

@@ -45,6 +45,10 @@ class FrameFeatures(nn.Module, ABC):
             features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
         return features.masked_fill(padding_mask(frames, features.shape[1]).unsqueeze(2), 0.0), frames
 
+    def min_samples(self, frames: int) -> int:
+        """Samples of the shortest clip that has so many frames."""
+        return WINDOW + (frames - 1) * HOP
+
     @abstractmethod
     def analyse(self, frames: Tensor) -> Tensor:
         """Frames (B, T, 400) at 16-bit scale -> (B, T, F)."""

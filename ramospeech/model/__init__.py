@@ -1,22 +1,29 @@
-"""Acoustic models: waveforms in, log-posteriors of units out; and the files that hold them.
+"""Acoustic models: waveforms in, states and log-posteriors of units out; and the files that hold them.
 
-A further architecture is a module beside dfcnn.py and an entry in `ARCHITECTURES`: a network from features (B, T, F)
-and lengths (B,) to log-posteriors (B, T', V) and lengths (B,), with `reduction`, `from_config(config, bins)`, `fold`.
+A model is features, an encoder (`encoders/`) and heads (`heads/`). A new encoder is one module with a class and a
+dataclass of its sizes, registered by `register_encoder`: options, metadata of files and checks follow from it.
 """
 
-from ramospeech.model.acoustic import ARCHITECTURES, AcousticModel, build_model
-from ramospeech.model.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
-from ramospeech.model.dfcnn import DFCNN
+from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, register_encoder, sizes_of_encoders
 from ramospeech.model.file import load_model, save_model
+from ramospeech.model.heads import HEADS, CtcHead, CtcObjective, Head
+from ramospeech.model.layers import MaskedBatchNorm2d
 
 __all__ = [
-    "ARCHITECTURES",
     "DFCNN",
+    "ENCODERS",
+    "HEADS",
     "AcousticModel",
+    "CtcHead",
+    "CtcObjective",
+    "Encoder",
+    "Head",
     "MaskedBatchNorm2d",
     "ModelConfig",
-    "build_model",
     "load_model",
+    "register_encoder",
     "save_model",
+    "sizes_of_encoders",
 ]

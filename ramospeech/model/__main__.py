@@ -20,7 +20,7 @@ from ramospeech.errors import ModelError, program
 from ramospeech.help import Help
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
-from ramospeech.model.units import PartsLinear
+from ramospeech.model.heads import Head
 
 PLACES = ("config_path", "data_root", "model_path", "noise")  # options that say where things lie on one's own machine
 
@@ -38,13 +38,14 @@ def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
 
 
 def plain(model: AcousticModel) -> AcousticModel:
-    """A model with the same posteriors whose last layer shares no rows; the model itself where it has no such layer."""
-    last = model.network.fc3
-    if not isinstance(last, PartsLinear):
+    """A model with the same posteriors whose output layer shares no rows; the model itself where it shares none."""
+    if not model.config.share_parts:
         return model
+    for head in model.heads.children():
+        assert isinstance(head, Head)
+        head.merge_shared_rows()
     result = AcousticModel(replace(model.config, share_parts=False))
-    state = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("network.fc3.")}
-    result.load_state_dict({**state, "network.fc3.weight": last.rows(), "network.fc3.bias": last.bias})
+    result.load_state_dict(model.state_dict())
     return result.eval()
 
 

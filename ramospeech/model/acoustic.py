@@ -1,46 +1,72 @@
-"""The acoustic model as everything else sees it: waveforms in, log-posteriors of units out."""
+"""The acoustic model as everything else sees it: waveforms -> features -> encoder -> heads."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
+from ramospeech.losses import Loss
 from ramospeech.model.config import ModelConfig
-from ramospeech.model.dfcnn import DFCNN
+from ramospeech.model.encoders import ENCODERS, Encoder
+from ramospeech.model.heads import HEADS, CtcHead
 from ramospeech.text import Vocabulary
 
-ARCHITECTURES = {"dfcnn": DFCNN}
+OLD_NAMES = (("network.fc3.", "heads.ctc.output."), ("network.", "encoder."))  # of weights in files of version 0.1
+
+
+class LabelledBatch(Protocol):
+    """Waveforms (B, S), lengths (B,) in samples, labels (B, U), label_lengths (B,)."""
+
+    waveforms: Tensor
+    lengths: Tensor
+    labels: Tensor
+    label_lengths: Tensor
 
 
 class AcousticModel(nn.Module):
-    """Waveforms (B, S) float32 in [-1, 1], (B,) samples -> log-posteriors (B, T', V) float32, (B,) frames.
+    """Waveforms (B, S) float32 in [-1, 1], (B,) samples -> states of the encoder, losses, log-posteriors of CTC.
 
     `augment`, where training sets one, takes features (B, T, F) and their lengths (B,) and returns features; it acts
     in training mode only and is never saved. Raises ModelError for an unknown architecture, ValueError for a clip
-    too short to give one frame.
+    that is too short to give one frame or longer than the encoder takes.
     """
 
     augment: nn.Module | None
+    encoder: Encoder
     summary: dict[str, Any]  # of the training, where the model comes from a file
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        if config.architecture not in ARCHITECTURES:
-            raise ModelError(f"unknown architecture {config.architecture!r}; there is {', '.join(ARCHITECTURES)}")
         self.config = config
         self.vocabulary = Vocabulary(config.units)
-        with torch.device("cpu"):  # its windows are no weights: wherever a file's shapes are built, they are there
+        with torch.device("cpu"):  # its windows are not weights: wherever a file's shapes are built, they exist
             self.features = Features(config.features, config.normalise)
-        self.network = ARCHITECTURES[config.architecture].from_config(config, self.features.bins)
+        self.encoder = ENCODERS[config.architecture](self.features.bins, config.sizes)
+        self.heads = nn.ModuleDict(
+            {name: HEADS[name](self.encoder.dim, config.units, config.share_parts) for name in config.heads}
+        )
+        self.encoder.reset_parameters()
+        self.head_weights = dict.fromkeys(config.heads, 1.0)
         self.augment = None
         self.summary = {}
+        self.register_load_state_dict_pre_hook(_rename_old_weights)
+
+    @property
+    def ctc(self) -> CtcHead:
+        """The CTC head. Raises ModelError for a model without one."""
+        if "ctc" not in self.heads:
+            raise ModelError(f"this model has no CTC head, only {', '.join(self.heads)}")
+        head = self.heads["ctc"]
+        assert isinstance(head, CtcHead)
+        return head
 
     @property
     def reduction(self) -> int:
-        """Feature frames that make one frame of posteriors."""
-        return self.network.reduction
+        """Feature frames per frame of posteriors."""
+        return self.encoder.reduction
 
     @property
     def seconds_per_frame(self) -> float:
@@ -48,16 +74,71 @@ class AcousticModel(nn.Module):
         return self.reduction * HOP / SAMPLE_RATE
 
     @property
-    def num_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.network.parameters())
+    def min_samples(self) -> int:
+        """Samples of the shortest clip that gives a frame of posteriors."""
+        return self.features.min_samples(self.reduction)
 
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def max_frames(self) -> int | None:
+        """Feature frames of the longest clip; None for any length."""
+        return self.encoder.max_frames
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S), (B,) samples -> states (B, T', D), (B,) frames."""
         features, lengths = self.features(waveforms, lengths)
         if self.augment is not None and self.training:
             features = self.augment(features, lengths)
-        return self.network(features, lengths)
+        return self.encoder(features, lengths)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S), (B,) samples -> log-posteriors of the CTC head (B, T', V), (B,) frames."""
+        states, lengths = self.encode(waveforms, lengths)
+        return self.ctc(states), lengths
+
+    def loss(self, batch: LabelledBatch, step: int = 0) -> Loss:
+        """The weighted sum of the losses of all heads.
+
+        Where a head needs several views of each clip, the batch is repeated, and augmentation and dropout make the
+        views differ. Sum and count are those of one view. A clip counts as skipped if any head skipped it.
+        """
+        views = max(head.views for head in self._heads())
+        states, lengths = self.encode(batch.waveforms.repeat(views, 1), batch.lengths.repeat(views))
+        labels, label_lengths = batch.labels.repeat(views, 1), batch.label_lengths.repeat(views)
+        parts = [head.loss(states, lengths, labels, label_lengths, step) for head in self._heads()]
+        weighted = [self.head_weights[name] * part.sum for name, part in zip(self.heads, parts, strict=True)]
+        total = Loss(sum(weighted[1:], weighted[0]), parts[0].count, torch.stack([p.skipped for p in parts]).amax())
+        return Loss(*(value / views for value in total)) if views > 1 else total
+
+    def min_frames(self, labels: Sequence[int]) -> int:
+        """Frames of posteriors that a clip with these labels needs."""
+        return max(head.min_frames(labels) for head in self._heads())
+
+    def fold_batch_norm(self) -> None:
+        """Make inference faster where that gives the same; the model can no longer be trained or saved."""
+        self.encoder.fold_batch_norm()
+
+    def tree(self) -> str:
+        """The layers by name, as torch prints a module, the output layer of the CTC head among those of the encoder."""
+        lines = repr(self.encoder).split("\n")
+        output = repr(self.ctc.output).replace("\n", "\n  ")
+        return "\n".join([*lines[:-1], f"  ({self.encoder.output_name}): {output}", lines[-1]])
+
+    def _heads(self) -> list[Any]:
+        return list(self.heads.values())
 
 
-def build_model(config: ModelConfig) -> AcousticModel:
-    """A new model with fresh weights."""
-    return AcousticModel(config)
+def renamed(name: str) -> str:
+    """The name of a weight now, of one in a file of version 0.1."""
+    for old, new in OLD_NAMES:
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _rename_old_weights(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}network.")]:
+        state[prefix + renamed(name.removeprefix(prefix))] = state.pop(name)

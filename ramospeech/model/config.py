@@ -1,76 +1,110 @@
 """What describes an acoustic model completely; saved in its file."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ramospeech.errors import ModelError
 from ramospeech.features import FEATURES, MODES
+from ramospeech.model.encoders import ENCODERS
+from ramospeech.model.heads import HEADS
+from ramospeech.settings import check, shown
 
-LARGEST = 16_384  # of any width: a file that asks for more is broken or hostile
-DEEPEST = 64
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ModelConfig:
-    """Units (their order is the ids; 0 is the blank, 1 the unknown unit), features and sizes of a model.
+    """Units, features, encoder with its sizes, and heads of a model.
 
-    `maps` are the channels of the four stages, `fc` the width of the linear layers, `rnn` the cells of each direction
-    in each of its `rnn_layers` layers. `dropout` scales the network's dropout rates. `reduction` is how many frames
-    make one of the output, 8 or 4. With `share_parts` syllables share weights of the last layer by initial, final and
-    tone. Raises ModelError for what cannot be.
+    Args:
+        units: their order is the ids; 0 is the blank, 1 the unknown unit.
+        architecture: a name in `ENCODERS`.
+        features, normalise: names in `FEATURES` and `MODES`; None for the default of the encoder.
+        heads: names in `HEADS`.
+        share_parts: whether syllables share weights of the output layer by initial, final and tone.
+        sizes: an instance of the encoder's `Sizes`; None for its defaults.
+        values: sizes by name, which override those of `sizes`.
+
+    Raises ModelError for anything unknown or out of bounds.
     """
 
     units: tuple[str, ...]
-    architecture: str = "dfcnn"
-    features: str = "spectrogram"
-    normalise: str = "clip"
-    maps: tuple[int, int, int, int] = (32, 64, 128, 128)
-    fc: int = 128
-    rnn: int = 128
-    rnn_layers: int = 4
-    dropout: float = 1.0
-    reduction: int = 8
-    share_parts: bool = False
+    architecture: str
+    features: str
+    normalise: str
+    heads: tuple[str, ...]
+    share_parts: bool
+    sizes: Any
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        units: tuple[str, ...],
+        architecture: str = "dfcnn",
+        features: str | None = None,
+        normalise: str | None = None,
+        heads: tuple[str, ...] = ("ctc",),
+        share_parts: bool = False,
+        sizes: Any = None,
+        **values: Any,
+    ) -> None:
+        if architecture not in ENCODERS:
+            raise ModelError(f"unknown architecture {architecture!r}; there is {', '.join(ENCODERS)}")
+        encoder = ENCODERS[architecture]
+        sizes = encoder.Sizes() if sizes is None else sizes
+        unknown = sorted(values.keys() - {item.name for item in fields(sizes)})
+        if unknown:
+            raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
+        chosen = {
+            "units": units,
+            "architecture": architecture,
+            "features": encoder.default_features if features is None else features,
+            "normalise": encoder.default_normalise if normalise is None else normalise,
+            "heads": heads,
+            "share_parts": share_parts,
+            "sizes": replace(sizes, **values),
+        }
+        for name, value in chosen.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         if len(self.units) < 3 or not all(isinstance(unit, str) for unit in self.units):
             raise ModelError("a model needs the names of the blank, of the unknown unit and of at least one unit more")
         if self.features not in FEATURES:
             raise ModelError(f"unknown features {self.features!r}; choose one of {', '.join(FEATURES)}")
         if self.normalise not in MODES:
             raise ModelError(f"unknown normalisation {self.normalise!r}; choose one of {', '.join(MODES)}")
-        if len(self.maps) != 4:
-            raise ModelError(f"maps must be four numbers, one a stage, not {self.maps}")
-        if not all(_size(number, LARGEST) for number in (*self.maps, self.fc, self.rnn)):
-            raise ModelError(f"maps, fc and rnn must be whole numbers from 1 to {LARGEST}")
-        if not _size(self.rnn_layers, DEEPEST):
-            raise ModelError(f"rnn_layers must be a whole number from 1 to {DEEPEST}")
-        if self.reduction not in (4, 8):
-            raise ModelError(f"reduction must be 4 or 8, not {self.reduction}")
-        if not 0 <= self.dropout <= 1.9:  # the highest of the scaled rates is 0.5
-            raise ModelError(f"dropout scales the rates and must lie in 0 to 1.9, not {self.dropout}")
+        unknown = [name for name in self.heads if name not in HEADS]
+        if unknown or not self.heads:
+            raise ModelError(f"unknown heads {unknown}; choose at least one of {', '.join(HEADS)}")
+        if not isinstance(self.share_parts, bool):
+            raise ModelError(f"share_parts must be true or false, not {self.share_parts!r}")
+        if type(self.sizes) is not ENCODERS[self.architecture].Sizes:
+            raise ModelError(f"{type(self.sizes).__name__} are not the sizes of {self.architecture}")
+        check(self.sizes, ModelError)
 
     def describe(self) -> str:
         """One line for people."""
-        maps = "-".join(map(str, self.maps))
+        sizes = ", ".join(f"{name} {shown(value).replace(' ', '-')}" for name, value in vars(self.sizes).items())
+        parts = " that share parts" if self.share_parts else ""
         return (
-            f"{self.architecture} on {self.features} (normalised by {self.normalise}), maps {maps}, "
-            f"fc {self.fc}, rnn {self.rnn_layers} x {self.rnn}, time / {self.reduction}, {len(self.units)} units"
-            + (" that share parts" if self.share_parts else "")
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}), {sizes}, "
+            f"{len(self.units)} units{parts}"
         )
+
+    def matches(self, other: "ModelConfig") -> bool:
+        """Whether weights of the one are weights of the other: all is equal but the dropout."""
+        mine, others = ({**config.to_dict(), "dropout": None} for config in (self, other))
+        return mine == others
+
+    def to_dict(self) -> dict[str, Any]:
+        """A flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "sizes"}
+        return own | asdict(self.sizes)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """The configuration in a model file. Raises ModelError for fields that are missing, unknown or odd."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
         options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         try:
             return cls(**options)
         except TypeError as error:
             raise ModelError(f"options missing or of the wrong type: {error}") from error
-
-
-def _size(number: object, largest: int) -> bool:
-    return isinstance(number, int) and 1 <= number <= largest

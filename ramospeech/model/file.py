@@ -12,12 +12,13 @@ from torch import Tensor
 import ramospeech
 from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.files import whole_file
-from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.acoustic import AcousticModel, renamed
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.packing import pack, unpack
 from ramospeech.model.shapes import shapes_only
 
-PLAIN, PACKED = 1, 2  # formats of the file: an older program could not read the later one
+FORMAT = 3  # of the files that are written: weights named by encoder and head, with or without packed matrices
+OLD_FORMATS = (1, 2)  # of version 0.1, without and with packed matrices: weights named by the network
 KEY = "ramospeech"  # the metadata entry, JSON
 
 
@@ -35,9 +36,9 @@ def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any],
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
     entry = {
-        "format": PACKED if small else PLAIN,
+        "format": FORMAT,
         "version": ramospeech.__version__,
-        "config": vars(model.config),
+        "config": model.config.to_dict(),
         "training": training,
     }
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
@@ -59,7 +60,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
     except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
     try:
-        tensors = unpack(tensors)
+        tensors = {renamed(name): tensor for name, tensor in unpack(tensors).items()}
     except RuntimeError as error:  # scales of other sizes
         raise ModelError(f"{path}: its weights do not fit together; copy it again or save it anew") from error
     _check(path, _weights(model), tensors)
@@ -69,7 +70,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
 
 
 def _weights(model: AcousticModel) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in model.state_dict().items() if name.startswith("network.")}
+    return {name: tensor for name, tensor in model.state_dict().items() if name.startswith(("encoder.", "heads."))}
 
 
 def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -103,10 +104,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         complete = isinstance(entry["config"], dict) and isinstance(entry["training"], dict)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: its description is broken; copy it again or save it anew") from error
-    if written not in (PLAIN, PACKED) or not complete:
+    if written not in (FORMAT, *OLD_FORMATS) or not complete:
         raise ModelError(
             f"{path}: model format {written} of ramospeech {entry.get('version')}; this is {ramospeech.__version__}, "
-            f"which reads formats {PLAIN} and {PACKED}: install the version that wrote it"
+            f"which reads formats up to {FORMAT}: install the version that wrote it"
         )
     return entry, tensors
 

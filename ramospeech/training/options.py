@@ -5,8 +5,10 @@ from pathlib import Path
 
 from ramospeech.augment import EFFECTS, SNR
 from ramospeech.errors import UsageError
+from ramospeech.features import FEATURES, MODES
 from ramospeech.help import Help
-from ramospeech.model import ARCHITECTURES
+from ramospeech.model import ENCODERS, sizes_of_encoders
+from ramospeech.settings import add_options
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
 
@@ -33,16 +35,14 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument("--model_path", default="runs", help="folder of the model")
     model.add_argument("--model_name", default="dfcnn", help="its name there")
     model.add_argument("--load_model", action="store_true", help="resume it, or start from its weights")
-    model.add_argument("--model", choices=sorted(ARCHITECTURES), default="dfcnn", help="architecture")
-    model.add_argument("--features", choices=("spectrogram", "fbank"), default="spectrogram", help="first stage")
-    model.add_argument("--normalise", choices=("clip", "bin", "none"), default="clip", help="of the features")
-    model.add_argument("--maps", type=int, nargs=4, default=(32, 64, 128, 128), help="of the convolution blocks")
-    model.add_argument("--fc", type=int, default=128, help="width of the layers around the LSTM")
-    model.add_argument("--rnn", type=int, default=128, help="LSTM cells a direction")
-    model.add_argument("--rnn_layers", type=int, default=4, help="LSTM layers")
-    model.add_argument("--reduction", type=int, choices=(4, 8), default=8, help="frames that make one; 4: fast speech")
+    model.add_argument("--model", choices=sorted(ENCODERS), default="dfcnn", help="architecture of the encoder")
+    own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
+    defaults = "; ".join(f"{name}: {values}" for name, values in own.items())
+    model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
+    model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")
     model.add_argument("--share_parts", action=flag, default=False, help="syllables share weights part by part")
-    model.add_argument("--dropout", type=float, default=1.0, help="scale of the network's dropout rates")
+    sizes = parser.add_argument_group("sizes of the encoder, with their defaults")
+    add_options(sizes, sizes_of_encoders())
 
     loss = parser.add_argument_group("loss and augmentation")
     loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="what is minimised")

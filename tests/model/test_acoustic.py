@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ramospeech.errors import ModelError
 from ramospeech.losses import ctc
-from ramospeech.model import AcousticModel, ModelConfig, build_model
+from ramospeech.model import AcousticModel, ModelConfig
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
 SMALL = ModelConfig(UNITS, features="fbank", maps=(4, 4, 8, 8), fc=8, rnn=8, rnn_layers=2)
@@ -20,13 +20,13 @@ def speech(*samples: int) -> tuple[Tensor, Tensor]:
 
 
 def test_the_original_in_whole() -> None:
-    model = build_model(ModelConfig((*UNITS, *(f"a{i}" for i in range(1210)))))
+    model = AcousticModel(ModelConfig((*UNITS, *(f"a{i}" for i in range(1210)))))
     assert model.num_parameters == 2_779_903
     assert (model.reduction, model.seconds_per_frame) == (8, 0.08)
 
 
 def test_waveforms_to_posteriors() -> None:
-    model = build_model(SMALL).eval()
+    model = AcousticModel(SMALL).eval()
     log_probs, lengths = model(*speech(16_000, 9_000))
     assert log_probs.shape == (2, 12, 5) and log_probs.dtype == torch.float32
     assert lengths.tolist() == [12, 6] and lengths.dtype == torch.int64
@@ -48,18 +48,18 @@ def test_augmentation_in_training_only_and_never_saved() -> None:
             self.calls += 1
             return torch.zeros_like(features)
 
-    model = build_model(SMALL)
+    model = AcousticModel(SMALL)
     model.augment = silence = Silence()
     model.eval()(*speech(16_000, 9_000))
     assert silence.calls == 0
     model.train()(*speech(16_000, 9_000))
     assert silence.calls == 1
-    assert model.num_parameters == build_model(SMALL).num_parameters
+    assert model.num_parameters == AcousticModel(SMALL).num_parameters
 
 
 def test_all_parts_learn_together() -> None:
     torch.manual_seed(0)
-    model = build_model(replace(SMALL, rnn_layers=1, dropout=0))
+    model = AcousticModel(replace(SMALL, rnn_layers=1, dropout=0))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     time = torch.arange(8000) / 16_000
     waveforms = torch.stack([(440 * 6.28 * time).sin(), (2000 * 6.28 * time).sin()]) * 0.1
@@ -80,11 +80,11 @@ def test_all_parts_learn_together() -> None:
         ({"architecture": "las9"}, "unknown architecture 'las9'; there is .*dfcnn"),
         ({"features": "mfcc"}, "'mfcc'.*fbank"),
         ({"normalise": "global"}, "'global'.*clip, bin, none"),
-        ({"maps": (4, 4, 4)}, "four numbers"),
+        ({"maps": (4, 4, 4)}, "maps must be 4 whole numbers"),
         ({"maps": (4, 4, 4, 0)}, "from 1 to"),
         ({"fc": 10**9}, "from 1 to"),
         ({"rnn_layers": 10**9}, "rnn_layers"),
-        ({"rnn": 1.5}, "whole numbers"),
+        ({"rnn": 1.5}, "rnn must be a whole number"),
         ({"dropout": 5.0}, "dropout"),
         ({"units": ("<blank>", "<UNK>")}, "at least one unit more"),
     ],

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ramospeech.model import MaskedBatchNorm2d
-from ramospeech.model.padding import padding_rows
+from ramospeech.model.layers import padding_rows
 
 
 def pair(channels: int = 3) -> tuple[MaskedBatchNorm2d, nn.BatchNorm2d]:

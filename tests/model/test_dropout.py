@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ramospeech.model.dropout import Dropout
+from ramospeech.model.layers import Dropout
 
 
 @pytest.mark.parametrize("rate", [0.08, 0.1, 0.2, 0.5])

@@ -61,8 +61,8 @@ def test_float16_on_disk_float32_in_memory(model: AcousticModel, tmp_path: Path)
     loaded = load_model(tmp_path / "half.safetensors")
     state = loaded.state_dict()
     assert {tensor.dtype for name, tensor in state.items() if "num_batches" not in name} == {torch.float32}
-    assert state["network.conv1.conv1_norm1.num_batches_tracked"].dtype == torch.int64
-    assert state["network.conv1.conv1_norm1.num_batches_tracked"] == 1
+    assert state["encoder.conv1.conv1_norm1.num_batches_tracked"].dtype == torch.int64
+    assert state["encoder.conv1.conv1_norm1.num_batches_tracked"] == 1
     assert torch.allclose(posteriors(loaded), posteriors(model), atol=0.02)
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "whole")]
     assert sizes[0] < 0.75 * sizes[1]
@@ -75,20 +75,22 @@ def test_few_bits_on_disk(model: AcousticModel, tmp_path: Path, bits: int, most:
     loaded = load_model(tmp_path / "byte.safetensors")
     for (name, found), wanted in zip(loaded.state_dict().items(), model.state_dict().values(), strict=True):
         assert found.dtype == wanted.dtype, name
-        if found.ndim >= 2 and name.startswith("network."):  # no worse than steps up to a row's largest weight
+        if found.ndim >= 2 and name.startswith(
+            ("encoder.", "heads.")
+        ):  # no worse than steps up to a row's largest weight
             rows = wanted.flatten(1)
             scale = rows.abs().amax(1, keepdim=True) / most
             plain = ((rows / scale).round() * scale - rows).square().sum(1)
             assert bool(((found.flatten(1) - rows).square().sum(1) <= 1.001 * plain + 1e-12).all()), name
         else:
             assert torch.allclose(found.float(), wanted.float(), rtol=1e-3), name
-    stored = safetensors.torch.load_file(tmp_path / "byte.safetensors")["network.fc3.weight"]
+    stored = safetensors.torch.load_file(tmp_path / "byte.safetensors")["heads.ctc.output.weight"]
     assert stored.dtype == torch.int8 and stored.abs().max() == most
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("byte", "half")]
     assert sizes[0] < sizes[1]
     with torch.no_grad():
-        model.network.fc3.weight[0, 0] = torch.nan
-    with pytest.raises(ModelError, match=r"not written, network\.fc3\.weight"):
+        model.ctc.output.weight[0, 0] = torch.nan
+    with pytest.raises(ModelError, match=r"not written, heads\.ctc\.output\.weight"):
         save_model(model, tmp_path / "m.safetensors", {}, bits=bits)
 
 
@@ -98,7 +100,7 @@ def test_scales_of_another_model(model: AcousticModel, tmp_path: Path) -> None:
     tensors = safetensors.torch.load_file(path)
     with safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata()
-    tensors["network.fc3.weight.scale"] = torch.ones(3)
+    tensors["heads.ctc.output.weight.scale"] = torch.ones(3)
     safetensors.torch.save_file(tensors, path, metadata)
     with pytest.raises(ModelError, match="do not fit together"):
         load_model(path)
@@ -106,8 +108,8 @@ def test_scales_of_another_model(model: AcousticModel, tmp_path: Path) -> None:
 
 def test_weights_too_large_for_float16_or_not_finite(model: AcousticModel, tmp_path: Path) -> None:
     with torch.no_grad():
-        model.network.fc3.weight[0, 0] = 1e5
-    with pytest.raises(ModelError, match=r"not written, network\.fc3\.weight"):
+        model.ctc.output.weight[0, 0] = 1e5
+    with pytest.raises(ModelError, match=r"not written, heads\.ctc\.output\.weight"):
         save_model(model, tmp_path / "m.safetensors", {}, bits=16)
     assert not list(tmp_path.iterdir())
 
@@ -151,14 +153,14 @@ def set_config(**values) -> Callable[[dict, dict], None]:
     return lambda entry, tensors: entry["config"].update(values)
 
 
-WEIGHT = "network.fc3.weight"
+WEIGHT = "heads.ctc.output.weight"
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
         (set_config(architecture="transducer"), "unknown architecture 'transducer'; there is"),
-        (set_config(units=["<blank>", "<UNK>", "a", "b", "c"]), r"fc3\.weight is \(4, 8\), .* needs \(5, 8\)"),
+        (set_config(units=["<blank>", "<UNK>", "a", "b", "c"]), r"output\.weight is \(4, 8\), .* needs \(5, 8\)"),
         (set_config(units=["a", "b", "c", "d"]), "first unit must be <blank>"),
         (set_config(units=["<blank>", "<UNK>", "a", 5]), "names of the blank"),
         (set_config(units=None), "wrong type"),
@@ -223,3 +225,33 @@ def test_files_that_are_no_models(model: AcousticModel, tmp_path: Path) -> None:
     safetensors.torch.save_file({"x": torch.ones(2)}, path, metadata={"ramospeech": "{"})
     with pytest.raises(ModelError, match="description is broken"):
         load_model(path)
+
+
+@pytest.mark.parametrize("bits", [32, 16, 8])
+def test_files_of_version_0_1_give_the_same_posteriors(model: AcousticModel, tmp_path: Path, bits: int) -> None:
+    """They have formats 1 and 2, and name weights by the network, fc3 among them."""
+    save_model(model, tmp_path / "new.safetensors", {"steps": 7}, bits)
+    save_model(model, tmp_path / "old.safetensors", {"steps": 7}, bits)
+
+    def age(entry: dict, tensors: dict) -> None:
+        entry["format"] = 2 if bits == 8 else 1
+        entry["version"] = "0.1.0"
+        entry["config"].pop("heads")
+        for name in list(tensors):
+            old = name.replace("heads.ctc.output.", "network.fc3.").replace("encoder.", "network.")
+            tensors[old] = tensors.pop(name)
+
+    rewritten(tmp_path / "old.safetensors", age)
+    old, new = (load_model(tmp_path / f"{name}.safetensors") for name in ("old", "new"))
+    assert old.config == new.config == CONFIG and old.summary == {"steps": 7}
+    assert torch.equal(posteriors(old), posteriors(new))
+
+
+def test_training_states_of_version_0_1_load(model: AcousticModel) -> None:
+    old = {
+        name.replace("heads.ctc.output.", "network.fc3.").replace("encoder.", "network."): tensor
+        for name, tensor in model.state_dict().items()
+    }
+    fresh = AcousticModel(CONFIG).eval()
+    fresh.load_state_dict(old)
+    assert torch.equal(posteriors(fresh), posteriors(model))

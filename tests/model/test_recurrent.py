@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ramospeech.model.recurrent import BiLSTM
+from ramospeech.model.layers import BiLSTM
 
 
 @pytest.mark.parametrize("lengths", [[7, 3, 5], [7, 7, 7], [1, 7, 2]])

@@ -5,7 +5,7 @@ import torch
 
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 from ramospeech.model.__main__ import main
-from ramospeech.model.units import PartsLinear, shared_rows
+from ramospeech.model.layers.output import FactoredLinear, shared_rows
 from ramospeech.text import Vocabulary, parts
 
 UNITS = Vocabulary.inventory().units
@@ -18,7 +18,7 @@ def config(**options):
 
 def test_syllables_share_rows_part_by_part():
     torch.manual_seed(0)
-    layer = PartsLinear(5, UNITS)
+    layer = FactoredLinear(5, UNITS)
     rows = layer.rows()
     expected = torch.zeros(len(UNITS), 5)
     # the same sum from the parts' names, without the table
@@ -51,7 +51,7 @@ def test_a_file_gives_the_same_model_back(tmp_path):
 def test_what_is_shipped_is_the_mean_with_the_same_posteriors(tmp_path, capsys):
     models = [AcousticModel(config(share_parts=True)).eval() for _ in range(2)]
     for number, model in enumerate(models):
-        model.network.fc3.weight.data.normal_()
+        model.ctc.output.weight.data.normal_()
         save_model(
             model, tmp_path / f"{number}.safetensors", {"steps": number, "options": {"lr": 1.0, "data_root": "/x"}}
         )
@@ -60,8 +60,8 @@ def test_what_is_shipped_is_the_mean_with_the_same_posteriors(tmp_path, capsys):
     assert "40 units" in capsys.readouterr().out
     shipped = load_model(tmp_path / "out.safetensors")
     assert not shipped.config.share_parts and shipped.summary == {"steps": 1, "averaged": 2, "options": {"lr": 1.0}}
-    for name, tensor in models[0].network.named_parameters():
-        tensor.data.lerp_(dict(models[1].network.named_parameters())[name].data, 0.5)
+    for name, tensor in models[0].named_parameters():
+        tensor.data.lerp_(dict(models[1].named_parameters())[name].data, 0.5)
     torch.testing.assert_close(shipped(*clip)[0], models[0](*clip)[0], rtol=0.02, atol=0.02)
     assert main([str(tmp_path / "one.safetensors"), str(tmp_path / "out.safetensors")]) == 0
     assert main(["--bits", "8", str(tmp_path / "small.safetensors"), str(tmp_path / "out.safetensors")]) == 0

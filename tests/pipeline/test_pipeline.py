@@ -29,6 +29,7 @@ class ToneModel(torch.nn.Module):
         super().__init__()
         self.vocabulary = Vocabulary(UNITS)
         self.reduction = 8
+        self.min_samples = 400 + 7 * 160
         self.seconds_per_frame = 0.08
         self.batches = []
 

@@ -12,7 +12,7 @@ from ctc_decode import BeamSearchDecoder, GreedyDecoder, NgramModel, NgramTraine
 from ramospeech import tune
 from ramospeech.corpora import Clip
 from ramospeech.errors import ListError
-from ramospeech.model import ModelConfig, build_model, save_model
+from ramospeech.model import AcousticModel, ModelConfig, save_model
 from ramospeech.text import Vocabulary
 from ramospeech.tune import Point, Posteriors, best, grid, search, table
 
@@ -119,7 +119,7 @@ def test_the_program(
     trainer = NgramTrainer(2)
     trainer.add([[UNITS[i] for i in ids] for ids in sentences])
     trainer.model().write(tmp_path / "lm.arpa")
-    save_model(build_model(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
+    save_model(AcousticModel(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
     (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\n")
     monkeypatch.setattr(tune, "listen", lambda *_: heard)
     command = ["--model", "m", "--lm", "lm.arpa", "--ref", "dev.txt", "--output", "out", "--jobs", "2"]
@@ -155,7 +155,7 @@ def test_what_goes_wrong_is_said(
     trainer = NgramTrainer(2)
     trainer.add(["你好"])
     trainer.model().write(tmp_path / "hanzi.arpa")
-    save_model(build_model(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
+    save_model(AcousticModel(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
     (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\n")
     assert tune.main(["--model", "m", "--ref", "dev.txt", *options]) == 2
     error = capsys.readouterr().err

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ramospeech.model.padding import as_rows, zero_padding
+from ramospeech.model.layers.padding import as_rows, zero_padding
 
 AllReduce = Callable[[Tensor], Tensor]
 
@@ -20,6 +20,10 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
     """
 
     all_reduce: AllReduce | None = None
+
+    def set_all_reduce(self, all_reduce: AllReduce) -> None:
+        """Share the statistics of training with other workers; `ramospeech.parallel` looks for this method."""
+        self.all_reduce = all_reduce
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """x (B, C, T, F), padding: the rows (P,) of its frames that are not real -> (B, C, T, F)."""

@@ -1,12 +1,11 @@
 """DFCNN + BiLSTM: four convolution stages that shorten time and frequency eightfold, then recurrent layers.
 
-It is the network of the original toolkit, layer by layer and name by name; new is that lengths are honoured: the
-posteriors of a clip do not depend on padding or on its neighbours in the batch.
+It is the network of the original toolkit, layer by layer and name by name; its fc3 is the CTC head. New is that lengths
+are honoured: the states of a clip do not depend on padding or on the other clips of a batch.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -14,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ramospeech.model.batch_norm import MaskedBatchNorm2d
-from ramospeech.model.config import ModelConfig
-from ramospeech.model.dropout import Dropout
-from ramospeech.model.padding import padding_rows, zero_padding
-from ramospeech.model.recurrent import BiLSTM
-from ramospeech.model.units import unit_layer
+from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, kaiming, open_forget_gates, register_encoder
+from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.layers.dropout import Dropout
+from ramospeech.model.layers.padding import padding_rows, zero_padding
+from ramospeech.model.layers.recurrent import BiLSTM
+from ramospeech.settings import setting
 
 KINDS = {
     nn.Conv2d: "conv",
@@ -30,30 +29,35 @@ KINDS = {
 }
 
 
-class DFCNN(nn.Module):
-    """Features (B, T, F), (B,) frames -> log-posteriors (B, T', V) float32, (B,) with T' = T // reduction.
+@dataclass(frozen=True)
+class DfcnnSizes:
+    """Sizes of a DFCNN."""
 
-    With F = 200, V = 1215 and the default sizes it has 2,779,903 parameters. Rows at and beyond a clip's T' mean
-    nothing. Raises ValueError for a clip of fewer than `reduction` frames.
+    maps: tuple[int, int, int, int] = setting(
+        (32, 64, 128, 128), "channels of the convolution stages", minimum=1, maximum=MAX_SIZE
+    )
+    fc: int = setting(128, "width of the layers around the LSTM", minimum=1, maximum=MAX_SIZE)
+    rnn: int = setting(128, "LSTM cells per direction", minimum=1, maximum=MAX_SIZE)
+    rnn_layers: int = setting(4, "LSTM layers", minimum=1, maximum=MAX_LAYERS)
+    reduction: int = setting(8, "input frames per output frame; 4 for fast speech", choices=(4, 8))
+    dropout: float = setting(1.0, "scale of the dropout rates 0.1, 0.2 and 0.5", minimum=0.0, maximum=1.9)
 
-    `reduction` is 8, or 4, where the third stage leaves time alone: for fast speech. `last` makes what takes the place
-    of the last layer, (B, T', fc) -> (B, T', V).
+
+@register_encoder
+class DFCNN(Encoder):
+    """Features (B, T, F), (B,) frames -> states (B, T', D), (B,) with T' = T // reduction and D = fc.
+
+    With F = 200, the default sizes and a CTC head of 1,215 units a model has 2,779,903 parameters. Raises ValueError
+    for a clip of fewer than `reduction` frames. With a reduction of 4 the third stage leaves time alone.
     """
 
-    def __init__(
-        self,
-        bins: int,
-        units: int,
-        maps: tuple[int, int, int, int] = (32, 64, 128, 128),
-        fc: int = 128,
-        rnn: int = 128,
-        rnn_layers: int = 4,
-        dropout: float = 1.0,
-        reduction: int = 8,
-        last: Callable[[], nn.Module] | None = None,
-    ) -> None:
-        super().__init__()
-        self.reduction = reduction
+    name = "dfcnn"
+    Sizes = DfcnnSizes
+    output_name = "fc3"
+
+    def __init__(self, bins: int, sizes: DfcnnSizes) -> None:
+        super().__init__(bins, sizes)
+        self.reduction, self.dim = sizes.reduction, sizes.fc
 
         def conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
             return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=bias)
@@ -62,10 +66,10 @@ class DFCNN(nn.Module):
             return nn.ReLU(inplace=True)
 
         def drop(rate: float) -> Dropout:
-            return Dropout(rate * dropout)
+            return Dropout(rate * sizes.dropout)
 
         norm, pool = MaskedBatchNorm2d, nn.MaxPool2d
-        one, two, three, four = maps
+        one, two, three, four = sizes.maps
         self.conv1 = Stage(
             "conv1",
             *(conv(1, one, bias=False), norm(one), relu(), drop(0.1)),
@@ -79,7 +83,7 @@ class DFCNN(nn.Module):
         self.conv3 = Stage(
             "conv3",
             *(conv(two, three), relu(), drop(0.2), norm(three)),
-            *(conv(three, three), norm(three), relu(), pool((reduction // 4, 2)), drop(0.2)),
+            *(conv(three, three), norm(three), relu(), pool((sizes.reduction // 4, 2)), drop(0.2)),
         )
         self.conv4 = Stage(
             "conv4",
@@ -87,59 +91,30 @@ class DFCNN(nn.Module):
             *(conv(four, four), relu()),
             *(conv(four, four), norm(four), relu(), drop(0.2)),
         )
-        self.fc1 = nn.Linear(four * (bins // 8), fc)
-        self.rnn = BiLSTM(fc, rnn, rnn_layers, dropout=0.1 * dropout)
-        self.fc2 = nn.Linear(2 * rnn, fc)
+        self.fc1 = nn.Linear(four * (bins // 8), sizes.fc)
+        self.rnn = BiLSTM(sizes.fc, sizes.rnn, sizes.rnn_layers, dropout=0.1 * sizes.dropout)
+        self.fc2 = nn.Linear(2 * sizes.rnn, sizes.fc)
         self.dropout = drop(0.5)
-        self.fc3 = last() if last else nn.Linear(fc, units)
-        self.reset_parameters()
-
-    @classmethod
-    def from_config(cls, config: ModelConfig, bins: int) -> "DFCNN":
-        sizes = config.maps, config.fc, config.rnn, config.rnn_layers, config.dropout, config.reduction
-        return cls(bins, len(config.units), *sizes, last=partial(unit_layer, config.fc, config))
-
-    def fold(self) -> None:
-        """Make the network in evaluation a tenth faster, and fit for nothing else: neither training nor saving."""
-        for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
-            stage.fold()
 
     def reset_parameters(self) -> None:
         """He et al. 2015 before a ReLU; recurrent weights orthogonal and forget gates open (bias 1)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        kaiming(self)
         nn.init.kaiming_normal_(self.fc1.weight, nonlinearity="relu")
-        cells = self.rnn.hidden_size
-        for name, parameter in self.rnn.named_parameters():
-            if name.startswith("weight_ih"):
-                nn.init.xavier_uniform_(parameter)
-            elif name.startswith("weight_hh"):
-                for gate in parameter.split(cells):
-                    nn.init.orthogonal_(gate)
-            else:
-                nn.init.zeros_(parameter)
-                if name.startswith("bias_ih"):  # gates in the order input, forget, cell, output
-                    nn.init.ones_(parameter.split(cells)[1])
+        open_forget_gates(self.rnn)
+
+    def fold_batch_norm(self) -> None:
+        """Fold batch norm into the convolutions: about 10 % faster, and no longer fit for training or saving."""
+        for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
+            stage.fold_batch_norm()
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        frames = lengths.cpu()  # steers masks and packing
-        short = (frames < self.reduction).nonzero().flatten().tolist()
-        if short:
-            raise ValueError(
-                f"clip {short[0]} of the batch has {int(frames[short[0]])} frames, the model needs at least "
-                f"{self.reduction}: leave such clips out"
-            )
+        frames = self.checked_lengths(lengths)  # on the CPU: they steer masks and packing
         x = features[:, : int(frames.max())].unsqueeze(1).contiguous(memory_format=torch.channels_last)
         for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
             x, frames = stage(x, frames)
         x = F.relu(self.fc1(x.transpose(1, 2).flatten(2)))
         x = self.rnn(x, frames)
-        x = self.fc3(self.dropout(self.fc2(x)))
-        precise = torch.promote_types(x.dtype, torch.float32)
-        return F.log_softmax(x, -1, dtype=precise), frames.to(lengths.device)
+        return self.dropout(self.fc2(x)), frames.to(lengths.device)
 
 
 class Stage(nn.Sequential):
@@ -162,7 +137,7 @@ class Stage(nn.Sequential):
                 # scale up to full steps.
                 conv.bias.requires_grad_(False)
 
-    def fold(self) -> None:
+    def fold_batch_norm(self) -> None:
         """Take the normalisations that follow a convolution into its weights; the stage can be trained no more."""
         for (before, conv), (after, norm) in pairwise(list(self.named_children())):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, MaskedBatchNorm2d):

@@ -1,4 +1,4 @@
-"""The last layer of a network: a score for each unit, from weights that syllables may share part by part."""
+"""The output layer: a score for each unit, from weights that syllables may share by initial, final and tone."""
 
 from functools import lru_cache
 
@@ -6,22 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ramospeech.model.config import ModelConfig
 from ramospeech.text import parts
 from ramospeech.text.pinyin import toneless
 
 
-def unit_layer(inputs: int, config: ModelConfig) -> nn.Module:
-    """The layer (..., inputs) -> (..., V) that a configuration asks for."""
-    return PartsLinear(inputs, config.units) if config.share_parts else nn.Linear(inputs, len(config.units))
+def output_layer(inputs: int, units: tuple[str, ...], share_parts: bool) -> nn.Module:
+    """The layer (..., inputs) -> (..., V) for the given units."""
+    return FactoredLinear(inputs, units) if share_parts else nn.Linear(inputs, len(units))
 
 
-class PartsLinear(nn.Module):
+class FactoredLinear(nn.Module):
     """A linear layer whose row for a syllable is the sum of rows for its initial, final, tone and toneless syllable,
     and one of its own.
 
-    A toned syllable that a corpus holds ten times is heard as its initial, final and tone are, which it holds
-    thousands of times. Units that are no syllables, the blank among them, have their own row only.
+    A syllable seen ten times shares statistics with its initial, final and tone, each seen thousands of times. Units
+    that are not syllables, the blank among them, have their own row only.
     """
 
     def __init__(self, inputs: int, units: tuple[str, ...]) -> None:
@@ -38,14 +37,22 @@ class PartsLinear(nn.Module):
         return F.linear(x, self.rows(), self.bias)
 
     def rows(self) -> Tensor:
-        """The weights (V, inputs) that this amounts to."""
+        """The weights (V, inputs) that the sums amount to."""
         shared, none = shared_rows(self.units).to(self.parts.device), len(self.parts) - 1
         return self.weight + F.embedding_bag(shared, self.parts, mode="sum", padding_idx=none)
+
+    @torch.no_grad()
+    def merged(self) -> nn.Linear:
+        """A plain layer with the same scores."""
+        result = nn.Linear(self.parts.shape[1], len(self.units), device=self.bias.device, dtype=self.bias.dtype)
+        result.weight.copy_(self.rows())
+        result.bias.copy_(self.bias)
+        return result
 
 
 @lru_cache(maxsize=8)
 def shared_rows(units: tuple[str, ...]) -> Tensor:
-    """(V, 4): of each unit the rows that it shares; the last row, which stays 0, for units without parts."""
+    """(V, 4): the shared rows of each unit; the last row, which stays 0, for units without parts."""
     rows: dict[tuple[str, str], int] = {}
     shared = []
     for unit in units:

@@ -1,0 +1,6 @@
+"""Encoders: features in, states out. A new one is a module here: its sizes and a class under `register_encoder`."""
+
+from ramospeech.model.encoders.base import ENCODERS, Encoder, register_encoder, sizes_of_encoders
+from ramospeech.model.encoders.dfcnn import DFCNN, DfcnnSizes
+
+__all__ = ["DFCNN", "ENCODERS", "DfcnnSizes", "Encoder", "register_encoder", "sizes_of_encoders"]

@@ -1,0 +1,31 @@
+"""What every head has in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ramospeech.losses import Loss
+
+
+class Head(nn.Module, ABC):
+    """States (B, T', D) of an encoder -> a loss in training. Its constructor takes D, the units and `share_parts`.
+
+    All heads of a model count the same thing, labels, because the trainer divides by one count.
+    """
+
+    views: int = 1  # how many views of each clip the loss needs, see `AcousticModel.loss`
+
+    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def loss(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
+        """(B, T', D), (B,), (B, U), (B,) and the number of the training step -> the loss of a batch, in nats."""
+
+    @abstractmethod
+    def min_frames(self, labels: Sequence[int]) -> int:
+        """Frames T' that a clip with these labels needs."""
+
+    def merge_shared_rows(self) -> None:
+        """Replace weights that units share by the weights they amount to; a no-op where none are shared."""

@@ -1,0 +1,70 @@
+"""The CTC head: log-posteriors of units for each frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ramospeech import losses
+from ramospeech.corpora import frames_needed
+from ramospeech.losses import Loss
+from ramospeech.model.heads.base import Head
+from ramospeech.model.layers.output import FactoredLinear, output_layer
+
+
+@dataclass(frozen=True)
+class CtcObjective:
+    """What a CTC head minimises in training; it is not saved with the model.
+
+    kind: "ctc", "ace" or "ctc_ace", their sum with the weight `ace_weight` of ACE, which grows from 0 over `ace_ramp`
+    steps. smoothing, consistency: see `ramospeech.losses.ctc`; with consistency each clip is seen in two views.
+    """
+
+    kind: str = "ctc"
+    ace_weight: float = 0.1
+    ace_ramp: int = 1000
+    smoothing: float = 0.0
+    consistency: float = 0.0
+
+
+class CtcHead(Head):
+    """One linear layer: states (B, T', D) -> log-posteriors (B, T', V), float32 at least.
+
+    `objective` may be replaced at any time. With `share_parts` syllables share weights by initial, final and tone.
+    """
+
+    output: nn.Module
+
+    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool) -> None:
+        super().__init__(dim, units, share_parts)
+        self.output = output_layer(dim, units, share_parts)
+        self.objective = CtcObjective()
+
+    @property
+    def views(self) -> int:  # type: ignore[override]
+        return 2 if self.objective.consistency else 1
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(B, T', D) -> (B, T', V)."""
+        scores = self.output(states)
+        precise = torch.promote_types(scores.dtype, torch.float32)
+        return F.log_softmax(scores, -1, dtype=precise)
+
+    def loss(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
+        objective, given = self.objective, (self(states), lengths, labels, label_lengths)
+        if objective.kind == "ace":
+            return losses.ace(*given)
+        both = objective.kind == "ctc_ace"
+        weight = losses.ramp(objective.ace_weight, step, objective.ace_ramp) if both else 0.0
+        return losses.ctc_ace(*given, weight, objective.smoothing, objective.consistency)
+
+    def min_frames(self, labels: Sequence[Any]) -> int:
+        """One frame per label, and a blank between equal neighbours."""
+        return frames_needed(labels)
+
+    def merge_shared_rows(self) -> None:
+        if isinstance(self.output, FactoredLinear):
+            self.output = self.output.merged()
