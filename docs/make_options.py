@@ -47,7 +47,7 @@ def default_of(action: argparse.Action) -> str:
         return "on" if action.default else "off"
     if isinstance(action.default, list | tuple):
         return "`" + " ".join(map(str, action.default)) + "`"
-    return f"`{action.default}`"
+    return f"`{action.default}`".replace(f"{ROOT}/", "")
 
 
 def row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:

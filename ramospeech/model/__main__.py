@@ -1,5 +1,6 @@
-"""Write a model to ship: the average of one or more model files, in half precision, with what training needs left out.
+"""Show a model file, or write a model to ship: the average of model files, in few bits, without what training needs.
 
+    python -m ramospeech.model runs/dfcnn.safetensors                                    its description and its layers
     python -m ramospeech.model small.safetensors runs/dfcnn.safetensors
     python -m ramospeech.model small.safetensors runs/dfcnn.epoch5[6-9].safetensors      the mean of the last ones
     python -m ramospeech.model --bits 8 smaller.safetensors runs/dfcnn.safetensors       half that size
@@ -10,6 +11,7 @@ arXiv 1803.05407). Rows that syllables share part by part are summed up, so that
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,16 +51,26 @@ def plain(model: AcousticModel) -> AcousticModel:
     return result.eval()
 
 
+def shown(model: AcousticModel) -> str:
+    """What the file of a model holds, for people: its description, its training as JSON, and its layers."""
+    training = json.dumps(model.summary, ensure_ascii=False, indent=1)
+    head = f"{model.config.describe()}: {model.num_parameters:,} parameters, a frame of {model.seconds_per_frame:g} s"
+    return f"{head}\ntraining: {training}\n{model.tree()}"
+
+
 @program
 def main(argv: Sequence[str] | None = None) -> None:
     description, epilog = __doc__.split("\n\n", 1)
     parser = argparse.ArgumentParser(
         prog="python -m ramospeech.model", description=description, epilog=epilog, formatter_class=Help
     )
-    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write")
-    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="files that train.py wrote")
+    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; the one to show if it is alone")
+    parser.add_argument("models", type=Path, nargs="*", metavar="MODEL", help="files that train.py wrote")
     parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="of a weight in a matrix")
     arguments = parser.parse_args(argv)
+    if not arguments.models:
+        print(shown(load_model(arguments.output)))
+        return
     models = [load_model(path) for path in arguments.models]
     for path, model in zip(arguments.models, models, strict=True):
         if model.config != models[0].config:

@@ -79,3 +79,12 @@ def test_models_of_two_kinds_are_not_averaged(tmp_path, capsys):
         raise SystemExit(main([str(tmp_path / f"{name}.safetensors") for name in "oab"]))
     assert error.value.code == 2 and "average alike ones" in capsys.readouterr().err
     assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_a_file_alone_is_shown(tmp_path, capsys):
+    save_model(AcousticModel(config()), tmp_path / "m.safetensors", {"steps": 7, "dev_ser": 0.25})
+    assert main([str(tmp_path / "m.safetensors")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("dfcnn on fbank (normalised by clip), maps 4-6-8-10, fc 12, rnn 10, rnn_layers 2")
+    assert '"steps": 7' in shown and "\n  (fc3): Linear(in_features=12, out_features=40, bias=True)\n)" in shown
+    assert main([str(tmp_path / "none.safetensors")]) == 2 and "check the path" in capsys.readouterr().err

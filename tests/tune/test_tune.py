@@ -24,6 +24,7 @@ class Echo(torch.nn.Module):
     """Hears in each frame the unit that its loudness names, 0.1 for yi1 and on."""
 
     reduction = 8
+    min_samples = 400 + 7 * 160
     vocabulary = Vocabulary(UNITS)
 
     def forward(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
