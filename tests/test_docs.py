@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "demo/README.md")),
+    *(ROOT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "demo/README.md")),
     *sorted((ROOT / "pretrained").glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
