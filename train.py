@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Workers: the others of horovodrun, or alone. From here on an error of one is an error of all.
     workers = parallel.connect()
-    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers))
+    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device))
     folder = Path(args.model_path)
     kinds = {"best": ".safetensors", "last": ".last.safetensors", "state": ".state.pt", "config": ".json",
              "dropped": ".dropped.tsv"}  # fmt: skip

@@ -84,6 +84,7 @@ def options() -> argparse.ArgumentParser:
 
     machine = parser.add_argument_group("machine")
     machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
     machine.add_argument("--threads", type=int, help="CPU threads a worker (default: cores / workers of the host)")
     machine.add_argument("--dev_step", type=int, default=500, help="measure --dev and save every N steps")
@@ -189,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Workers, model.
     workers = parallel.connect()
-    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers))
+    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device))
     workers.agree("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
     folder = Path(args.model_path)
     endings = {"model": ".safetensors", "state": ".state.pt", "config": ".json"}

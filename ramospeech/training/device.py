@@ -1,6 +1,7 @@
 """Which device a worker trains on."""
 
 import os
+import re
 
 import torch
 
@@ -9,17 +10,24 @@ from ramospeech.parallel import Alone
 from ramospeech.training.memory import keep_freed_memory
 
 
-def choose_device(gpus: int | None, amp: str, threads: int | None, workers: Alone) -> torch.device:
+def choose_device(
+    gpus: int | None, amp: str, threads: int | None, workers: Alone, device: str | None = None
+) -> torch.device:
     """This worker's GPU, or the CPU with its share of the cores.
 
     Args:
         gpus: to use on each host; 0 is the CPU, None is all.
         amp: "no", "bf16" or "fp16".
         threads: of a worker on the CPU; None shares the host's cores.
+        device: "cpu", "cuda" (each worker has a GPU of its own), "cuda:K" or "mps"; None leaves the choice to `gpus`.
 
-    Raises: UsageError: more GPUs than the host has, more workers than GPUs, or fp16 without a GPU.
+    Raises: UsageError: a device that is unknown or not there, or that contradicts `gpus`; more GPUs than the host has,
+    more workers than GPUs, or fp16 without a GPU.
     """
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is not None:
+        _check(device, gpus, there, workers)
+        gpus = 0 if device in ("cpu", "mps") else there if gpus is None else gpus
     gpus = there if gpus is None else gpus
     if not 0 <= gpus <= there:
         raise UsageError(f"--gpu_rank {gpus}: this host has {there} GPUs; give at most that many (0 for the CPU)")
@@ -29,11 +37,31 @@ def choose_device(gpus: int | None, amp: str, threads: int | None, workers: Alon
             "--gpu_rank 0 to train on the CPU"
         )
     if gpus:
-        torch.cuda.set_device(workers.local_rank)
-        return torch.device("cuda", workers.local_rank)
-    if amp == "fp16":
+        number = int(device.split(":")[1]) if device and ":" in device else workers.local_rank
+        torch.cuda.set_device(number)
+        return torch.device("cuda", number)
+    if amp == "fp16" and device != "mps":
         raise UsageError("--amp fp16 needs a GPU; on the CPU use --amp bf16 or --amp no")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     keep_freed_memory()
     torch.set_num_threads(threads or max(1, cores // workers.local_size))
-    return torch.device("cpu")
+    return torch.device(device or "cpu")
+
+
+def _check(device: str, gpus: int | None, there: int, workers: Alone) -> None:
+    """Raise UsageError where `device` is not a device of this host, or not one that `gpus` allows."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", device):
+        raise UsageError(f"--device {device}: unknown; give cpu, cuda, cuda:1 (the second GPU) or mps")
+    number = int(device.split(":")[1]) if ":" in device else 0
+    if gpus is not None and (gpus <= number if device.startswith("cuda") else gpus > 0):
+        meant = "the CPU" if gpus == 0 else "the first GPU" if gpus == 1 else f"the first {gpus} GPUs"
+        raise UsageError(f"--device {device} and --gpu_rank {gpus} ({meant}) disagree: give only one of the two")
+    if device.startswith("cuda") and number >= there:
+        raise UsageError(f"--device {device}: this host has {there} GPUs; --device cpu always works")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("--device mps: this host has no Apple GPU that torch can use; --device cpu always works")
+    if (":" in device or device == "mps") and workers.local_size > 1:
+        raise UsageError(
+            f"--device {device}: one GPU for {workers.local_size} workers on this host; give --device cuda, with which "
+            "each has its own"
+        )

@@ -75,6 +75,7 @@ def options(about: str) -> argparse.ArgumentParser:
 
     machine = parser.add_argument_group("machine")
     machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
     machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
     machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")

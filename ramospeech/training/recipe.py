@@ -3,12 +3,13 @@
 import argparse
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from ramospeech.errors import UsageError
 
 FOLDER = Path("data_config") / "recipes"
+RIVALS = {"gpu_rank": "device", "device": "gpu_rank"}  # options that say the same: one on the command line wins
 
 
 def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,7 +24,8 @@ def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe")
     name = first.parse_known_args(arguments)[0].recipe
-    return parser.parse_args([*(_options(parser, _find(name)) if name else []), *arguments])
+    given = {word.partition("=")[0] for word in arguments}
+    return parser.parse_args([*(_options(parser, _find(name), given) if name else []), *arguments])
 
 
 def _find(name: str) -> Path:
@@ -34,8 +36,8 @@ def _find(name: str) -> Path:
     return path
 
 
-def _options(parser: argparse.ArgumentParser, path: Path) -> list[str]:
-    """The recipe as the beginning of a command line: what comes after it wins."""
+def _options(parser: argparse.ArgumentParser, path: Path, given: Set[str]) -> list[str]:
+    """The recipe as the beginning of a command line: what comes after it, the words `given`, wins."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -47,6 +49,8 @@ def _options(parser: argparse.ArgumentParser, path: Path) -> list[str]:
     for key, value in values.items():
         if key not in known:
             raise UsageError(f"{path}: {key!r} is no option of this program; see --help")
+        if f"--{RIVALS.get(key)}" in given:
+            continue
         if isinstance(value, bool):
             line.append(f"--{key}" if value else f"--no-{key}")
         else:
