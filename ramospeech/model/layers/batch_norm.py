@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ramospeech.model.layers.padding import as_rows, zero_padding
+from ramospeech.model.layers.padding import as_rows, channels_last, zero_padding
 
 AllReduce = Callable[[Tensor], Tensor]
 
@@ -27,7 +27,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """x (B, C, T, F), padding: the rows (P,) of its frames that are not real -> (B, C, T, F)."""
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = channels_last(x)
         if not self.training:
             y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
             return zero_padding(y, padding)
@@ -49,14 +49,18 @@ class _Normalise(torch.autograd.Function):
     """y = weight * (x - mean) / sqrt(var + eps) + bias over real frames, 0 in the padding; and mean, var, count.
 
     The statistics are those of all frames, for which there is a fast kernel, less those of the padding, which is
-    small. The backward pass is that of Ioffe and Szegedy 2015. Written out because each pass over x takes time.
+    small. The backward pass is that of Ioffe and Szegedy 2015. Both are put together from what F.batch_norm and its
+    own gradient give: they are fast and mean the same on every device, which torch does not promise of the kernels
+    behind them.
     """
 
     @staticmethod
     def forward(ctx: Any, x, weight, bias, padding, eps, all_reduce):  # type: ignore[override]
-        unused = weight.new_zeros(x.shape[1])  # as running statistics; what it gives has their precision, not x's
-        mean, var = torch.batch_norm_update_stats(x, unused, unused.clone(), 0.0)
-        count = mean.new_full((1,), x.numel() / x.shape[1])
+        channels, frames = x.shape[1], x.numel() / x.shape[1]
+        mean, var = weight.new_zeros(channels), weight.new_ones(channels)  # have their precision, not that of x
+        F.batch_norm(x, mean, var, None, None, True, 1.0, eps)  # replaces them by the statistics of x
+        var = var * ((frames - 1) / frames)  # was unbiased
+        count = mean.new_full((1,), frames)
         total, squares = mean * count, (var + mean.square()) * count
         if padding is not None:
             extra = as_rows(x)[padding].flatten(0, 1).to(mean.dtype)
@@ -65,10 +69,14 @@ class _Normalise(torch.autograd.Function):
         sums = torch.cat([total, squares, count])
         if all_reduce is not None:
             sums = all_reduce(sums)
-        total, squares, count = sums.split([x.shape[1], x.shape[1], 1])
+        total, squares, count = sums.split([channels, channels, 1])
         mean = total / count
         var = (squares / count - mean.square()).clamp(min=0)
-        y = F.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
+        with torch.enable_grad():  # as if the statistics were constant; a graph of its own for the backward pass
+            inputs = x_in, weight_in, bias_in = [tensor.detach().requires_grad_() for tensor in (x, weight, bias)]
+            y = F.batch_norm(x_in, mean, var, weight_in, bias_in, False, 0.0, eps)
+        ctx.inputs, ctx.edge = inputs, torch.autograd.graph.get_gradient_edge(y)
+        y = channels_last(y.detach())
         if padding is not None:
             as_rows(y).index_fill_(0, padding, 0.0)
         ctx.save_for_backward(x, weight, mean, var, count, padding)
@@ -79,12 +87,9 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad, *_):  # type: ignore[override]
         x, weight, mean, var, count, padding = ctx.saved_tensors
-        grad = grad.contiguous(memory_format=torch.channels_last)
+        grad = channels_last(grad)
         scale = (var + ctx.eps).rsqrt()
-        # as if the statistics were constant: grad * weight * scale, and the two sums in the same sweep
-        grad_x, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
-        )
+        grad_x, grad_weight, grad_bias = torch.autograd.grad(ctx.edge, ctx.inputs, grad, retain_graph=True)
         if padding is not None:
             extra = as_rows(grad)[padding].flatten(0, 1).to(mean.dtype)
             grad_bias = grad_bias - extra.sum(0)

@@ -16,9 +16,15 @@ def padding_rows(frames: Tensor, size: int, device: torch.device) -> Tensor | No
     return rows.to(device) if len(rows) else None
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """(B, C, T, F) with its channels last in memory; x itself where they are."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 def as_rows(x: Tensor) -> Tensor:
-    """(B, C, T, F), channels last -> (B * T, F, C), the same memory."""
-    return x.permute(0, 2, 3, 1).flatten(0, 1)
+    """(B, C, T, F), channels last -> (B * T, F, C), the same memory; RuntimeError where that cannot be."""
+    batch, channels, size, bins = x.shape
+    return x.permute(0, 2, 3, 1).view(batch * size, bins, channels)
 
 
 def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
@@ -26,5 +32,5 @@ def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
     if rows is None:
         return x
     batch, channels, size, bins = x.shape
-    filled = as_rows(x).index_fill(0, rows, 0.0)
+    filled = as_rows(channels_last(x)).index_fill(0, rows, 0.0)
     return filled.view(batch, size, bins, channels).permute(0, 3, 1, 2)
