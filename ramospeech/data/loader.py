@@ -54,7 +54,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch with its tensors on `device`."""
         names = ("waveforms", "lengths", "labels", "label_lengths")
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:

@@ -132,8 +132,9 @@ def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
     total = lengths.to(log_probs.dtype).unsqueeze(1)
     log_mean = chosen.masked_fill(silent, NEVER).logsumexp(1) - total.log()
 
-    same = (units.unsqueeze(1) == units.unsqueeze(2)).to(log_probs.dtype)
-    log_share = torch.log((same @ frames.unsqueeze(2)).squeeze(2) / total)
+    # A sum and no matrix product: under autocast that would round the frames to half precision.
+    same = units.unsqueeze(1) == units.unsqueeze(2)
+    log_share = torch.log((same * frames.unsqueeze(1)).sum(2) / total)
     terms = torch.where(frames > 0, frames * (log_share - log_mean), 0.0)
     weight = label_lengths.clamp(min=1).unsqueeze(1) / total
     return (weight * terms).sum(1).masked_fill(lengths < label_lengths, torch.inf)

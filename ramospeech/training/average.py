@@ -27,7 +27,8 @@ class Average:
         """Take in the weights of now."""
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
-        torch._foreach_lerp_(self.averages, self.tensors, 1.0 - decay)
+        for average, tensor in zip(self.averages, self.tensors, strict=True):
+            average.lerp_(tensor, 1.0 - decay)
 
     @contextlib.contextmanager
     @torch.no_grad()
@@ -40,9 +41,10 @@ class Average:
             self._swap()
 
     def _swap(self) -> None:
-        now = [tensor.clone() for tensor in self.tensors]
-        torch._foreach_copy_(self.tensors, self.averages)
-        torch._foreach_copy_(self.averages, now)
+        for average, tensor in zip(self.averages, self.tensors, strict=True):
+            now = tensor.clone()
+            tensor.copy_(average)
+            average.copy_(now)
 
     def state(self) -> dict[str, int | list[Tensor]]:
         """All that `load_state` needs."""
@@ -51,6 +53,5 @@ class Average:
     def load_state(self, state: dict) -> None:
         """Go on from `state`."""
         self.steps = state["steps"]
-        torch._foreach_copy_(
-            self.averages, [tensor.to(old.device) for tensor, old in zip(state["averages"], self.averages, strict=True)]
-        )
+        for average, saved in zip(self.averages, state["averages"], strict=True):
+            average.copy_(saved)

@@ -1,9 +1,10 @@
 """A training run that diverges goes back to its last good weights, and on with half the learning rate."""
 
-import copy
 import math
 from collections import deque
 from typing import Any
+
+import torch
 
 from ramospeech.errors import TrainingError
 from ramospeech.training.loop import Step, Trainer
@@ -39,7 +40,7 @@ class Guard:
             return None
         mean = sum(self._losses) / WINDOW
         if mean <= self._lowest:
-            self._lowest, self._good = mean, copy.deepcopy(self.trainer.state())
+            self._lowest, self._good = mean, _on_cpu(self.trainer.state())
         return self._back(f"rose from {self._lowest:.2f} to {mean:.2f}") if mean > FACTOR * self._lowest else None
 
     def _back(self, what: str) -> str | None:
@@ -50,7 +51,7 @@ class Guard:
         if self.factor < 0.5**MOST:
             raise TrainingError(f"the loss diverged {MOST + 1} times: start again with a lower --lr")
         now = self.trainer.steps
-        self.trainer.load_state(copy.deepcopy(self._good))
+        self.trainer.load_state(_on_cpu(self._good))
         message = (
             f"step {now}: losses {what}: back to the weights of step {self.trainer.steps}, on with {self.factor:g} "
             "times the learning rate"
@@ -58,3 +59,14 @@ class Guard:
         self.trainer.steps = now  # data and schedule go on
         self._losses.clear()
         return message
+
+
+def _on_cpu(state: Any) -> Any:
+    """A copy of a training state (tensors in dicts and lists) in the host's memory: a GPU's is for training."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: _on_cpu(value) for name, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_on_cpu(value) for value in state)
+    return state
