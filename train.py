@@ -11,13 +11,7 @@ model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.
 NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
 """
 
-# ruff: noqa: E402  (torch reads the environment when it is imported)
-from ramospeech import environment
-
-environment.prepare()
-
 import json
-import shlex
 import sys
 import time
 from argparse import Namespace
@@ -51,11 +45,14 @@ from ramospeech.model import AcousticModel, CtcObjective, ModelConfig, load_mode
 from ramospeech.settings import given
 from ramospeech.text import Vocabulary
 from ramospeech.training import (
+    BATCH_SIZE,
+    DevMetrics,
     Guard,
     Meter,
     Monitor,
     Stopper,
     Trainer,
+    advice,
     check_options,
     choose_device,
     dev_sums,
@@ -67,6 +64,7 @@ from ramospeech.training import (
     save_state,
     scaled,
     show_clips,
+    tracked,
 )
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
@@ -166,8 +164,10 @@ def main(argv: list[str] | None = None) -> int:
     limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
     train, dev = workers.rank_0(
         lambda: (
-            read_clips(lists["train"], args.data_root, limits),
-            read_clips(lists["dev"], args.data_root, dev_limits),
+            read_clips(
+                lists["train"], args.data_root, limits, watch=partial(tracked, what="checking clips to train on")
+            ),
+            read_clips(lists["dev"], args.data_root, dev_limits, watch=partial(tracked, what="checking dev clips")),
         )
     )
     if not train.clips:
@@ -193,6 +193,10 @@ def main(argv: list[str] | None = None) -> int:
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     guard = Guard(trainer)
+    if state and state["epoch"] >= args.epochs:
+        if workers.rank == 0:
+            print(advice.on_finished(state["epoch"], args.epochs, "epochs"), file=sys.stderr)
+        return 0
     first_epoch, first_step, best, worse = 0, 0, float("inf"), 0
     if state:
         trainer.load_state(state)
@@ -212,6 +216,14 @@ def main(argv: list[str] | None = None) -> int:
     monitor.say(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers.size} worker(s)")
     for name, part in (("train", train), ("dev", dev)):
         monitor.say(f"{name}: {part.describe()}")
+    for line in (
+        advice.on_batches(train.seconds, args.batch_seconds, args.batch_size)
+        if args.batch_size != BATCH_SIZE
+        else None,
+        *advice.on_epochs(args.epochs, args.save_step, args.dev_step, bool(dev.clips)),
+    ):
+        if line:
+            monitor.say(line)
     monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 
@@ -244,21 +256,16 @@ def main(argv: list[str] | None = None) -> int:
         with trainer.averaged():
             workers.average_batch_norm(model)
             sums = evaluate(model, dev_loader(dev_plan), measure, workers, device)
-        loss, count, toned, toneless, length, clips, unreadable = sums
-        ser = toned / max(length, 1)
-        values = {
-            "dev/loss": loss / max(count, 1),
-            "dev/ser": ser,
-            "dev/ser_toneless": toneless / max(length, 1),
-        }
+        metrics = DevMetrics(*sums)
+        ser = metrics.ser
+        values = {"dev/loss": metrics.loss, "dev/ser": ser, "dev/ser_toneless": metrics.ser_toneless}
         monitor.scalars(values, trainer.steps)
         if len(shown) and workers.rank == 0 and epoch % -(-args.epochs // SHOWN_TIMES) == 0:
             show_clips(monitor, model, shown, decoder, trainer.steps)
-        monitor.say(
-            f"epoch {epoch}: dev loss {values['dev/loss']:.3f}, SER {ser:.2%} ({values['dev/ser_toneless']:.2%} "
-            f"without tones) on {clips:.0f} clips" + (f", {unreadable:.0f} unreadable" if unreadable else "")
-        )
-        monitor.note(ser=f"{ser:.1%}")
+        monitor.say(f"epoch {epoch}: {metrics.describe()}")
+        if metrics.all_blank:
+            monitor.say(advice.on_blank(trainer.steps))
+        monitor.note(last_dev_ser=f"{ser:.1%}")
         better, best = ser < best, min(ser, best)
         worse = 0 if better else worse + 1
         return better
@@ -266,6 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     # The loop.
     meter, saved = Meter(), time.monotonic()
     reported: set[str] = set()
+    moved, skipped, first = 0, 0, trainer.steps
     with Stopper().listening() as stopper:
         for epoch in range(first_epoch, args.epochs):
             plan = plan_of(epoch=epoch)
@@ -278,11 +286,12 @@ def main(argv: list[str] | None = None) -> int:
                 chain.strength = min(1.0, trainer.steps / max(1.0, args.augment_ramp * total))
                 step = trainer.step(batch, lr, stop=stopper.wanted, save=wish)
                 meter.add(step)
+                moved, skipped = moved + step.taken, skipped + step.skipped
                 if news := guard.watch(step):
                     monitor.say(news)
                 for message in set(batch.unreadable) - reported:
                     reported.add(message)
-                    print(f"worker {workers.rank}: left out: {message}", file=sys.stderr)
+                    monitor.say(f"worker {workers.rank}: left out: {message}", everywhere=True)
                 monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", audio=f"{meter.speed:.0f}s/s")
                 if trainer.steps % 20 == 0 or done == len(plan):
                     monitor.scalars({**meter.reset(), "train/lr": lr}, trainer.steps)
@@ -292,8 +301,14 @@ def main(argv: list[str] | None = None) -> int:
                 if step.stop:
                     monitor.close()
                     if workers.rank == 0:
-                        print(f"stopped and saved; go on with: {resume_command(workers.size)}", file=sys.stderr)
+                        print(f"stopped and saved; go on with: {advice.resume_command(workers.size)}", file=sys.stderr)
                     return 130
+            if not moved and trainer.steps > first:
+                raise TrainingError(
+                    f"epoch {epoch + 1} trained on nothing: {len(reported)} of its clips could not be read on worker "
+                    f"{workers.rank}, {skipped} had no finite loss. Nothing was saved; try a lower --lr or --amp no, "
+                    "and look at the recordings that are named above"
+                )
             first_step = 0
             last = epoch + 1 == args.epochs
             is_best = bool(dev.clips) and ((epoch + 1) % args.dev_step == 0 or last) and measure_dev(epoch + 1)
@@ -303,13 +318,18 @@ def main(argv: list[str] | None = None) -> int:
                 monitor.say(f"epoch {epoch + 1}: no better on dev {worse} times in a row (--patience): the end")
                 break
     monitor.close()
+    unread = {message for messages in workers.gather(sorted(reported)) for message in messages}
+    if workers.rank == 0:
+        print(f"trained on {train.describe()}", file=sys.stderr)
+        if unread or skipped:
+            print(
+                f"in training {len(unread)} could not be read, {skipped} times a clip had no finite loss",
+                file=sys.stderr,
+            )
+        what = f"dev SER {best:.2%}, the best" if dev.clips else "of the last step; there are no dev clips"
+        own = f"python speech2text.py --model {files['best']} RECORDING"
+        print(advice.on_model(files["best"], what, own), file=sys.stderr)
     return 0
-
-
-def resume_command(workers: int) -> str:
-    """The command that goes on with this run."""
-    launch = ["horovodrun", "-np", str(workers)] if workers > 1 else []
-    return shlex.join([*launch, "python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])
 
 
 if __name__ == "__main__":

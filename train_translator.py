@@ -10,17 +10,13 @@ Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last)
 (the configuration) and tensorboard/NAME.
 """
 
-# ruff: noqa: E402  (torch reads the environment when it is imported)
-from ramospeech import environment
-
-environment.prepare()
-
 import argparse
 import json
 import sys
 from collections.abc import Iterator
 from functools import partial
-from itertools import count, islice
+from itertools import count as counting
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +26,10 @@ from torch.nn import functional
 
 import ramospeech
 from ramospeech import parallel
+from ramospeech.cli import Parser, count, count_or_0, few, fraction, positive, seed
+from ramospeech.cli import learning_rate as rate
 from ramospeech.corpora.lists import write_text
-from ramospeech.errors import ListError, ModelError, TrainingError, UsageError, program
+from ramospeech.errors import ListError, ModelError, TrainingError, program
 from ramospeech.help import Help
 from ramospeech.losses import Loss
 from ramospeech.score import cer
@@ -41,6 +39,7 @@ from ramospeech.training import (
     Monitor,
     Stopper,
     Trainer,
+    advice,
     choose_device,
     learning_rate,
     load_state,
@@ -60,65 +59,49 @@ DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
 
 def options() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=Help
-    )
+    parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=Help)
     data = parser.add_argument_group("data")
     data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 takes less")
     data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")
     data.add_argument("--dev", type=Path, metavar="FILE", help="lines that end in pinyin<TAB>hanzi, to choose on")
-    data.add_argument("--dev_lines", type=int, default=1000, help="of them, evenly spread")
+    data.add_argument("--dev_lines", type=count, default=1000, help="of them, evenly spread")
     data.add_argument("--ngram", type=Path, default=ngram_path(), help="gives characters and readings")
-    data.add_argument("--batch_characters", type=int, default=6000, help="in a worker's batch")
+    data.add_argument("--batch_characters", type=count, default=6000, help="in a worker's batch")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
     model.add_argument("--model_name", default="translator", help="its name there")
     model.add_argument("--load_model", action="store_true", help="resume it")
-    model.add_argument("--width", type=int, default=192, help="of embeddings and of each direction of the encoder")
-    model.add_argument("--layers", type=int, default=2, help="of the encoder")
-    model.add_argument("--decoder", type=int, default=320, help="cells of the decoder")
-    model.add_argument("--dropout", type=float, default=0.1, help="between layers")
+    model.add_argument("--width", type=count, default=192, help="of embeddings and of each direction of the encoder")
+    model.add_argument("--layers", type=few, default=2, help="of the encoder")
+    model.add_argument("--decoder", type=count, default=320, help="cells of the decoder")
+    model.add_argument("--dropout", type=fraction, default=0.1, help="between layers")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
-    optimiser.add_argument("--steps", type=int, default=20_000, help="of training; the text is read again as needed")
-    optimiser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of one worker")
-    optimiser.add_argument("--warmup", type=int, default=300, help="steps of linear warm-up")
-    optimiser.add_argument("--clip", type=float, default=1.0, help="largest gradient norm")
-    optimiser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    optimiser.add_argument("--steps", type=count, default=20_000, help="of training; the text is read again as needed")
+    optimiser.add_argument("--lr", type=rate, default=2e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--warmup", type=count, default=300, help="steps of linear warm-up")
+    optimiser.add_argument("--clip", type=positive, default=1.0, help="largest gradient norm")
+    optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
 
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
-    machine.add_argument(
-        "--threads", type=int, help="CPU threads of a worker (default: OMP_NUM_THREADS, or its part of the cores)"
-    )
-    machine.add_argument("--dev_step", type=int, default=500, help="measure --dev and save every N steps")
+    machine.add_argument("--threads", type=few, help="CPU threads a worker (default: cores / workers of the host)")
+    machine.add_argument("--dev_step", type=count, default=500, help="measure --dev and save every N steps")
     return parser
-
-
-def check_options(args: argparse.Namespace) -> None:
-    """Raise UsageError for values that no run can use."""
-    for name in ("steps", "batch_characters", "width", "layers", "decoder", "dev_step", "dev_lines", "warmup"):
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} {getattr(args, name)}: must be at least 1")
-    for name in ("lr", "clip"):
-        if not getattr(args, name) > 0:
-            raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
-    if not 0 <= args.dropout < 1:
-        raise UsageError(f"--dropout {args.dropout}: must lie within 0 and 1")
 
 
 def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
     """Syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
     lines = list(enumerate(Text(path).lines(), 1))
     sentences, references = [], []
-    for number, line in lines[:: max(1, len(lines) // most)][:most]:
+    for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
         columns = line.split("\t")
         pair = columns[1:3] if len(columns) > 2 else columns
         if len(pair) != 2:
-            raise ListError(f"{path}:{number}: {len(columns)} columns; give pinyin<TAB>hanzi, or a list of clips")
+            raise ListError(f"{path}:{line_number}: {len(columns)} columns; give pinyin<TAB>hanzi, or a list of clips")
         sentences.append(pinyin.parse(pair[0]))
         references.append(pair[1].strip())
     return sentences, references
@@ -165,7 +148,7 @@ def steps_of(
     """This worker's batch of step `first`, `first` + 1, ... without end."""
 
     def lists() -> Iterator[list[str]]:
-        for epoch in count():
+        for epoch in counting():
             number = 0
             for sentences in stream.batches(epoch):
                 number += 1
@@ -193,7 +176,6 @@ def build(args: argparse.Namespace, characters: str, files: dict[str, Path]) -> 
 @program
 def main(argv: list[str] | None = None) -> int:
     args = options().parse_args(argv)
-    check_options(args)
 
     # Workers, model.
     workers = parallel.connect()
@@ -225,6 +207,10 @@ def main(argv: list[str] | None = None) -> int:
     if state:
         trainer.load_state(state)
         best = state["best"]
+        if trainer.steps >= args.steps:
+            if workers.rank == 0:
+                print(advice.on_finished(trainer.steps, args.steps, "steps"), file=sys.stderr)
+            return 0
     peak, warmup = scaled(args.lr, workers.size, "sqrt"), min(args.warmup, max(1, args.steps // 5))
     settings = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
     setting = json.dumps(settings, indent=1, default=str)
@@ -262,7 +248,7 @@ def main(argv: list[str] | None = None) -> int:
         save_state(files["state"], {**trainer.state(), "best": best, "characters": ngram.characters, "shapes": shapes})
 
     # The loop.
-    meter = Meter("speed/characters_per_second")
+    meter, moved = Meter("speed/characters_per_second"), 0
     with Stopper().listening() as stopper:
         for batch in steps_of(stream, labeller, workers, args.seed, trainer.steps):
             if trainer.steps >= args.steps:
@@ -270,6 +256,7 @@ def main(argv: list[str] | None = None) -> int:
             lr = learning_rate(trainer.steps, peak, warmup, args.steps)
             step = trainer.step(batch, lr, stop=stopper.wanted)
             meter.add(step)
+            moved += step.taken
             monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", text=f"{meter.speed:.0f}/s")
             if trainer.steps % 20 == 0:
                 monitor.scalars({**meter.reset(), "train/lr": lr}, trainer.steps)
@@ -278,9 +265,15 @@ def main(argv: list[str] | None = None) -> int:
             if step.stop:
                 monitor.close()
                 if workers.rank == 0:
-                    print("stopped and saved; go on with the same command and --load_model", file=sys.stderr)
+                    print(f"stopped and saved; go on with: {advice.resume_command(workers.size)}", file=sys.stderr)
                 return 130
     monitor.close()
+    if not moved:
+        raise TrainingError(f"none of {args.steps} steps had a finite loss; start again with a lower --lr or --amp no")
+    if workers.rank == 0:
+        what = f"mean dev CER {best:.2%}, the best" if dev else "of the last step; there is no --dev"
+        own = f"python speech2text.py --translator {files['model']} RECORDING"
+        print(advice.on_model(files["model"], what, own), file=sys.stderr)
     return 0
 
 

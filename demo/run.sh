@@ -21,7 +21,12 @@ fi
 echo "Training on demo/audio; the speakers and sentences of its test part are not in its training part."
 echo "Watch it at http://localhost:6006/ meanwhile."
 start=$(date +%s)
-$launch python train.py --recipe demo --model_path "$OUT" --model_name demo
+if [ -n "$launch" ]; then # the launcher writes the number of the worker before each line
+    $launch python train.py --recipe demo --model_path "$OUT" --model_name demo 2>&1 |
+        sed -u 's/^\[[0-9,]*\]<std[a-z]*>://'
+else
+    python train.py --recipe demo --model_path "$OUT" --model_name demo
+fi
 [ -f "$OUT/demo.safetensors" ] || exit 1
 echo "Trained in $(($(date +%s) - start)) s."
 

@@ -10,9 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = (
-    "environment",
     "errors",
     "files",
+    "cli",
     "help",
     "settings",
     "audio",

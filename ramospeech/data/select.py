@@ -1,10 +1,11 @@
 """Which clips of the lists a model can train on: the others are counted and listed, never silently dropped."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ramospeech.corpora import Clip, Limits, examine, read_list
 
@@ -24,8 +25,9 @@ class Selection:
         return [clip.seconds or 0.0 for clip in self.clips]
 
     def describe(self) -> str:
-        """One line: how many clips and hours, what was left out and why."""
-        line = f"{len(self.clips):,} clips, {sum(self.seconds) / 3600:.2f} h"
+        """One line: how many clips were found, how many are used and how long, what was left out and why."""
+        found = len(self.clips) + len(self.dropped)
+        line = f"{len(self.clips):,} of {found:,} clips, {sum(self.seconds) / 3600:.2f} h"
         if self.unknown:
             line += f", {self.unknown} syllables outside the inventory"
         reasons = Counter(reason for _, reason, _ in self.dropped)
@@ -35,15 +37,23 @@ class Selection:
         return line
 
 
-def read_clips(lists: Iterable[str | Path], data_root: str | Path, limits: Limits, threads: int = 8) -> Selection:
+def read_clips(
+    lists: Iterable[str | Path],
+    data_root: str | Path,
+    limits: Limits,
+    threads: int = 8,
+    watch: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
+) -> Selection:
     """Read lists and keep the clips that a model can be trained on: `limits` are the model's.
+
+    `watch` is given the clips while they are checked, one by one, and their number: to show progress.
 
     Raises: ListError: a bad line.
     """
     root = Path(data_root)
     clips = [(number, clip) for number, path in enumerate(lists) for clip in read_list(path)]
     with ThreadPoolExecutor(threads) as pool:
-        examined = list(pool.map(lambda item: examine(item[1], root, limits), clips))
+        examined = list(watch(pool.map(lambda item: examine(item[1], root, limits), clips), len(clips)))
     kept = [(number, clip) for (number, _), clip in zip(clips, examined, strict=True) if isinstance(clip, Clip)]
     dropped = [(clip, *why) for (_, clip), why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
     unknown = sum(len(limits.vocabulary.unknown(clip.pinyin)) for _, clip in kept)

@@ -3,10 +3,10 @@
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,23 @@ from tqdm import tqdm
 
 from ramospeech.score import draw_clip
 from ramospeech.training.loop import Step
+
+Item = TypeVar("Item")
+
+LINES_EVERY = 15.0  # seconds between lines of progress where there is no terminal
+
+
+def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """The same items, with progress on stderr if they take long: a bar on a terminal, elsewhere now and then a line."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, what, total, leave=False, delay=1.0, unit="clip", dynamic_ncols=True)
+        return
+    last = time.monotonic()
+    for done, item in enumerate(items):
+        if time.monotonic() - last >= LINES_EVERY:
+            last = time.monotonic()
+            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+        yield item
 
 
 class Meter:
@@ -87,30 +104,49 @@ class Monitor:
         self.writer = _open_events(self.folder, done)
         self._events = self.writer.file_writer.event_writer
         self._lost = False
-        # Where output goes to a file, or through horovodrun, each refresh is a line of its own: fewer of them.
-        self.terminal = sys.stderr.isatty()
-        self.bar = tqdm(
-            total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0 if self.terminal else 15.0
+        self.total, self.initial, self.done = total, done, done
+        self.started = self._last_line = time.monotonic()
+        # Output that goes to a file or through horovodrun has lines of progress instead of a bar.
+        self.bar = (
+            tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0)
+            if sys.stderr.isatty()
+            else None
         )
         self._shown: dict[str, str] = {}
 
     def progress(self, **values: str) -> None:
         """Move the bar one step on; `values` stay beside it until they change."""
-        if self.active:
-            self.note(**values)
+        if not self.active:
+            return
+        self.note(**values)
+        self.done += 1
+        if self.bar is not None:
             self.bar.set_postfix(self._shown, refresh=False)
             self.bar.update(1)
+        elif time.monotonic() - self._last_line >= LINES_EVERY or self.done == self.total:
+            self._last_line = time.monotonic()
+            self.say(
+                tqdm.format_meter(
+                    self.done,
+                    self.total,
+                    self._last_line - self.started,
+                    ncols=0,
+                    unit="step",
+                    initial=self.initial,
+                    postfix=", ".join(f"{name}={value}" for name, value in self._shown.items()),
+                ).strip()
+            )
 
     def note(self, **values: str) -> None:
         """Show `values` beside the bar from now on."""
         if self.active:
             self._shown.update(values)
 
-    def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        if self.active and self.terminal:
+    def say(self, line: str, everywhere: bool = False) -> None:
+        """Print a line of its own, above the bar where there is one; `everywhere`: on other ranks too."""
+        if self.active and self.bar is not None:
             tqdm.write(line, file=sys.stderr)
-        elif self.active:
+        elif self.active or everywhere:
             print(line, file=sys.stderr, flush=True)
 
     @property
@@ -150,7 +186,7 @@ class Monitor:
 
     def close(self) -> None:
         """End the bar and write out the events."""
-        if self.active:
+        if self.active and self.bar is not None:
             self.bar.close()
         if self.recording:
             try:

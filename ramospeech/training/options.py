@@ -4,6 +4,18 @@ import argparse
 from pathlib import Path
 
 from ramospeech.augment import EFFECTS, SNR
+from ramospeech.cli import (
+    Parser,
+    count,
+    count_or_0,
+    few,
+    fraction,
+    learning_rate,
+    number,
+    positive,
+    positive_or_0,
+    seed,
+)
 from ramospeech.errors import UsageError
 from ramospeech.features import FEATURES, MODES
 from ramospeech.help import Help
@@ -11,11 +23,13 @@ from ramospeech.model import ENCODERS, sizes_of_encoders
 from ramospeech.settings import add_options
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
+BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
+
 
 def options(about: str) -> argparse.ArgumentParser:
     """The command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
-    parser = argparse.ArgumentParser(description=description, epilog=epilog, formatter_class=Help)
+    parser = Parser(description=description, epilog=epilog, formatter_class=Help)
     flag = argparse.BooleanOptionalAction
 
     data = parser.add_argument_group("data")
@@ -24,12 +38,12 @@ def options(about: str) -> argparse.ArgumentParser:
     data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
     data.add_argument("--weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch")
-    data.add_argument("--max_window", type=int, default=1600, help="longest training clip, in frames of 10 ms")
-    data.add_argument("--max_seq_length", type=int, default=64, help="longest training label, in syllables")
-    data.add_argument("--batch_seconds", type=float, default=120.0, help="audio in a worker's batch, with padding")
-    data.add_argument("--batch_size", type=int, default=256, help="clips in a worker's batch, at most")
-    data.add_argument("--num_workers", type=int, default=2, help="threads that read audio")
-    data.add_argument("--cache_gb", type=float, default=1.0, help="decoded audio a worker keeps in memory")
+    data.add_argument("--max_window", type=count, default=1600, help="longest training clip, in frames of 10 ms")
+    data.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in syllables")
+    data.add_argument("--batch_seconds", type=positive, default=120.0, help="audio in a worker's batch, with padding")
+    data.add_argument("--batch_size", type=count, default=BATCH_SIZE, help="clips in a worker's batch, at most")
+    data.add_argument("--num_workers", type=few, default=2, help="threads that read audio")
+    data.add_argument("--cache_gb", type=positive_or_0, default=1.0, help="decoded audio a worker keeps in memory")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
@@ -46,78 +60,75 @@ def options(about: str) -> argparse.ArgumentParser:
 
     loss = parser.add_argument_group("loss and augmentation")
     loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="what is minimised")
-    loss.add_argument("--ace_weight", type=float, default=0.1, help="of ACE in ctc_ace")
-    loss.add_argument("--ace_ramp", type=int, default=1000, help="steps over which that weight grows from 0")
-    loss.add_argument("--smoothing", type=float, default=0.0, help="share of the loss that keeps posteriors uncertain")
-    loss.add_argument("--consistency", type=float, default=0.0, help="of two views of each clip; weight (0.2)")
-    loss.add_argument("--speeds", type=float, nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation")
+    loss.add_argument("--ace_weight", type=positive_or_0, default=0.1, help="of ACE in ctc_ace")
+    loss.add_argument("--ace_ramp", type=count_or_0, default=1000, help="steps over which that weight grows from 0")
+    loss.add_argument(
+        "--smoothing", type=fraction, default=0.0, help="share of the loss that keeps posteriors uncertain"
+    )
+    loss.add_argument("--consistency", type=positive_or_0, default=0.0, help="of two views of each clip; weight (0.2)")
+    loss.add_argument(
+        "--speeds", type=number(float, 0.5, 2), nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation"
+    )
     loss.add_argument("--augment", nargs="+", metavar="NAME[=P]", help=f"all, or of: {' '.join(EFFECTS)}")
     loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
-    loss.add_argument("--noise_snr", type=float, nargs=2, default=SNR, help="every noise's level in dB, from and to")
-    loss.add_argument("--join", type=float, default=0.0, help="join clips, with pauses, up to this many seconds")
-    loss.add_argument("--silence", type=float, default=0.0, help="add up to this many seconds at each end")
-    loss.add_argument("--warp", type=float, default=0.0, help="stretch frequencies by up to this share (0.1)")
+    loss.add_argument(
+        "--noise_snr",
+        type=number(float, -100, 100),
+        nargs=2,
+        default=SNR,
+        help="every noise's level in dB, from and to",
+    )
+    loss.add_argument(
+        "--join", type=positive_or_0, default=0.0, help="join clips, with pauses, up to this many seconds"
+    )
+    loss.add_argument(
+        "--silence", type=number(float, 0, 5), default=0.0, help="add up to this many seconds at each end"
+    )
+    loss.add_argument("--warp", type=fraction, default=0.0, help="stretch frequencies by up to this share (0.1)")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
-    loss.add_argument("--augment_ramp", type=float, default=0.0, help="share of the run over which these two grow")
+    loss.add_argument("--augment_ramp", type=fraction, default=0.0, help="share of the run over which these two grow")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
-    optimiser.add_argument("--epochs", type=int, default=60, help="passes over the training lists")
-    optimiser.add_argument("--lr", type=float, default=1e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
+    optimiser.add_argument("--lr", type=learning_rate, default=1e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
-    optimiser.add_argument("--warmup", type=int, default=500, help="steps of linear warm-up, at most a fifth of all")
+    optimiser.add_argument("--warmup", type=count, default=500, help="steps of linear warm-up, at most a fifth of all")
     optimiser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
-    optimiser.add_argument("--weight_decay", type=float, default=1e-2, help="of AdamW, on matrices only")
-    optimiser.add_argument("--clip", type=float, default=5.0, help="largest gradient norm")
+    optimiser.add_argument("--weight_decay", type=number(float, 0, 10), default=1e-2, help="of AdamW, on matrices only")
+    optimiser.add_argument("--clip", type=positive, default=5.0, help="largest gradient norm")
     optimiser.add_argument(
-        "--average", type=float, default=0.0, help="keep a running average of the weights; decay (0.999)"
+        "--average", type=fraction, default=0.0, help="keep a running average of the weights; decay (0.999)"
     )
-    optimiser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
 
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--gpu_rank", type=int, help="GPUs to use on each host (0: the CPU; default: all)")
+    machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
     machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
     machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
-    machine.add_argument(
-        "--threads", type=int, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
-    )
+    machine.add_argument("--threads", type=few, help="CPU threads a worker (default: cores / workers of the host)")
 
     saving = parser.add_argument_group("saving")
-    saving.add_argument("--save_step", type=int, default=0, help="also keep the model of every N-th epoch")
-    saving.add_argument("--save_minutes", type=float, default=10.0, help="save this often within an epoch")
-    saving.add_argument("--patience", type=int, default=0, help="end when so many dev measurements were no better")
-    saving.add_argument("--dev_step", type=int, default=1, help="measure the dev lists every N epochs")
+    saving.add_argument("--save_step", type=count_or_0, default=0, help="also keep the model of every N-th epoch")
+    saving.add_argument("--save_minutes", type=positive, default=10.0, help="save this often within an epoch")
+    saving.add_argument(
+        "--patience", type=count_or_0, default=0, help="end after so many evaluations without a better one"
+    )
+    saving.add_argument("--dev_step", type=count, default=1, help="measure the dev lists every N epochs")
     return parser
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Raise UsageError for values that no run can use."""
-    counts = ("epochs", "batch_size", "max_window", "max_seq_length", "num_workers", "dev_step", "warmup")
-    for name in counts:
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} {getattr(args, name)}: must be at least 1")
-    for name in (
-        "lr",
-        "batch_seconds",
-        "clip",
-        "save_minutes",
-        *(["threads"] if args.threads is not None else []),
-    ):
-        if not getattr(args, name) > 0:
-            raise UsageError(f"--{name} {getattr(args, name)}: must be greater than 0")
-    if any(not 0.5 <= factor <= 2.0 for factor in args.speeds):
-        raise UsageError(f"--speeds {args.speeds}: each must lie within 0.5 and 2")
-    if args.consistency < 0 or (args.consistency and args.loss == "ace"):
-        raise UsageError(f"--consistency {args.consistency}: 0 or more, and with --loss ctc or ctc_ace")
-    if args.patience < 0:
-        raise UsageError(f"--patience {args.patience}: must be 0 (never) or more")
-    for name in ("warp", "augment_ramp", "average", "smoothing"):
-        if not 0 <= getattr(args, name) < 1:
-            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and 1")
-    for name, most in (("join", args.max_window / 100), ("silence", 5.0)):
-        if not 0 <= getattr(args, name) <= most:
-            raise UsageError(f"--{name} {getattr(args, name)}: must lie within 0 and {most:g} seconds")
+    """Raise UsageError for options that do not go together."""
+    if args.consistency and args.loss == "ace":
+        raise UsageError(f"--consistency {args.consistency}: needs --loss ctc or ctc_ace")
+    if args.join > args.max_window / 100:
+        raise UsageError(
+            f"--join {args.join:g}: must be at most --max_window, which is {args.max_window / 100:g} seconds"
+        )
+    if args.noise_snr[0] > args.noise_snr[1]:
+        raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:

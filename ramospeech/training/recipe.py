@@ -5,27 +5,31 @@ import sys
 import tomllib
 from collections.abc import Sequence, Set
 from pathlib import Path
+from typing import Any
 
 from ramospeech.errors import UsageError
+from ramospeech.text.vocabulary import inventory_path
 
-FOLDER = Path("data_config") / "recipes"
+FOLDER = inventory_path().parent / "recipes"
 RIVALS = {"gpu_rank": "device", "device": "gpu_rank"}  # options that say the same: one on the command line wins
 
 
 def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse `argv`, where `--recipe FILE_OR_NAME` (an option of the parser) gives defaults.
+    """Parse `argv`, where `--recipe FILE_OR_NAME` (an option of the parser) gives other defaults.
 
-    A NAME stands for data_config/recipes/NAME.toml. Keys are the names of options without the dashes. Values are read
-    as if they stood on the command line, so they are checked in the same way.
+    A NAME stands for data_config/recipes/NAME.toml of this installation. Keys are the names of options without the
+    dashes; their values are checked as those of the command line are.
 
-    Raises: UsageError: a recipe that is missing or no TOML, or an option that the program does not have.
+    Raises: UsageError: a recipe that is missing or no TOML, an option that the program does not have, or a value that
+        it does not take; the message names the file and the option.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe")
     name = first.parse_known_args(arguments)[0].recipe
-    given = {word.partition("=")[0] for word in arguments}
-    return parser.parse_args([*(_options(parser, _find(name), given) if name else []), *arguments])
+    if name:
+        _set_defaults(parser, _find(name), {word.partition("=")[0] for word in arguments})
+    return parser.parse_args(arguments)
 
 
 def _find(name: str) -> Path:
@@ -36,23 +40,49 @@ def _find(name: str) -> Path:
     return path
 
 
-def _options(parser: argparse.ArgumentParser, path: Path, given: Set[str]) -> list[str]:
-    """The recipe as the beginning of a command line: what comes after it, the words `given`, wins."""
+def _set_defaults(parser: argparse.ArgumentParser, path: Path, given: Set[str]) -> None:
+    """Make the recipe's values the parser's defaults, which the words `given` on the command line override."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
             f"{path}: cannot be read as a recipe ({error}); write a line `option = value` for each"
         ) from None
-    known = {action.dest for action in parser._actions} - {"recipe", "help"}
-    line = []
+    options = {action.dest: action for action in parser._actions if action.dest not in ("recipe", "help")}
     for key, value in values.items():
-        if key not in known:
+        if key not in options:
             raise UsageError(f"{path}: {key!r} is no option of this program; see --help")
         if f"--{RIVALS.get(key)}" in given:
             continue
-        if isinstance(value, bool):
-            line.append(f"--{key}" if value else f"--no-{key}")
-        else:
-            line += [f"--{key}", *map(str, value if isinstance(value, list) else [value])]
-    return line
+        options[key].required = False
+        parser.set_defaults(**{key: _checked(options[key], value, f"{path}: {key} = {value}")})
+
+
+def _checked(action: argparse.Action, value: Any, where: str) -> Any:
+    """A value of a recipe as the command line would give it; `where` begins the message of a UsageError."""
+    if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
+        if not isinstance(value, bool):
+            raise UsageError(f"{where}: must be true or false")
+        return value
+    several = action.nargs is not None
+    if isinstance(value, list) != several or (several and not value):
+        raise UsageError(f"{where}: must be {'a list' if several else 'one value'}")
+    if isinstance(action.nargs, int) and len(value) != action.nargs:
+        raise UsageError(f"{where}: must be a list of {action.nargs} values")
+    items = [_item(action, item, where) for item in (value if several else [value])]
+    return items if several else items[0]
+
+
+def _item(action: argparse.Action, value: Any, where: str) -> Any:
+    if isinstance(value, bool | dict | list):
+        raise UsageError(f"{where}: must not be {type(value).__name__}")
+    kind = action.type if callable(action.type) else str
+    try:
+        converted = kind(str(value))
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{where}: {error}") from None
+    except ValueError:
+        raise UsageError(f"{where}: is no {getattr(kind, '__name__', 'value')} of this option") from None
+    if action.choices is not None and converted not in action.choices:
+        raise UsageError(f"{where}: must be one of {', '.join(map(str, action.choices))}")
+    return converted

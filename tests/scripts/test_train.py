@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 from speech import SYLLABLES, make_corpus, say
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import train as train_program
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [
     "--features",
@@ -69,6 +71,12 @@ def train(corpus, out, *options, workers=1, name="tones", timeout=900):
     )  # fmt: skip
 
 
+def train_here(capsys, corpus, out, *options, name="tones"):
+    """As `train`, in this process: (exit status, stderr). Quick: nothing is imported again."""
+    status = train_program.main(command(corpus, out, *options, name=name)[2:])
+    return status, capsys.readouterr().err
+
+
 def weights(out, name="dfcnn.last"):
     return load_file(out / f"{name}.safetensors")
 
@@ -88,7 +96,11 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     assert names == {*expected.split(), "dfcnn.epoch2.safetensors"}
     assert json.loads((out / "dfcnn.json").read_text())["maps"] == [4, 4, 8, 8]
     assert re.search(r"epoch 3: dev loss \d+\.\d+, SER \d+\.\d+% .* on 6 clips", done.stderr)
-    assert "24 clips" in done.stderr and "tensorboard --logdir" in done.stderr
+    assert done.stderr.count("24 of 24 clips") == 2 and "tensorboard --logdir" in done.stderr
+    assert "keeps the model of every 2 epoch(s), first after epoch 2" in done.stderr
+    assert re.search(r"The model is .*dfcnn\.safetensors \(dev SER \d+\.\d+%, the best\)", done.stderr)
+    assert f"python speech2text.py --model {out}/dfcnn.safetensors RECORDING" in done.stderr
+    assert all(line.count("loss=") <= 1 and "\r" not in line for line in done.stderr.splitlines())
     events = EventAccumulator(str(out / "tensorboard" / "dfcnn"), size_guidance={"images": 0})
     events.Reload()
     tags = events.Tags()
@@ -163,6 +175,46 @@ def test_patience_ends_a_run_that_gets_no_better(corpus, tmp_path):
     assert last and int(last[1]) < 60 and f"epoch {int(last[1]) + 1}:" not in done.stderr
 
 
+def test_a_finished_run_says_so(corpus, tmp_path, capsys):
+    assert train_here(capsys, corpus, tmp_path / "run", "--epochs", 2)[0] == 0
+    before = (tmp_path / "run" / "dfcnn.state.pt").read_bytes()
+    status, said = train_here(capsys, corpus, tmp_path / "run", "--epochs", 2, "--load_model")
+    assert status == 0 and "2 of 2 epochs are done; give more --epochs, or " in said
+    assert (tmp_path / "run" / "dfcnn.state.pt").read_bytes() == before
+    status, said = train_here(capsys, corpus, tmp_path / "run", "--epochs", 3, "--load_model")
+    assert status == 0 and "epoch 3: dev loss" in said and "are done" not in said
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "overflow"])
+def test_a_run_that_trains_on_nothing_is_an_error(corpus, tmp_path, capsys, kind):
+    """No recording can be read, or no gradient is finite: nothing is saved that looks like a result."""
+    shutil.copytree(corpus, tmp_path / "corpus")
+    options = []
+    if kind == "unreadable":
+        for path in (tmp_path / "corpus" / "audio").glob("train*.wav"):
+            path.write_bytes(path.read_bytes()[:60])
+    else:
+        options = ["--loss", "ctc_ace", "--ace_weight", "1e38", "--ace_ramp", "0"]
+    status, said = train_here(capsys, tmp_path / "corpus", tmp_path / "run", "--epochs", 2, *options)
+    assert status == 1, said
+    assert "error: epoch 1 trained on nothing: " in said and "Traceback" not in said
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_what_is_left_out_is_counted(corpus, tmp_path, capsys):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    (tmp_path / "corpus" / "audio" / "train3.wav").unlink()
+    broken = tmp_path / "corpus" / "audio" / "train5.wav"
+    broken.write_bytes(broken.read_bytes()[:60])
+    status, said = train_here(
+        capsys, tmp_path / "corpus", tmp_path / "run", "--epochs", 1, "--batch_size", 4, "--batch_seconds", 3
+    )
+    assert status == 0, said
+    assert re.search(r"train: 23 of 24 clips, .*left out: 1 missing", said)
+    assert re.search(r"trained on 23 of 24 clips", said) and "in training 1 could not be read" in said
+    assert re.search(r"--batch_size 4 is an upper limit: --batch_seconds 3 holds about \d", said)
+
+
 @needs_horovod
 def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
     """After 5 steps of the real program in float32, whose rounding Adam scales up where gradients are tiny: hence the
@@ -218,24 +270,32 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
     ("options", "message"),
     [
         (["--gpu_rank", "64"], r"--gpu_rank 64: this host has \d+ GPUs"),
-        (["--epochs", "0"], "--epochs 0: must be at least 1"),
-        (["--lr", "-1"], "--lr -1.0: must be greater than 0"),
+        (["--epochs", "0"], r"--epochs: must be a whole number of at least 1 and at most \d+, not 0"),
+        (["--lr", "-1"], "--lr: must be a finite number greater than 0 and at most 100, not -1"),
+        (["--lr", "inf"], "--lr: must be .*, not inf"),
+        (["--seed", "-1"], "--seed: must be a whole number of at least 0 and .*, not -1"),
+        (["--cache_gb", "nan"], "--cache_gb: must be .*, not nan"),
+        (["--batch_seconds", "inf"], "--batch_seconds: must be .*, not inf"),
+        (["--loss", "ctc_ace", "--ace_weight", "nan"], "--ace_weight: must be .*, not nan"),
+        (["--noise_snr", "10", "5"], "--noise_snr 10 5: give the lower level first"),
+        (["--epochs", "many"], "--epochs: must be a whole number .*, not 'many'"),
+        (["--epoch_count", "1"], "unrecognized arguments: --epoch_count"),
         (["--model_name", "../x"], "a plain name"),
         (["--amp", "fp16"], "needs a GPU"),
         (["--load_model"], r"dfcnn\.safetensors"),
         (["--config_path", "nowhere"], "nowhere"),
-        (["--consistency", "0.2", "--loss", "ace"], r"--consistency 0\.2: 0 or more, and with --loss ctc or ctc_ace"),
-        (["--join", "17"], "--join 17.0: must lie within 0 and 16 seconds"),
+        (["--consistency", "0.2", "--loss", "ace"], r"--consistency 0\.2: needs --loss ctc or ctc_ace"),
+        (["--join", "17"], "--join 17: must be at most --max_window, which is 16 seconds"),
         (["--weights", "tone=2"], "--weights tone=2: write CORPUS=W, .* one of tones"),
         (["--augment", "echo"], "unknown effect 'echo'"),
         (["--augment", "noise", "--noise", "nowhere"], "nowhere: no such folder"),
     ],
 )
-def test_wrong_options(corpus, tmp_path, options, message):
-    done = train(corpus, tmp_path / "run", *options)
-    assert done.returncode == 2, done.stderr
-    assert re.search(message, done.stderr)
-    assert "Traceback" not in done.stderr
+def test_wrong_options(corpus, tmp_path, capsys, options, message):
+    status, said = train_here(capsys, corpus, tmp_path / "run", *options)
+    assert status == 2, said
+    assert re.search(message, said)
+    assert said.startswith("error: ") and said.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
@@ -286,6 +346,6 @@ def test_the_aishell_recipe_runs_as_the_readme_says(tmp_path):
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    assert re.search(r"train: 6 clips.*", done.stderr) and "epoch 1: dev loss" in done.stderr
+    assert re.search(r"train: 6 of 6 clips.*", done.stderr) and "epoch 1: dev loss" in done.stderr
     options = json.loads((tmp_path / "runs" / "aishell.json").read_text())
     assert (options["features"], options["maps"], options["share_parts"]) == ("fbank", [32, 64, 128, 128], True)

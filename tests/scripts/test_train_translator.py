@@ -65,6 +65,13 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> 
         assert (tensor == parts["model"][name]).all(), name
 
 
+def test_a_finished_run_says_so_and_where_the_model_is(files: dict[str, str], capsys) -> None:
+    assert train_translator.main(options(files, "done", "--steps", "2")) == 0
+    assert f"--translator {files['folder']}/done.safetensors RECORDING" in capsys.readouterr().err
+    assert train_translator.main(options(files, "done", "--steps", "2", "--load_model")) == 0
+    assert "2 of 2 steps are done; give more --steps, or" in capsys.readouterr().err
+
+
 def test_excluded_sentences_are_counted(files: dict[str, str], capsys, tmp_path: Path) -> None:
     exclude = tmp_path / "test.tsv"
     exclude.write_text("ni3 hao3 ma\t你好吗\n", encoding="utf-8")
@@ -90,9 +97,12 @@ def test_two_workers(files: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--steps", "0"], "--steps 0: must be at least 1"),
-        (["--lr", "0"], "--lr 0.0: must be greater than 0"),
-        (["--dropout", "1"], "--dropout 1.0"),
+        (["--steps", "0"], "--steps: must be a whole number of at least 1"),
+        (["--lr", "0"], "--lr: must be a finite number greater than 0"),
+        (["--lr", "nan"], "--lr: must be a finite number greater than 0"),
+        (["--clip", "inf"], "--clip: must be a finite number greater than 0"),
+        (["--seed", "-1"], "--seed: must be a whole number of at least 0"),
+        (["--dropout", "1"], "--dropout: must be a finite number of at least 0 and less than 1, not 1"),
         (["--amp", "fp16"], "fp16 needs a GPU"),
         (["--load_model"], "no such training state"),
         (["--ngram", "none.safetensors"], "none.safetensors: no such model"),

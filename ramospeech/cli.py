@@ -1,0 +1,65 @@
+"""What the command lines of the programs share: types that refuse numbers no run can use, and errors of one line."""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from ramospeech.errors import UsageError
+
+Number = TypeVar("Number", int, float)
+
+LARGEST_COUNT = 2**31 - 1
+LARGEST_SEED = 2**63 - 1  # what torch and numpy both take
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageErrors: one line, without the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message.removeprefix('argument ')} (see --help)")
+
+
+def number(
+    kind: type[Number],
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Callable[[Any], Number]:
+    """The `type=` of an option: a finite number of `kind` within bounds; `above` and `below` exclude the bound.
+
+    What it returns raises argparse.ArgumentTypeError, which names the bounds and the value, for anything else.
+    """
+    bounds = [f"of at least {minimum}"] if minimum is not None else []
+    bounds += [f"greater than {above}"] if above is not None else []
+    bounds += [f"at most {maximum}"] if maximum is not None else []
+    bounds += [f"less than {below}"] if below is not None else []
+    wanted = "must be a whole number" if kind is int else "must be a finite number"
+    wanted += " " + " and ".join(bounds) if bounds else ""
+
+    def parse(text: Any) -> Number:
+        try:
+            value = kind(text)
+        except (ValueError, OverflowError):
+            raise argparse.ArgumentTypeError(f"{wanted}, not {text!r}") from None
+        if (
+            not math.isfinite(value)
+            or (minimum is not None and value < minimum)
+            or (above is not None and value <= above)
+            or (maximum is not None and value > maximum)
+            or (below is not None and value >= below)
+        ):
+            raise argparse.ArgumentTypeError(f"{wanted}, not {text}")
+        return value
+
+    return parse
+
+
+# For `type=`: whole numbers from 1 and from 0, and finite numbers.
+count, count_or_0 = number(int, 1, LARGEST_COUNT), number(int, 0, LARGEST_COUNT)
+few = number(int, 1, 1024)  # threads, layers
+positive, positive_or_0 = number(float, above=0), number(float, 0)
+fraction = number(float, 0, below=1)
+learning_rate = number(float, above=0, maximum=100)
+seed = number(int, 0, LARGEST_SEED)

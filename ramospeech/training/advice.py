@@ -1,0 +1,66 @@
+"""What a run says to the person who started it: what is unusual in its options, and what to do with its model."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+USUAL_BLANK_STEPS = 1_000  # in our runs the first syllables came after 100 to 1,000 steps
+FEW_DEV_CLIPS = 30
+LITTLE_AUDIO = 3_600.0  # seconds
+
+
+def on_batches(seconds: Sequence[float], batch_seconds: float, batch_size: int) -> str | None:
+    """Where --batch_seconds leaves room for fewer than --batch_size of the clips (their lengths in seconds)."""
+    usual = max(1, int(batch_seconds / sorted(seconds)[len(seconds) // 2])) if seconds else batch_size
+    if usual >= batch_size:
+        return None
+    return (
+        f"--batch_size {batch_size} is an upper limit: --batch_seconds {batch_seconds:g} holds about {usual} of these "
+        "clips; raise it for larger batches"
+    )
+
+
+def on_epochs(epochs: int, save_step: int, dev_step: int, has_dev: bool) -> list[str]:
+    """When models are kept and dev is measured, which --save_step and --dev_step count in epochs."""
+    lines = []
+    if save_step > epochs:
+        lines.append(f"--save_step {save_step}: no model is kept by it, the run has {epochs} epoch(s)")
+    elif save_step:
+        lines.append(f"keeps the model of every {save_step} epoch(s), first after epoch {save_step}")
+    if has_dev and dev_step > 1:
+        first = min(dev_step, epochs)
+        lines.append(f"measures dev every {dev_step} epochs and after the last, first after epoch {first}")
+    return lines
+
+
+def on_blank(step: int) -> str:
+    """For a dev set without one syllable."""
+    line = f"step {step}: the model gives the blank only, so far; usual before about {USUAL_BLANK_STEPS:,} steps"
+    if step < USUAL_BLANK_STEPS:
+        return line
+    return line + ": if it stays so, try a higher or a lower --lr, and look at the labels of the lists"
+
+
+def on_finished(done: int, wanted: int, unit: str) -> str:
+    """For a run that is resumed and has nothing left to do; unit: the option that says how long it is."""
+    return (
+        f"{done} of {wanted} {unit} are done; give more --{unit}, or leave out --load_model and choose another "
+        "--model_name to train anew"
+    )
+
+
+def on_model(path: Path, what: str, own: str) -> str:
+    """Where the model is and how to use it; own: a command that a file of one's own is the last part of."""
+    return f"The model is {path} ({what}). To use it: {own}"
+
+
+def transcribe_command(path: Path) -> str:
+    """The command that transcribes a recording with a model."""
+    return f"python speech2text.py --model {shlex.quote(str(path))} RECORDING"
+
+
+def resume_command(workers: int) -> str:
+    """The command that goes on with this run."""
+    launch = ["horovodrun", "-np", str(workers)] if workers > 1 else []
+    return shlex.join([*launch, "python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])

@@ -1,0 +1,49 @@
+"""What a run says about its options and its end."""
+
+import pytest
+
+from ramospeech.training import advice
+
+
+@pytest.mark.parametrize(
+    ("seconds", "budget", "size", "said"),
+    [
+        ([10.0] * 9, 120.0, 64, "holds about 12"),
+        ([200.0] * 3, 120.0, 2, "holds about 1 "),
+        ([1.0, 2.0, 3.0], 120.0, 64, "holds about 60"),
+        ([1.0] * 9, 120.0, 64, None),
+        ([10.0] * 9, 120.0, 12, None),
+        ([], 120.0, 64, None),
+    ],
+)
+def test_batches_that_are_smaller_than_asked(seconds, budget, size, said):
+    line = advice.on_batches(seconds, budget, size)
+    assert line is None if said is None else said in line and f"--batch_size {size}" in line
+
+
+@pytest.mark.parametrize(
+    ("epochs", "save", "dev", "has_dev", "said"),
+    [
+        (60, 20, 1, True, ["keeps the model of every 20 epoch(s), first after epoch 20"]),
+        (10, 20, 1, True, ["--save_step 20: no model is kept by it, the run has 10 epoch(s)"]),
+        (60, 0, 5, True, ["measures dev every 5 epochs and after the last, first after epoch 5"]),
+        (3, 0, 5, True, ["measures dev every 5 epochs and after the last, first after epoch 3"]),
+        (60, 0, 5, False, []),
+        (60, 0, 1, True, []),
+    ],
+)
+def test_what_is_counted_in_epochs(epochs, save, dev, has_dev, said):
+    assert advice.on_epochs(epochs, save, dev, has_dev) == said
+
+
+def test_a_blank_dev_set_is_usual_for_a_while():
+    assert "usual before about 1,000 steps" in advice.on_blank(40) and "--lr" not in advice.on_blank(40)
+    assert "--lr" in advice.on_blank(5_000)
+
+
+@pytest.mark.parametrize(("workers", "start"), [(1, "python train.py"), (3, "horovodrun -np 3 python train.py")])
+def test_the_command_that_resumes(monkeypatch, workers, start):
+    monkeypatch.setattr("sys.argv", ["train.py", "--model_name", "a b"])
+    assert advice.resume_command(workers) == f"{start} --model_name 'a b' --load_model"
+    monkeypatch.setattr("sys.argv", ["train.py", "--load_model"])
+    assert advice.resume_command(workers) == f"{start} --load_model"
