@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all, also when the disk is full or the program is killed."""
+"""Files that appear under their name whole or not at all, and where the shipped ones are."""
 
 import os
 from collections.abc import Iterator
@@ -32,3 +32,10 @@ def whole_file(path: str | Path, mode: str, error: type[RamospeechError], advice
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def pretrained_folder() -> Path:
+    """Where the shipped models are: in the package where pip installed it, in `pretrained` in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "pretrained"
+    return installed if installed.is_dir() else package.parent / "pretrained"

@@ -1,15 +1,19 @@
 """From waveforms (B, S) to features (B, T, F), batched, on the device of the model.
 
 This is the first stage of every acoustic model, so that training and transcription cannot differ. Frames are 25 ms
-long and 10 ms apart and lie wholly inside the clip: T = 1 + (S - 400) // 160, so the padding of a batch never
-touches a real frame.
+long and 10 ms apart and lie wholly inside the clip: T = 1 + (S - 400) // 160; those of log_mel are centred, as
+Whisper's: T = S // 160. The padding of a batch never touches a real frame.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor, nn
 
 from ramospeech.errors import UsageError
 from ramospeech.features.fbank import Fbank
-from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, frame_count, padding_mask
+from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, FrameFeatures, frame_count, padding_mask
+from ramospeech.features.log_mel import LogMel
 from ramospeech.features.normalise import MODES, Normalise
 from ramospeech.features.spectrogram import Spectrogram
 
@@ -21,13 +25,19 @@ __all__ = [
     "WINDOW",
     "Fbank",
     "Features",
+    "LogMel",
     "Normalise",
     "Spectrogram",
     "frame_count",
     "padding_mask",
 ]
 
-FEATURES = {"spectrogram": Spectrogram, "fbank": Fbank}
+FEATURES: dict[str, Callable[[], FrameFeatures]] = {
+    "spectrogram": Spectrogram,
+    "fbank": Fbank,
+    "log_mel": LogMel,
+    "log_mel_128": partial(LogMel, 128),
+}
 
 
 class Features(nn.Module):

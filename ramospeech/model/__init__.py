@@ -6,7 +6,7 @@ dataclass of its sizes, registered by `register_encoder`: options, metadata of f
 
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
-from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, register_encoder, sizes_of_encoders
+from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, WhisperEncoder, register_encoder, sizes_of_encoders
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import HEADS, CtcHead, CtcObjective, Head
 from ramospeech.model.layers import MaskedBatchNorm2d
@@ -22,6 +22,7 @@ __all__ = [
     "Head",
     "MaskedBatchNorm2d",
     "ModelConfig",
+    "WhisperEncoder",
     "load_model",
     "register_encoder",
     "save_model",

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ctc_decode import ConfusionNetwork
+from ramospeech.files import pretrained_folder
 from ramospeech.translate import search, storage
 from ramospeech.translate.lexicon import HEARD_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import NgramModel
@@ -74,13 +75,6 @@ class _Sentence:
                 empty.append(HEARD_WEIGHT * math.log(nothing / total) - EMPTY_COST if nothing > 0 else -math.inf)
                 slots.append(number)
         return cls(places, empty, tuple(slots))
-
-
-def pretrained_folder() -> Path:
-    """Where the shipped models are: in the package where pip installed it, in `pretrained` in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "pretrained"
-    return installed if installed.is_dir() else package.parent / "pretrained"
 
 
 def ngram_path() -> Path:

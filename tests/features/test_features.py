@@ -8,7 +8,7 @@ import scipy.signal
 import torch
 
 from ramospeech.errors import UsageError
-from ramospeech.features import Fbank, Features, Normalise, Spectrogram, frame_count
+from ramospeech.features import Fbank, Features, LogMel, Normalise, Spectrogram, frame_count
 
 
 def signal(rng: np.random.Generator, samples: int) -> np.ndarray:
@@ -94,16 +94,20 @@ def test_fbank_against_kaldi(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found, np.maximum(expected, 0), atol=5e-3)  # float32 on both sides
 
 
-@pytest.mark.parametrize("kind", ["spectrogram", "fbank"])
+@pytest.mark.parametrize(
+    ("kind", "frames"), [("spectrogram", [54, 25, 1, 0]), ("fbank", [54, 25, 1, 0]), ("log_mel", [56, 27, 2, 0])]
+)
 @pytest.mark.parametrize("mode", ["clip", "bin", "none"])
-def test_padding_and_neighbours_change_nothing(kind: str, mode: str, rng: np.random.Generator) -> None:
+def test_padding_and_neighbours_change_nothing(
+    kind: str, frames: list[int], mode: str, rng: np.random.Generator
+) -> None:
     features = Features(kind, mode)
     samples = [9000, 4321, 400, 100]
     batch = torch.full((4, 9500), torch.nan)  # even garbage in the padding
     for row, size in zip(batch, samples, strict=True):
         row[:size] = torch.from_numpy(signal(rng, size))
     together, lengths = features(batch, torch.tensor(samples))
-    assert lengths.tolist() == [54, 25, 1, 0]
+    assert lengths.tolist() == frames
     assert together.dtype == torch.float32 and together.shape[2] == features.bins
     for row, size, length, wave in zip(together, samples, lengths.tolist(), batch, strict=True):
         alone, _ = features(wave[None, :size], torch.tensor([size]))
@@ -157,3 +161,40 @@ def test_unknown_names() -> None:
         Features("mfcc")
     with pytest.raises(UsageError, match=r"'global'.*clip, bin, none"):
         Features("fbank", "global")
+
+
+def plain_log_mel(wave: np.ndarray) -> np.ndarray:
+    def mel(hertz):
+        return hertz * 3 / 200 if hertz < 1000 else 15 + np.log(hertz / 1000) * 27 / np.log(6.4)
+
+    centres = np.interp(np.linspace(0, mel(8000), 82), [mel(hertz) for hertz in range(8001)], np.arange(8001))
+    padded = np.pad(wave.astype(np.float64), 200, mode="reflect")
+    result = []
+    for start in range(0, len(wave) // 160 * 160, 160):
+        power = np.abs(np.fft.rfft(padded[start : start + 400] * np.hanning(401)[:400])) ** 2
+        row = []
+        for left, centre, right in zip(centres, centres[1:], centres[2:], strict=False):
+            hertz = np.arange(201) * 40
+            triangle = np.clip(
+                np.minimum((hertz - left) / (centre - left), (right - hertz) / (right - centre)), 0, None
+            )
+            row.append(np.log10(max(triangle @ power * 2 / (right - left), 1e-10)))
+        result.append(row)
+    return (np.maximum(result, np.max(result) - 8) + 4) / 4
+
+
+@pytest.mark.parametrize("samples", [4000, 4159, 161, 160])
+def test_log_mel_against_float64(samples: int, rng: np.random.Generator) -> None:
+    wave = signal(rng, 5000)[:samples]
+    found, lengths = LogMel()(torch.from_numpy(wave)[None], torch.tensor([samples]))
+    assert lengths.tolist() == [samples // 160]
+    if samples > 200:  # numpy reflects once only
+        np.testing.assert_allclose(found[0].numpy(), plain_log_mel(wave), atol=2e-3)
+
+
+def test_shortest_clips_by_frames() -> None:
+    for kind, frames, samples in (("fbank", 8, 1520), ("spectrogram", 1, 400), ("log_mel", 4, 640)):
+        features = Features(kind, "none")
+        assert features.min_samples(frames) == samples
+        for size, expected in ((samples, frames), (samples - 1, frames - 1)):
+            assert features(torch.zeros(1, size), torch.tensor([size]))[1].tolist() == [expected]

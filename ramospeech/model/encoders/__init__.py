@@ -2,5 +2,15 @@
 
 from ramospeech.model.encoders.base import ENCODERS, Encoder, register_encoder, sizes_of_encoders
 from ramospeech.model.encoders.dfcnn import DFCNN, DfcnnSizes
+from ramospeech.model.encoders.whisper import WhisperEncoder, WhisperSizes
 
-__all__ = ["DFCNN", "ENCODERS", "DfcnnSizes", "Encoder", "register_encoder", "sizes_of_encoders"]
+__all__ = [
+    "DFCNN",
+    "ENCODERS",
+    "DfcnnSizes",
+    "Encoder",
+    "WhisperEncoder",
+    "WhisperSizes",
+    "register_encoder",
+    "sizes_of_encoders",
+]

@@ -42,6 +42,10 @@ class Encoder(nn.Module, ABC):
     def fold_batch_norm(self) -> None:
         """Take batch normalisations into the layers before them. For inference only; a no-op where there are none."""
 
+    def pretrained_layers(self) -> list[nn.Module]:
+        """The parts that `--init_from` brings weights for and `--freeze` keeps, from the features up."""
+        return []
+
     def checked_lengths(self, lengths: Tensor) -> Tensor:
         """Lengths (B,) in frames, on the CPU. Raises ValueError for a clip that is too short or too long."""
         frames = lengths.cpu()

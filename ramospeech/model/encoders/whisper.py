@@ -1,0 +1,133 @@
+"""Whisper's encoder (Radford et al., arXiv 2212.04356): two convolutions and a pre-norm transformer, for clips of up to
+30 seconds, without padding to 30 seconds; above it, if wanted, the mean of pairs of frames and a BiLSTM."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ramospeech.errors import ModelError
+from ramospeech.features import padding_mask
+from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, open_forget_gates, register_encoder
+from ramospeech.model.layers.recurrent import BiLSTM
+from ramospeech.settings import setting
+
+HEAD_DIM = 64  # of the attention, in Whisper of every size
+POSITIONS = 1500  # frames of 20 ms: 30 seconds
+
+
+@dataclass(frozen=True)
+class WhisperSizes:
+    """Sizes of a Whisper encoder; the defaults are those of base. Width and layers of the others: tiny 384 and 4, small
+    768 and 12, medium 1024 and 24, large 1280 and 32 (large-v3 on log_mel_128)."""
+
+    width: int = setting(512, "width of the transformer, a multiple of 64", minimum=HEAD_DIM, maximum=MAX_SIZE)
+    layers: int = setting(6, "layers of the transformer", minimum=1, maximum=MAX_LAYERS)
+    mean_pairs: bool = setting(True, "mean of every two frames: frames of 40 ms instead of 20")
+    rnn: int = setting(256, "LSTM cells per direction above the transformer; 0 for none", minimum=0, maximum=MAX_SIZE)
+    rnn_layers: int = setting(1, "LSTM layers", minimum=1, maximum=MAX_LAYERS)
+    dropout: float = setting(0.1, "dropout rate in the transformer; twice that around the LSTM", minimum=0, maximum=0.5)
+
+    def __post_init__(self) -> None:
+        if self.width % HEAD_DIM:
+            raise ModelError(f"width must be a multiple of {HEAD_DIM}, not {self.width}")
+
+
+@register_encoder
+class WhisperEncoder(Encoder):
+    """Features (B, T, F), (B,) frames -> states (B, T', D), (B,).
+
+    T' is (T + 1) // 2, halved with `mean_pairs`; D is the width, or 2 * rnn. Raises ValueError for a clip of more than
+    3,000 frames or fewer than `reduction`.
+    """
+
+    name = "whisper"
+    Sizes = WhisperSizes
+    default_features = "log_mel"
+    default_normalise = "none"
+    max_frames = 2 * POSITIONS
+
+    def __init__(self, bins: int, sizes: WhisperSizes) -> None:
+        super().__init__(bins, sizes)
+        width = sizes.width
+        self.reduction, self.dim = (4 if sizes.mean_pairs else 2), (2 * sizes.rnn or width)
+        self.mean_pairs = sizes.mean_pairs
+        self.conv1 = nn.Conv1d(bins, width, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self.layers = nn.ModuleList(Layer(width, sizes.dropout) for _ in range(sizes.layers))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(2 * sizes.dropout)
+        self.pair_norm, self.rnn = None, None
+        if sizes.mean_pairs or sizes.rnn:
+            self.pair_norm = nn.LayerNorm(width)
+        if sizes.rnn:
+            self.rnn = BiLSTM(width, sizes.rnn, sizes.rnn_layers, dropout=2 * sizes.dropout)
+
+    def reset_parameters(self) -> None:
+        if self.rnn is not None:
+            open_forget_gates(self.rnn)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames = self.checked_lengths(lengths)
+        x, frames = self.transform(features[:, : int(frames.max())], frames)
+        if self.pair_norm is not None:
+            x = self.pair_norm(x)
+        if self.mean_pairs:
+            x, frames = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2), frames // 2
+        x = self.dropout(x)
+        if self.rnn is not None:
+            x = self.dropout(self.rnn(x, frames))
+        return x, frames.to(lengths.device)
+
+    def transform(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Whisper's own part: (B, T, F), (B,) on the CPU -> (B, (T + 1) // 2, width), (B,)."""
+        x, padding = features.transpose(1, 2), _mask(frames, features)
+        if padding is not None:  # a convolution reads a frame beyond each of its outputs
+            x = x.masked_fill(padding.unsqueeze(1), 0.0)
+        x = F.gelu(self.conv1(x))
+        if padding is not None:
+            x = x.masked_fill(padding.unsqueeze(1), 0.0)
+        x, frames = F.gelu(self.conv2(x)).transpose(1, 2), (frames + 1) // 2
+        x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
+        padding = _mask(frames, x)
+        attended = None if padding is None else ~padding[:, None, None]
+        for layer in self.layers:
+            x = layer(x, attended)
+        return self.norm(x), frames
+
+    def pretrained_layers(self) -> list[nn.Module]:
+        return [nn.ModuleList([self.conv1, self.conv2]), *self.layers, self.norm]
+
+
+class Layer(nn.Module):
+    """Self-attention and a feed-forward network, each added to its input, which is normalised before."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = width // HEAD_DIM
+        self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
+        """x (B, T', width), attended (B, 1, 1, T') bool, or None where there is no padding -> (B, T', width)."""
+        q, k, v = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, HEAD_DIM)).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=attended).transpose(1, 2).flatten(2)
+        x = x + self.dropout(self.out(y))
+        return x + self.dropout(self.fc2(F.gelu(self.fc1(self.feed_norm(x)))))
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Positions as Whisper has them: (length, width), sines of falling frequencies, then their cosines."""
+    rates = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2))
+    angles = torch.arange(length).unsqueeze(1) * rates
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def _mask(frames: Tensor, x: Tensor) -> Tensor | None:
+    """(B, T) bool on the device of x (B, T, ...), True in the padding; None where there is none."""
+    padding = padding_mask(frames, x.shape[1])
+    return padding.to(x.device) if bool(padding.any()) else None

@@ -1,0 +1,223 @@
+"""Weights to start training from: files of our own, and Whisper's encoder in the formats in which it is published."""
+
+import re
+import shlex
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import safetensors
+import torch
+from torch import Tensor
+
+from ramospeech.errors import ModelError
+from ramospeech.files import pretrained_folder
+from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.config import ModelConfig
+from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
+from ramospeech.model.file import KEY, load_model
+
+SHIPPED = ("accurate", "fast")
+FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
+KNOWN = "Whisper's of openai, Hugging Face or CTranslate2, or a model file of train.py"
+
+# Names of the parts of Whisper's encoder, openai's, Hugging Face's, CTranslate2's -> ours.
+TOP = {"conv1": "conv1", "conv2": "conv2", "ln_post": "norm", "layer_norm": "norm"}
+IN_LAYER = {
+    **dict.fromkeys(("attn_ln", "self_attn_layer_norm", "self_attention.layer_norm"), "attention_norm"),
+    **dict.fromkeys(("mlp_ln", "final_layer_norm", "ffn.layer_norm"), "feed_norm"),
+    **dict.fromkeys(("attn.query", "self_attn.q_proj"), "q"),
+    **dict.fromkeys(("attn.key", "self_attn.k_proj"), "k"),
+    **dict.fromkeys(("attn.value", "self_attn.v_proj"), "v"),
+    "self_attention.linear_0": "qkv",
+    **dict.fromkeys(("attn.out", "self_attn.out_proj", "self_attention.linear_1"), "out"),
+    **dict.fromkeys(("mlp.0", "fc1", "ffn.linear_0"), "fc1"),
+    **dict.fromkeys(("mlp.2", "fc2", "ffn.linear_1"), "fc2"),
+}
+POSITIONS_NAMES = ("positional_embedding", "embed_positions.weight", "positions")
+CT2_TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Weights of Whisper's encoder under the names of `WhisperEncoder`, and the sizes that their shapes tell."""
+
+    weights: dict[str, Tensor]
+    width: int
+    layers: int
+    bins: int
+
+
+def model_path(name: str | Path) -> Path:
+    """The file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
+    shipped = {"accurate": "accurate.safetensors", "fast": "dfcnn.safetensors"}
+    return pretrained_folder() / shipped[str(name)] if str(name) in SHIPPED else Path(name)
+
+
+def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:
+    """A model to train, with weights from a file of ours, or with the encoder of a file of Whisper's.
+
+    Args:
+        name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
+        units: of the output where the file brings none.
+        given: what the user asked for (architecture, features, normalise, share_parts, sizes by name). All else
+            comes from the file; only the dropout may differ from it.
+
+    Raises ModelError where the file cannot be used or does not agree with what was asked for.
+    """
+    path = model_path(name)
+    if _is_ours(path):
+        model = load_model(path)
+        own = model.config.to_dict()
+        _refuse_others(path, own, {key: value for key, value in given.items() if key != "dropout"})
+        dropout = {key: value for key, value in given.items() if key == "dropout"}
+        started = AcousticModel(replace(model.config, **dropout))
+        started.load_state_dict(model.state_dict())
+        return started
+    found = encoder_weights(_read(path), path)
+    if found.bins not in FEATURES:
+        raise ModelError(f"{path}: reads {found.bins} mel bins; features have {' or '.join(map(str, FEATURES))}")
+    own = {"architecture": "whisper", "width": found.width, "layers": found.layers, "features": FEATURES[found.bins]}
+    _refuse_others(path, own, {key: value for key, value in given.items() if key in own})
+    started = AcousticModel(ModelConfig(units, **{**given, **own}))
+    started.encoder.load_state_dict(found.weights, strict=False)  # what lies above the transformer is new
+    return started
+
+
+def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights") -> EncoderWeights:
+    """Whisper's encoder out of tensors that are named as openai, Hugging Face or CTranslate2 name them.
+
+    Raises ModelError where there is none, or not all of it.
+    """
+    weights: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        part = name.removeprefix("model.").removeprefix("encoder.")
+        if part in POSITIONS_NAMES:
+            if not torch.allclose(tensor.float(), sinusoids(*tensor.shape), atol=0.01) or len(tensor) != POSITIONS:
+                raise ModelError(f"{path}: its positions are not the {POSITIONS} of Whisper; such files cannot be used")
+        elif (new := _renamed(part)) is not None:
+            weights[new] = tensor.float()
+    if "conv1.weight" not in weights:
+        raise ModelError(f"{path}: holds no encoder that is known here ({KNOWN})")
+    width, bins, _ = weights["conv1.weight"].shape
+    layers = 1 + max((int(name.split(".")[1]) for name in weights if name.startswith("layers.")), default=-1)
+    for layer in range(layers):
+        _join_qkv(weights, f"layers.{layer}.")
+    with torch.device("meta"):
+        config = ModelConfig(("<blank>", "<UNK>", "-"), "whisper", width=width, layers=max(1, layers), rnn=0)
+        wanted = AcousticModel(config).encoder.state_dict()
+    wanted["conv1.weight"] = torch.empty(width, bins, 3, device="meta")
+    for name in wanted:
+        if name.startswith("pair_norm"):
+            continue
+        if name not in weights or weights[name].shape != wanted[name].shape:
+            raise ModelError(f"{path}: its Whisper encoder is incomplete: {name} is missing or of another size")
+    return EncoderWeights(weights, width, layers, bins)
+
+
+def _renamed(part: str) -> str | None:
+    """Our name of a weight of Whisper's encoder; None for one that is not of the encoder."""
+    if layer := re.fullmatch(r"(?:blocks|layers)\.(\d+)\.(.+)\.(weight|bias)", part):
+        number, inside, kind = layer.groups()
+        return f"layers.{number}.{IN_LAYER[inside]}.{kind}" if inside in IN_LAYER else None
+    top, _, kind = part.rpartition(".")
+    return f"{TOP[top]}.{kind}" if top in TOP else None
+
+
+def _join_qkv(weights: dict[str, Tensor], prefix: str) -> None:
+    """Queries, keys and values in one matrix; keys have no bias."""
+    if f"{prefix}q.weight" not in weights:
+        return
+    zeros = torch.zeros(len(weights[f"{prefix}q.weight"]))
+    for kind in ("weight", "bias"):
+        parts = [weights.pop(f"{prefix}{part}.{kind}", zeros) for part in "qkv"]
+        weights[f"{prefix}qkv.{kind}"] = torch.cat(parts)
+
+
+def _refuse_others(path: Path, own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if name not in own or own[name] != value:
+            option = "model" if name == "architecture" else name
+            has = f"has {option} {own[name]}" if name in own else f"is a {own['architecture']}, which has no {option}"
+            raise ModelError(f"{path}: {has}, and --{option} {value} was given; leave that option out")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is one of safetensors with our description."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (OSError, safetensors.SafetensorError):
+        return False
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of an encoder in a file or folder, unpacked, without those of a decoder."""
+    if path.is_dir():
+        inside = sorted(path.glob("*.safetensors")) or sorted(path.glob("model.bin"))
+        if not inside:
+            raise ModelError(f"{path}: no .safetensors and no model.bin in this folder")
+        return {name: tensor for file in inside for name, tensor in _read(file).items()}
+    try:
+        with path.open("rb") as file:
+            start = file.read(32)
+            if b"WhisperSpec" in start:
+                file.seek(0)
+                return _read_ctranslate2(file)
+        if start[8:9] != b"{" and (start[:1] == b"\x80" or start[:2] == b"PK"):
+            raise ModelError(f"{path}: a pickle, which could run code when loaded; convert it with: {conversion(path)}")
+        with safetensors.safe_open(path, framework="pt") as tensors:
+            names = [name for name in tensors.keys() if "decoder" not in name]  # noqa: SIM118
+            return {name: tensors.get_tensor(name) for name in names}
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (safetensors.SafetensorError, struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: truncated, or not weights of a kind that is known here ({KNOWN})") from error
+
+
+def conversion(path: Path) -> str:
+    """The command that makes safetensors of the encoder in a pickle of weights; it runs no code from the pickle."""
+    program = (
+        "import sys, torch; from safetensors.torch import save_file; "
+        "w = torch.load(sys.argv[1], map_location='cpu', weights_only=True); w = w.get('model_state_dict', w); "
+        "save_file({k: v.contiguous().clone() for k, v in w.items() if 'encoder' in k}, sys.argv[2])"
+    )
+    return shlex.join(["python", "-c", program, str(path), str(path.with_suffix(".safetensors"))])
+
+
+def _read_ctranslate2(file: BinaryIO) -> dict[str, Tensor]:
+    """The encoder in a CTranslate2 model.bin (version 6), named as the extracted files name it."""
+
+    def number(kind: str) -> int:
+        return struct.unpack(kind, file.read(struct.calcsize(kind)))[0]
+
+    def text() -> str:
+        return file.read(number("<H"))[:-1].decode()
+
+    number("<I"), text(), number("<I")
+    variables: dict[str, np.ndarray] = {}
+    for _ in range(number("<I")):
+        name = text()
+        shape = [number("<I") for _ in range(number("<B"))]
+        kind, size = number("<B"), number("<I")
+        if name.startswith("encoder/"):
+            variables[name.removeprefix("encoder/")] = np.frombuffer(file.read(size), CT2_TYPES[kind]).reshape(shape)
+        else:
+            file.seek(size, 1)
+    found = {}
+    for name, values in variables.items():
+        if values.ndim == 0 or name.endswith("_scale"):
+            continue
+        if (scale := variables.get(f"{name}_scale")) is not None:
+            values = values.astype(np.float32) / scale.astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+        key = re.sub(r"\blayer_(\d+)", r"layers.\1", name).replace("/", ".")
+        key = (
+            key.replace(".gamma", ".weight")
+            .replace(".beta", ".bias")
+            .replace("position_encodings.encodings", "positions")
+        )
+        found[key] = torch.from_numpy(values.astype(np.float32))
+    return found
