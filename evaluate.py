@@ -11,6 +11,11 @@ a table, character by character. A reference without a hypothesis counts as whol
 reference is named and left out. A table without a `pinyin` column is read by pypinyin from its hanzi.
 """
 
+# ruff: noqa: E402  (torch reads the environment when it is imported)
+from ramospeech import environment
+
+environment.prepare()
+
 import argparse
 import json
 import sys

@@ -10,6 +10,11 @@ Exit status: 0 when every recording was transcribed, 3 when some were not (named
 with an empty text and an error), 2 for wrong usage.
 """
 
+# ruff: noqa: E402  (torch reads the environment when it is imported)
+from ramospeech import environment
+
+environment.prepare(environment.TRANSCRIBING_THREADS)
+
 import argparse
 import io
 import os
@@ -18,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import torch
 from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
@@ -48,6 +54,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="pinyin to hanzi; None is the one in pretrained/, the word none leaves the syllables as they were heard",
     )
     group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
+    group.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads; None is OMP_NUM_THREADS, or 1: more save little time"
+    )
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
     group.add_argument("--beam_width", type=int, default=30, metavar="N", help="prefixes that the beam keeps")
@@ -76,6 +85,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_intermixed_args(argv)
     if args.decoder == "greedy" and (args.lm or args.hotwords):
         raise UsageError("--lm and --hotwords work in the beam search; add --decoder beam")
+    if args.threads is not None and args.threads < 1:
+        raise UsageError(f"--threads is {args.threads}; it must be at least 1")
     if args.nbest < 1:
         raise UsageError(f"--nbest is {args.nbest}; it must be at least 1")
     if args.batch_seconds is not None and not args.batch_seconds > 0:
@@ -108,6 +119,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if args.threads:
+        torch.set_num_threads(args.threads)
     found = recordings(args.inputs, args.data_root)
     output = Output(args.format, args.output, several=len(found) > 1)
     transcriber = Transcriber.from_pretrained(

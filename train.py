@@ -11,6 +11,11 @@ model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.
 NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
 """
 
+# ruff: noqa: E402  (torch reads the environment when it is imported)
+from ramospeech import environment
+
+environment.prepare()
+
 import json
 import sys
 import time

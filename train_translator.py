@@ -10,6 +10,11 @@ Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last)
 (the configuration) and tensorboard/NAME.
 """
 
+# ruff: noqa: E402  (torch reads the environment when it is imported)
+from ramospeech import environment
+
+environment.prepare()
+
 import argparse
 import json
 import sys
@@ -88,7 +93,9 @@ def options() -> argparse.ArgumentParser:
     machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
-    machine.add_argument("--threads", type=few, help="CPU threads a worker (default: cores / workers of the host)")
+    machine.add_argument(
+        "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or its part of the cores)"
+    )
     machine.add_argument("--dev_step", type=count, default=500, help="measure --dev and save every N steps")
     return parser
 

@@ -6,11 +6,15 @@ print(Transcriber.from_pretrained().transcribe("a.wav").text)
 
 from typing import TYPE_CHECKING, Any
 
+from ramospeech.environment import prepare_module
+
 if TYPE_CHECKING:
     from ramospeech.pipeline import Transcriber, Transcript
 
 __version__ = "0.1.0"
 __all__ = ["Transcriber", "Transcript", "__version__"]
+
+prepare_module()
 
 
 def __getattr__(name: str) -> Any:

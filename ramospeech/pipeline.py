@@ -5,7 +5,6 @@ print(Transcriber.from_pretrained().transcribe("a.wav").text)
 """
 
 import heapq
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,9 +34,6 @@ PRETRAINED = pretrained_folder()
 _WINDOW_BATCHES = 16
 # Audio a batch. On a CPU more takes twice the time and three times the memory: activations leave the caches.
 _CPU_SECONDS, _GPU_SECONDS = 8.0, 60.0
-# How many of the kernels that oneDNN makes for each length of clip it keeps, read when it is first used. Its own 1,024
-# take 30 MB after a few dozen clips and save a twentieth of the time.
-_KERNELS = "16"
 _LISTS = frozenset({".txt", ".tsv", ".lst", ".list"})
 
 Source = str | Path | bytes
@@ -122,8 +118,8 @@ class Transcriber:
 
     model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one has the last word
     on the syllables, see `_translate`. decoder: None is greedy decoding. nbest: how many texts to give. max_seconds:
-    longer recordings are cut at pauses and their pieces transcribed one by one. Sets ONEDNN_PRIMITIVE_CACHE_CAPACITY,
-    where the environment does not, to save memory. Raises UsageError for a device that is not there.
+    longer recordings are cut at pauses and their pieces transcribed one by one. Raises UsageError for a device that is
+    not there.
     """
 
     def __init__(
@@ -136,7 +132,6 @@ class Transcriber:
         max_seconds: float = 20.0,
     ):
         self.device = _checked_device(device)
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
         self.model = model.to(self.device).eval()
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)

@@ -1,10 +1,10 @@
 """Which device a worker trains on."""
 
-import os
 import re
 
 import torch
 
+from ramospeech.environment import cpu_threads
 from ramospeech.errors import UsageError
 from ramospeech.parallel import Alone
 from ramospeech.training.memory import keep_freed_memory
@@ -18,7 +18,7 @@ def choose_device(
     Args:
         gpus: to use on each host; 0 is the CPU, None is all.
         amp: "no", "bf16" or "fp16".
-        threads: of a worker on the CPU; None shares the host's cores.
+        threads: of a worker on the CPU; None is OMP_NUM_THREADS, or the worker's part of the host's cores.
         device: "cpu", "cuda" (each worker has a GPU of its own), "cuda:K" or "mps"; None leaves the choice to `gpus`.
 
     Raises: UsageError: a device that is unknown or not there, or that contradicts `gpus`; more GPUs than the host has,
@@ -42,9 +42,8 @@ def choose_device(
         return torch.device("cuda", number)
     if amp == "fp16" and device != "mps":
         raise UsageError("--amp fp16 needs a GPU; on the CPU use --amp bf16 or --amp no")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     keep_freed_memory()
-    torch.set_num_threads(threads or max(1, cores // workers.local_size))
+    torch.set_num_threads(cpu_threads(threads, workers.local_size))
     return torch.device(device or "cpu")
 
 

@@ -107,7 +107,9 @@ def options(about: str) -> argparse.ArgumentParser:
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
     machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
     machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
-    machine.add_argument("--threads", type=few, help="CPU threads a worker (default: cores / workers of the host)")
+    machine.add_argument(
+        "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
+    )
 
     saving = parser.add_argument_group("saving")
     saving.add_argument("--save_step", type=count_or_0, default=0, help="also keep the model of every N-th epoch")

@@ -5,7 +5,7 @@ the encoder's state of that same place. The alignment is known, so there is no a
 character), none is dropped or added, and a step of the search costs the same however long the sentence is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -85,3 +85,23 @@ class Seq2Seq(nn.Module):
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
         """Sentences of one length, as in training."""
         return self.write(self.encode(syllables), before)
+
+
+def for_characters(network: Seq2Seq, known: str, wanted: str) -> Seq2Seq:
+    """The network with the characters `wanted` (V) in the place of those it was trained with, `known`.
+
+    A character that it was not trained with has no embedding and the smallest bias, so that only the n-gram model
+    speaks for it.
+    """
+    if known == wanted:
+        return network
+    place = {character: number for number, character in enumerate(known)}
+    rows = torch.tensor([place.get(character, -1) for character in wanted])
+    missing = rows < 0
+    network.config = replace(network.config, characters=len(wanted))
+    with torch.no_grad():
+        weight = network.character.weight[rows].masked_fill(missing[:, None], 0.0)
+        bias = network.bias[rows].masked_fill(missing, float(network.bias.min()))
+    network.character = nn.Embedding.from_pretrained(weight, freeze=False)
+    network.bias = nn.Parameter(bias)
+    return network

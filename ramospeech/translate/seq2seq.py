@@ -11,13 +11,14 @@ from ramospeech.errors import ModelError
 from ramospeech.translate import seq2seq_file, storage
 from ramospeech.translate.beam import Scoring, search
 from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
-from ramospeech.translate.network import Seq2Seq
+from ramospeech.translate.network import Seq2Seq, for_characters
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.translator import NgramTranslator, Translation, ngram_path
 
 BEAM = 10
 NGRAM_WEIGHT = 2.0
 BATCH_SYLLABLES = 4096  # searched at once, padding counted
+MIN_SHARED_CHARACTERS = 0.9  # fraction of the n-gram model's characters that the network must know
 
 
 class Seq2SeqTranslator:
@@ -46,13 +47,19 @@ class Seq2SeqTranslator:
     def load(cls, path: str | Path, ngram: str | Path | None = None, beam: int = BEAM) -> "Seq2SeqTranslator":
         """Reads a model file, and the n-gram model that it goes with (by default the shipped one).
 
+        The n-gram model may have been trained on other text than the one that the network was trained with: the
+        network then takes over that model's characters, see `network.for_characters`.
         Raises ModelError: a file that is missing or broken, or two files that do not belong together.
         """
         model = storage.read(Path(ngram) if ngram else ngram_path())
         network, characters = seq2seq_file.read(Path(path))
-        if characters != model.characters:
-            raise ModelError(f"{path}: was trained with another n-gram model than this one; give that as --ngram")
-        return cls(network, model, beam)
+        shared = len(set(characters) & set(model.characters))
+        if shared < MIN_SHARED_CHARACTERS * len(model.characters):
+            raise ModelError(
+                f"{path}: was trained with another n-gram model; it knows {shared} of the {len(model.characters)} "
+                "characters of this one; give the one that it was trained with as --ngram"
+            )
+        return cls(for_characters(network, characters, model.characters), model, beam)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
         """Up to `nbest` translations, best first, each of one character a syllable.

@@ -1,6 +1,5 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
-import os
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -332,12 +331,3 @@ def test_the_shipped_weights_and_which_translator_is_loaded():
     assert isinstance(searching.translator, Seq2SeqTranslator)
     asked_for = Transcriber.from_pretrained(translator=translator_path())
     assert isinstance(asked_for.translator, Seq2SeqTranslator)
-
-
-def test_few_kernels_are_kept_unless_the_user_says_otherwise(monkeypatch):
-    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
-    Transcriber(ToneModel())
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "16"
-    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024")
-    Transcriber(ToneModel())
-    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"

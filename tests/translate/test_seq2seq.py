@@ -174,8 +174,35 @@ def test_the_file_gives_the_same_translator(translator: Seq2SeqTranslator, small
     expected, found = (t.translate(["ni3", "hao3"])[0] for t in (translator, again))
     assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=0.05)
     assert isinstance(load_translator(small_model), NgramTranslator)
-    with pytest.raises(ModelError, match="another n-gram model"):
+    seq2seq_file.write(
+        path, translator.network, "".join(map(chr, range(0xAC00, 0xAC00 + len(again.ngram.characters)))), {}
+    )
+    with pytest.raises(ModelError, match="another n-gram model; it knows 0 of"):
         load_translator(path)  # with the shipped n-gram model
+
+
+def test_the_network_takes_over_the_characters_of_another_ngram_model(
+    translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path
+) -> None:
+    """Trained with them in another order, and without two that nothing here is written with, it writes the same."""
+    characters = translator.ngram.characters
+    order = [0, 1, *range(len(characters) - 3, 1, -1)]
+    network = make_network(len(order))
+    network.load_state_dict(
+        {
+            name: tensor[order] if name in ("character.weight", "bias") else tensor
+            for name, tensor in translator.network.state_dict().items()
+        }
+    )
+    path = tmp_path / "a.safetensors"
+    seq2seq_file.write(path, network, "".join(characters[i] for i in order), {})
+    other = Seq2SeqTranslator.load(path, small_model)
+    assert other.network.config.characters == len(characters)
+    assert other.network.bias[-2:].tolist() == [network.bias.min().item()] * 2
+    assert torch.equal(other.network.character.weight[-2:], torch.zeros(2, 12))
+    for sentence in ("ni3 hao3 ma", "jin1 tian1 tian1 qi4 hen3 hao3"):
+        expected, found = (t.translate(sentence.split())[0] for t in (translator, other))
+        assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=0.1)
 
 
 def test_files_that_are_no_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:

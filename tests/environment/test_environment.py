@@ -1,0 +1,114 @@
+"""Threads and waiting are set by programs, before torch, and never over what the user has set."""
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ramospeech import environment
+
+NAMES = (
+    "OMP_WAIT_POLICY",
+    "GOMP_SPINCOUNT",
+    "KMP_BLOCKTIME",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    """An environment without any of the variables; what a test sets goes afterwards."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "")  # so that monkeypatch restores what was there
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def present() -> dict[str, str]:
+    return {name: environment.os.environ[name] for name in NAMES if name in environment.os.environ}
+
+
+def test_nothing_set_by_the_user(clean):
+    environment.prepare(3)
+    assert present() == {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",
+        "KMP_BLOCKTIME": "0",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
+        "OMP_NUM_THREADS": "3",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+@pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
+def test_waiting_is_the_users(clean, name):
+    """All three go together: a spin count of ours would contradict the user's policy."""
+    clean.setenv(name, "7")
+    environment.prepare()
+    assert {key: value for key, value in present().items() if key in NAMES[:3]} == {name: "7"}
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_threads_are_the_users(clean, name):
+    clean.setenv(name, "5")
+    environment.prepare(1)
+    assert {key: value for key, value in present().items() if key.endswith("NUM_THREADS")} == {name: "5"}
+
+
+def test_the_number_of_kernels_is_the_users(clean):
+    clean.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024")
+    environment.prepare()
+    assert present()["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"
+
+
+@pytest.mark.parametrize(
+    ("wished", "asked", "workers", "threads"),
+    [(None, None, 1, 8), (None, None, 3, 2), (None, None, 20, 1), (None, 5, 3, 5), ("4", None, 2, 4), ("4", 6, 2, 6),
+     ("3,1", None, 1, 3), ("many", None, 1, 8), ("0", None, 1, 8), ("", None, 1, 8)],
+)  # fmt: skip
+def test_threads_of_a_worker(clean, wished, asked, workers, threads):
+    clean.setattr(environment, "cores", lambda: 8)
+    if wished is not None:
+        clean.setenv("OMP_NUM_THREADS", wished)
+    assert environment.cpu_threads(asked, workers) == threads
+
+
+def ask(clean, *command: str, **settings: str) -> dict[str, str]:
+    """The variables that a Python command ends with."""
+    for name, value in settings.items():
+        clean.setenv(name, value)
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {name: found[name] for name in NAMES if name in found}
+
+
+SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
+
+
+def test_the_library_sets_nothing(clean, root):
+    clean.chdir(root)
+    assert ask(clean, "-c", f"import ramospeech, ramospeech.pipeline; {SHOW}") == {}
+
+
+@pytest.mark.parametrize("program", ["train", "train_translator", "speech2text", "evaluate"])
+def test_every_program_prepares_before_torch(root, program):
+    statements = ast.parse((root / f"{program}.py").read_text("utf-8")).body[1:3]
+    assert [ast.unparse(each).split("(")[0] for each in statements] == [
+        "from ramospeech import environment",
+        "environment.prepare",
+    ]
+
+
+def test_modules_that_are_run_prepare_themselves(clean, root):
+    clean.chdir(root)
+    clean.setenv("PYTHONPATH", str(root))
+    code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'ramospeech.tune']; import ramospeech; {SHOW}"
+    assert ask(clean, "-c", code)["OMP_WAIT_POLICY"] == "PASSIVE"
+    code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'pytest']; import ramospeech; {SHOW}"
+    assert "OMP_WAIT_POLICY" not in ask(clean, "-c", code)
