@@ -27,7 +27,7 @@ import torch
 from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
-from ramospeech.errors import UsageError, program
+from ramospeech.errors import OutputError, UsageError, program
 from ramospeech.help import Help
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber, recordings
@@ -137,10 +137,14 @@ def main(argv: list[str] | None = None) -> int:
             if transcript.error:
                 failed += 1
                 bar.write(f"error: {transcript.error}", file=sys.stderr)
-            output.write(replace(transcript, id=name))
+            try:
+                output.write(replace(transcript, id=name))
+            except OutputError as error:
+                failed += not transcript.error
+                bar.write(f"error: {error}", file=sys.stderr)
             bar.update()
     if failed:
-        print(f"{failed} of {len(found)} recordings were not transcribed", file=sys.stderr)
+        print(f"{failed} of {len(found)} recordings were not transcribed or not written", file=sys.stderr)
     return 3 if failed else 0
 
 

@@ -24,6 +24,10 @@ class AudioError(RamospeechError):
     """A recording that cannot be used: missing, empty, truncated, not audio, too short."""
 
 
+class OutputError(RamospeechError):
+    """Files of one recording that cannot be written; those of others can."""
+
+
 class ListError(RamospeechError):
     """A list, manifest or table with a bad line; the message names the file and the line number."""
 

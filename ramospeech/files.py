@@ -17,7 +17,10 @@ def whole_file(path: str | Path, mode: str, error: type[RamospeechError], advice
     where it cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    name = path.name
+    while len(os.fsencode(name)) > 230:  # file systems take 255 bytes, and a recording's name may have them all
+        name = name[1:]
+    part = path.with_name(f".{name}.{os.getpid()}.part")
     # Names of files, which go into our tables, need not be valid Unicode; such bytes are written as escapes.
     text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"} if mode == "w" else {}
     try:

@@ -19,6 +19,7 @@ from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
 from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.model import AcousticModel, load_model
+from ramospeech.timing import syllable_times
 from ramospeech.translate import (
     Translation,
     Translator,
@@ -272,11 +273,12 @@ class Transcriber:
         for piece in draft.pieces:
             texts = _joined(texts, piece.texts, self.nbest)
         frame = self.model.seconds_per_frame
-        times = [
+        spikes = [
             (piece.start + first * frame, piece.start + last * frame)
             for piece in draft.pieces
             for first, last in piece.frames()
         ]
+        times = syllable_times(spikes, seconds)
         pinyin = texts[0].syllables
         hanzi = texts[0].hanzi if self.translator else [""] * len(pinyin)
         return Transcript(

@@ -28,6 +28,7 @@ ROOMS = (
     "parallel",
     "training",
     "translate",
+    "timing",
     "pipeline",
     "output",
     "train_lm",

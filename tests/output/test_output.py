@@ -5,13 +5,17 @@ import io
 import itertools
 import json
 import os
+import sys
+from dataclasses import replace
 
 import pytest
 
 from ramospeech import output
-from ramospeech.errors import ListError, UsageError
+from ramospeech.errors import ListError, OutputError, UsageError
 from ramospeech.output import WRITERS, Output, cues, get_writer, output_file, read_tsv
 from ramospeech.pipeline import Token, Transcript, Translation
+
+cues_module = sys.modules["ramospeech.output.cues"]  # the package has a function of that name
 
 
 def tokens_at(*starts: float, length: float = 0.16) -> tuple[Token, ...]:
@@ -90,7 +94,7 @@ def test_cues_keep_their_limits_and_lose_nothing(rng):
     found = list(cues(Transcript("a", tokens=tokens, seconds=starts[-1] + 1)))
     assert "".join(text for _, _, text in found) == "".join(token.hanzi for token in tokens)
     assert max(len(text) for _, _, text in found) <= 20
-    assert all(0 < end - start <= 6.5 for start, end, _ in found)
+    assert all(0 < end - start <= 7.0 for start, end, _ in found)
     assert all(a[1] <= b[0] or a[1] - b[0] < 0.11 for a, b in itertools.pairwise(found))
 
 
@@ -103,7 +107,7 @@ def test_a_document_in_a_file(tmp_path):
     with Output("txt", str(tmp_path / "new" / "a.txt"), several=True) as target:
         target.write(GOOD)
         assert not (tmp_path / "new" / "a.txt").exists()
-    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "你好\n"
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "x/a.wav\t你好\n"
     assert os.listdir(tmp_path / "new") == ["a.txt"]
 
 
@@ -185,4 +189,132 @@ def test_a_bad_table_is_named(tmp_path, content, message):
 
 
 def test_docstring_examples():
-    assert doctest.testmod(output).failed == 0
+    assert doctest.testmod(cues_module).failed == 0
+
+
+def test_txt_of_several_names_them():
+    file = io.StringIO()
+    writer = get_writer("txt", file, several=True)
+    for transcript in (GOOD, BAD):
+        writer.write(transcript)
+    assert file.getvalue() == "x/a.wav\t你好\ny/b c .wav\t\n"
+
+
+def spoken(text: str, *pauses: tuple[int, float], step: float = 0.2) -> Transcript:
+    """A transcript whose hanzi follow each other every `step` s; pauses: (before which one, how many seconds)."""
+    tokens, now = [], 0.0
+    for number, hanzi in enumerate(text):
+        now += dict(pauses).get(number, 0.0)
+        tokens.append(Token("a1", hanzi, now, now + step))
+        now += step
+    return Transcript("a", text=text, tokens=tuple(tokens), seconds=now + 1)
+
+
+LONG = "我们今天下午去图书馆学习人工智能技术然后一起去吃北京烤鸭"
+WORDS = ["我们", "今天", "下午", "图书馆", "学习", "人工智能", "技术", "然后", "一起", "北京", "烤鸭"]
+
+
+@pytest.mark.parametrize("text", [LONG, LONG[2:], LONG * 3, LONG[5:] + LONG[:9]])
+def test_without_a_pause_no_word_is_cut(text):
+    parts = [text for _, _, text in cues(spoken(text))]
+    assert "".join(parts) == text and len(parts) > 1
+    assert all(5 <= len(part) <= 20 for part in parts)
+    cuts = set(itertools.accumulate(map(len, parts)))
+    for word in WORDS:
+        for at in range(len(text)):
+            if text.startswith(word, at):
+                assert not cuts & set(range(at + 1, at + len(word))), word
+
+
+@pytest.mark.parametrize("place", [9, 11, 14, 18])
+def test_a_pause_goes_before_words(place):
+    first, second = (text for _, _, text in cues(spoken(LONG, (place, 0.3))))
+    assert first == LONG[:place] and second == LONG[place:]
+
+
+def test_a_long_pause_begins_a_new_cue():
+    assert [text for _, _, text in cues(spoken("你好再见", (2, 1.5)))] == ["你好", "再见"]
+    assert [text for _, _, text in cues(spoken("你好再见", (2, 0.5)))] == ["你好再见"]
+
+
+def test_slow_speech_keeps_to_the_seconds():
+    found = list(cues(spoken(LONG, step=0.9)))
+    assert "".join(text for _, _, text in found) == LONG
+    assert all(end - start <= 7.0 for start, end, _ in found)
+
+
+def test_without_jieba_one_line_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    cues_module._words.cache_clear()
+    assert "".join(text for _, _, text in cues(spoken(LONG * 2))) == LONG * 2
+    list(cues(spoken(LONG)))
+    cues_module._words.cache_clear()
+    assert capsys.readouterr().err.count("jieba is not installed") == 1
+
+
+LONG_NAMES = ["录" * 81 + ".flac", "a" * 251 + ".wav", "é" * 125 + ".mp3"]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_long_name_is_shortened_and_the_rest_is_written(tmp_path, name):
+    same = name[:-8] + "z" + name[-7:]
+    with Output("all", str(tmp_path), several=True) as target:
+        for id in (name, GOOD.id, f"x/{name}", same):
+            target.write(replace(GOOD, id=id))
+    names = os.listdir(tmp_path)
+    assert len([each for each in names if each.endswith(".srt")]) == 4
+    assert all(len(os.fsencode(each)) <= 255 for each in names)
+    assert "a.srt" in names and not any(each.endswith(".part") for each in names)
+    assert name in (tmp_path / "transcripts.tsv").read_text(encoding="utf-8")
+
+
+def test_a_file_named_as_long_as_is_legal(tmp_path):
+    path = tmp_path / ("字" * 83 + ".txt")
+    with Output("txt", str(path), several=False) as target:
+        target.write(GOOD)
+    assert path.read_text(encoding="utf-8") == "你好\n"
+
+
+def test_the_files_of_one_recording_fail_alone(tmp_path):
+    (tmp_path / "b.srt").mkdir()
+    (tmp_path / "b.srt" / "full").touch()
+    with Output("all", str(tmp_path), several=True) as target:
+        target.write(GOOD)
+        with pytest.raises(OutputError, match=r"y/b\.wav: .*b\.srt: not written"):
+            target.write(replace(GOOD, id="y/b.wav"))
+        target.write(replace(GOOD, id="z/c.wav"))
+    assert {"a.srt", "b.vtt", "c.srt", "c.vtt", "transcripts.json"} <= set(os.listdir(tmp_path))
+    assert len(json.loads((tmp_path / "transcripts.json").read_text(encoding="utf-8"))) == 3
+
+
+def test_a_document_that_fails_leaves_the_others(tmp_path):
+    (tmp_path / "transcripts.json").mkdir()
+    (tmp_path / "transcripts.json" / "full").touch()
+    with (
+        pytest.raises(UsageError, match=r"transcripts\.json: not written"),
+        Output("all", str(tmp_path), True) as target,
+    ):
+        target.write(GOOD)
+    assert (tmp_path / "transcripts.txt").read_text(encoding="utf-8") == "x/a.wav\t你好\n"
+    assert (tmp_path / "transcripts.tsv").exists() and (tmp_path / "a.srt").exists()
+
+
+def test_a_disk_that_fills_up_within_a_document_leaves_the_others(tmp_path, monkeypatch):
+    def full(self, transcript):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output.JsonWriter, "write", full)
+    with (
+        pytest.raises(UsageError, match=r"transcripts\.json: .*No space left"),
+        Output("all", str(tmp_path), True) as target,
+    ):
+        target.write(GOOD)
+        target.write(replace(GOOD, id="b.wav"))
+    assert "b.wav" in (tmp_path / "transcripts.txt").read_text(encoding="utf-8")
+    assert not [name for name in os.listdir(tmp_path) if "json" in name]
+
+
+def test_a_folder_that_cannot_be_written_is_named_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="not written"), Output("all", str(tmp_path / "file" / "x") + "/", True):
+        pytest.fail("must not get here")

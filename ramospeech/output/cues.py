@@ -1,0 +1,101 @@
+"""Subtitles: a transcript cut into cues, at pauses where there are any and between words elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from ramospeech.pipeline import Token, Transcript
+
+MAX_TOKENS = 20  # of a cue: what a viewer reads at a glance
+MAX_SECONDS = 7.0
+_LINGER = 0.5  # seconds a subtitle stays after its last syllable, if the next one lets it
+_PAUSE = 0.15  # seconds without speech from which one hears a pause
+_LONG_PAUSE = 1.0  # from which a new cue begins in any case
+
+
+def clock(seconds: float, point: str) -> str:
+    """Seconds as HH:MM:SS and milliseconds after `point`.
+
+    >>> clock(3661.0996, ",")
+    '01:01:01,100'
+    """
+    total, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(total, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02}:{minute:02}:{second:02}{point}{milliseconds:03}"
+
+
+def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
+    """Subtitles (start, end, text) of a transcript, at most MAX_TOKENS syllables and MAX_SECONDS each.
+
+    A phrase is what is said between two pauses. What is too long is cut at its longest pause, and its parts again; a
+    phrase that is too long by itself is cut near its middle, between words.
+    """
+    parts = [transcript.tokens] if transcript.tokens else []
+    while parts:
+        tokens = parts.pop()
+        if cut := _cut(tokens):
+            parts += [tokens[cut:], tokens[:cut]]
+            continue
+        following = parts[-1][0].start if parts else transcript.seconds
+        end = max(tokens[-1].end, min(tokens[-1].end + _LINGER, following))
+        yield tokens[0].start, min(end, max(tokens[-1].end, tokens[0].start + MAX_SECONDS)), _text(tokens)
+
+
+def _text(tokens: Sequence[Token]) -> str:
+    hanzi = all(token.hanzi for token in tokens)
+    return "".join(t.hanzi for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
+
+
+def _cut(tokens: Sequence[Token]) -> int:
+    """The number of the token before which to cut; 0 for what may stay together."""
+    pauses = {i: tokens[i].start - tokens[i - 1].end for i in range(1, len(tokens))}
+    longest = max(pauses.values(), default=0.0)
+    too_long = len(tokens) > MAX_TOKENS or tokens[-1].end - tokens[0].start > MAX_SECONDS
+    if len(tokens) == 1 or not (too_long or longest >= _LONG_PAUSE):
+        return 0
+    if longest >= _PAUSE:
+        places = [i for i, pause in pauses.items() if pause > longest - 0.001]
+    else:
+        places = _word_starts(tokens) or list(pauses)
+    return min(places, key=lambda i: abs(i - len(tokens) / 2))
+
+
+def _word_starts(tokens: Sequence[Token]) -> list[int]:
+    """Numbers of the tokens, but for the first, with which a word begins; syllables without hanzi are words."""
+    if not all(token.hanzi for token in tokens):
+        return []
+    starts, length = set(), 0
+    for word in _words()("".join(token.hanzi for token in tokens)):
+        starts.add(length)
+        length += len(word)
+    found, length = [], 0
+    for number, token in enumerate(tokens):
+        if number and length in starts:
+            found.append(number)
+        length += len(token.hanzi)
+    return found
+
+
+@cache
+def _words() -> Callable[[str], Sequence[str]]:
+    """Cuts a text into words, by jieba; without it each character is one, which a line on stderr says."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pkg_resources, which jieba asks for its dictionary
+            import jieba  # its dictionary takes a second, and few transcripts need it
+    except ImportError:
+        tqdm.write("note: jieba is not installed, so subtitles may be cut inside a word: pip install jieba", sys.stderr)
+        return list
+    tokenizer = jieba.Tokenizer()
+    # Otherwise jieba keeps its dictionary in a file of the temporary folder, where others could have put one.
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    return tokenizer.lcut

@@ -1,0 +1,36 @@
+"""JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ramospeech.output.writer import Writer
+
+if TYPE_CHECKING:
+    from ramospeech.pipeline import Transcript
+
+
+class JsonWriter(Writer):
+    """An array with an object for each recording, everything of the transcript in it."""
+
+    head = "["
+    tail = "\n]\n"
+    separator = "\n"
+
+    def write(self, transcript: Transcript) -> None:
+        entry = {
+            "id": transcript.id,
+            "text": transcript.text,
+            "pinyin": " ".join(transcript.pinyin),
+            "seconds": round(transcript.seconds, 3),
+            "score": round(transcript.score, 4),
+            "error": transcript.error,
+            "tokens": [
+                {"pinyin": t.pinyin, "hanzi": t.hanzi, "start": round(t.start, 3), "end": round(t.end, 3)}
+                for t in transcript.tokens
+            ],
+            "nbest": [{"text": text.hanzi, "score": round(text.score, 4)} for text in transcript.nbest],
+        }
+        self.file.write(self.separator + json.dumps(entry, ensure_ascii=False))
+        self.separator = ",\n"

@@ -1,0 +1,21 @@
+"""SubRip subtitles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ramospeech.output.cues import clock, cues
+from ramospeech.output.writer import Writer
+
+if TYPE_CHECKING:
+    from ramospeech.pipeline import Transcript
+
+
+class SrtWriter(Writer):
+    """Numbered cues with their times."""
+
+    single = True
+
+    def write(self, transcript: Transcript) -> None:
+        for number, (start, end, text) in enumerate(cues(transcript), 1):
+            print(f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n", file=self.file)
