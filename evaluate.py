@@ -7,8 +7,9 @@ clip, speaker and corpus, on a page to open in a browser.
     python evaluate.py --ref data_config/thchs_test.txt --hyp hyp.tsv --report report/ --data_root data --model M
 
 Rates are total errors over total reference length. Clips are matched by id: the path in a list, the `id` column of
-a table, character by character. A reference without a hypothesis counts as wholly deleted; a hypothesis without a
-reference is named and left out. A table without a `pinyin` column is read by pypinyin from its hanzi.
+a table; where these differ, by the end that the paths have in common. A reference without a hypothesis counts as wholly
+deleted; a hypothesis without a reference is named and left out. A table without a `pinyin` column is read by pypinyin
+from its hanzi. Traditional and simplified characters count as equal unless --script is exact.
 """
 
 # ruff: noqa: E402  (torch reads the environment when it is imported)
@@ -19,6 +20,7 @@ environment.prepare()
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,9 +29,21 @@ from ramospeech.errors import ListError, UsageError, program
 from ramospeech.files import whole_file
 from ramospeech.help import Help
 from ramospeech.output import read_tsv
-from ramospeech.score import Breakdown, Listener, Pair, Report, characters, readings, syllables, write_page
+from ramospeech.score import (
+    Breakdown,
+    Listener,
+    Pair,
+    Report,
+    characters,
+    match_ids,
+    readings,
+    simplified,
+    syllables,
+    write_page,
+)
 
 Texts = tuple[tuple[str, ...], tuple[str, ...]]  # syllables and hanzi of a clip
+NAMED = 20  # clips without a counterpart that are named on stderr
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -50,6 +64,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--data_root", metavar="DIR", help="where the recordings are: the page then plays and pictures the worst clips"
     )
     parser.add_argument("--model", metavar="FILE", help="the acoustic model: the page then shows its posteriors too")
+    parser.add_argument(
+        "--script",
+        choices=["any", "exact"],
+        default="any",
+        help="any: traditional and simplified characters are equal; exact: they are not",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args(argv)
     if args.data_root and not args.report:
@@ -96,18 +116,33 @@ def _second_line(path: str, name: str) -> int:
     return [number for number, line in enumerate(lines, 1) if line.split("\t")[0].strip() == name][1]
 
 
-def match(references: dict[str, Texts], hypotheses: dict[str, Texts]) -> Report:
-    """Pair by id. Raises ListError where nothing matches."""
-    if not references.keys() & hypotheses.keys():
+def match(references: dict[str, Texts], hypotheses: dict[str, Texts], script: str = "any") -> Report:
+    """Pair by id, see `match_ids`. Raises ListError where nothing matches, or an id could be several."""
+    matched = match_ids(references, hypotheses)
+    if not matched:
         raise ListError(
             "no hypothesis has the id of a reference; references look like "
             f"{next(iter(references), 'nothing')!r}, hypotheses like {next(iter(hypotheses), 'nothing')!r}"
         )
-    pairs = (
-        Pair(name, *reference, *hypotheses.get(name, ((), ())), found=name in hypotheses)
-        for name, reference in references.items()
-    )
-    return Report(tuple(pairs), extra=tuple(sorted(hypotheses.keys() - references.keys())))
+    by_end = [(name, other) for name, other in matched.items() if name != other]
+    if by_end:
+        name, other = by_end[0]
+        print(f"note: {len(by_end)} ids are matched by their ends, such as {name} and {other}", file=sys.stderr)
+    pairs = []
+    for name, (pinyin, hanzi) in references.items():
+        heard, text = hypotheses[matched[name]] if name in matched else ((), ())
+        if script == "any":
+            hanzi, text = simplified(hanzi), simplified(text)
+        pairs.append(Pair(name, pinyin, hanzi, heard, text, found=name in matched))
+    return Report(tuple(pairs), extra=tuple(sorted(hypotheses.keys() - set(matched.values()))))
+
+
+def warn(names: Sequence[str], what: str, effect: str) -> None:
+    """Count and name clips on stderr; the JSON has all of them."""
+    for name in names[:NAMED]:
+        print(f"warning: {what} for {name}; it {effect}", file=sys.stderr)
+    if len(names) > NAMED:
+        print(f"warning: {what} for {len(names)} ids in all; --json names each", file=sys.stderr)
 
 
 def load_listener(path: str) -> Listener:
@@ -132,11 +167,9 @@ def load_listener(path: str) -> Listener:
 def main(argv: list[str] | None = None) -> int:
     """Score what the command line names."""
     args = parse(argv)
-    report = match(read_references(args.ref), read_table(args.hyp))
-    for name in report.missing:
-        print(f"warning: no hypothesis for {name}; it counts as deleted", file=sys.stderr)
-    for name in report.extra:
-        print(f"warning: no reference for {name}; it is left out", file=sys.stderr)
+    report = match(read_references(args.ref), read_table(args.hyp), args.script)
+    warn(report.missing, "no hypothesis", "counts as deleted")
+    warn(report.extra, "no reference", "is left out")
     breakdown = Breakdown(report)
     if args.report:
         listener = load_listener(args.model) if args.model else None

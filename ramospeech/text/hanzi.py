@@ -60,7 +60,7 @@ def normalise(text: str) -> Normalised:
     >>> normalise("买3个iPad").tokens
     ('买', '三', '个', '<UNK>')
     """
-    if _HANZI_ONLY.fullmatch(text):
+    if _HANZI_ONLY.fullmatch(text) and unicodedata.is_normalized("NFKC", text):  # no compatibility forms
         return Normalised(tuple(text), {})
     # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)

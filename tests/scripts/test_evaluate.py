@@ -103,7 +103,7 @@ def test_a_table_as_reference_and_hanzi_alone_as_hypothesis(evaluate):
     [
         (REF + "a.wav\tni3\t你\n", HYP, "ref.txt:4: a.wav is there twice"),
         (REF, HYP + "a.wav\tni3\t你\t1\t1\t\n", "hyp.tsv:4: a.wav is there twice"),
-        (REF, HYP.replace("a.wav", "x/a.wav").replace("b.wav", "x/b.wav"), "references look like 'a.wav'"),
+        (REF, HYP.replace("a.wav", "x/c.wav").replace("b.wav", "x/d.wav"), "references look like 'a.wav'"),
         (REF + "c.wav\n", HYP, "ref.txt:4: "),
         (REF, "a.wav\tni3\n", "hyp.tsv:1: the header"),
         ("", HYP, "no hypothesis has the id"),
@@ -114,6 +114,37 @@ def test_bad_input(evaluate, ref, hyp, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("prefix", ["x/", "/data/y/", "C:\\\\clips\\\\".replace("\\\\", "\\")])
+def test_ids_are_matched_by_their_ends(evaluate, prefix):
+    exact = json.loads(evaluate("--json").stdout)
+    done = evaluate("--json", hyp=HYP.replace("a.wav", f"{prefix}a.wav").replace("b.wav", f"{prefix}b.wav"))
+    assert json.loads(done.stdout) == exact
+    assert "2 ids are matched by their ends" in done.stderr
+
+
+def test_an_id_that_could_be_several_is_named(evaluate):
+    done = evaluate(ref="x/a.wav\tni3 hao3\t你好\ny/a.wav\tni3 hao3\t你好\n")
+    assert done.returncode == 2
+    assert "hypothesis a.wav may be x/a.wav or y/a.wav" in done.stderr
+
+
+@pytest.mark.parametrize(("script", "errors"), [("any", 0), ("exact", 4)])
+def test_traditional_and_simplified(evaluate, script, errors):
+    ref, hyp = "a.wav\tqi4 hou4 fa1 zhe\t气后发着\n", "id\tpinyin\thanzi\na.wav\tqi4 hou4 fa1 zhe\t氣後發著\n"
+    assert json.loads(evaluate("--json", "--script", script, ref=ref, hyp=hyp).stdout)["cer"]["errors"] == errors
+
+
+def test_compatibility_forms_are_the_characters_they_stand_for(evaluate):
+    ref, hyp = "a.wav\tlao3 che1\t老車\n", "id\tpinyin\thanzi\na.wav\tlao3 che1\t\uf934\uf902\n"
+    assert json.loads(evaluate("--json", "--script", "exact", ref=ref, hyp=hyp).stdout)["cer"]["errors"] == 0
+
+
+def test_of_many_missing_ids_the_count_is_told(evaluate):
+    ref = REF + "".join(f"more{i}.wav\tni3\t你\n" for i in range(30))
+    done = evaluate(ref=ref)
+    assert "no hypothesis for 30 ids in all" in done.stderr and "no hypothesis for more3.wav" in done.stderr
 
 
 def test_as_a_program(root):
