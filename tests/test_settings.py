@@ -1,12 +1,10 @@
 """Settings declared in dataclasses: options made of them, and values that are refused."""
 
 import argparse
-import doctest
 from dataclasses import dataclass
 
 import pytest
 
-from ramospeech import settings
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.settings import add_options, check, given, setting
 
@@ -81,7 +79,3 @@ def test_one_name_has_one_type() -> None:
 
     with pytest.raises(ValueError, match="--cells: small, other declare it with different types"):
         add_options(argparse.ArgumentParser().add_argument_group("sizes"), {"small": Small, "other": Other})
-
-
-def test_the_examples() -> None:
-    assert doctest.testmod(settings).failed == 0 < doctest.testmod(settings).attempted

@@ -1,6 +1,5 @@
 """The formats of transcripts, and that nothing is left half-written."""
 
-import doctest
 import io
 import itertools
 import json
@@ -186,10 +185,6 @@ def test_a_bad_table_is_named(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ListError, match=message):
         list(read_tsv(path))
-
-
-def test_docstring_examples():
-    assert doctest.testmod(cues_module).failed == 0
 
 
 def test_txt_of_several_names_them():

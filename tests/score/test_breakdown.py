@@ -1,6 +1,5 @@
 """Errors by tone, initial, final, length, speaker and corpus: against counts made by hand."""
 
-import doctest
 import json
 
 import pytest
@@ -116,8 +115,3 @@ def test_of_equal_alignments_the_likest(rng):
         assert [right for _, right in pairs if right] == hyp
         assert sum(a != b for a, b in pairs) == sum(a != b for a, b in plain)
         assert sum(likeness(a, b) for a, b in pairs) >= sum(likeness(a, b) for a, b in plain)
-
-
-def test_docstring_examples():
-    result = doctest.testmod(breakdown)
-    assert result.failed == 0 and result.attempted == 3

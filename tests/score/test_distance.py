@@ -1,11 +1,9 @@
 """Edit distance against a plain reference; corpus rates and their bootstrap interval."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from ramospeech.score import Edits, Score, align, cer, distance, edits, ser
+from ramospeech.score import Edits, Score, align, cer, edits, ser
 
 
 def plain_distance(ref, hyp):
@@ -83,7 +81,3 @@ def test_the_interval_is_seeded_and_follows_a_plain_loop():
         drawn = [score.per_clip[i] for i in rng.integers(0, 50, 50)]
         rates.append(sum(d.errors for d in drawn) / sum(d.length for d in drawn))
     assert (low, high) == pytest.approx(np.quantile(rates, [0.025, 0.975]), abs=0.02)
-
-
-def test_docstring_examples():
-    assert doctest.testmod(distance).failed == 0

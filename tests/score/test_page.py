@@ -1,6 +1,5 @@
 """The page: complete, without anything from the network, and harmless whatever the texts are."""
 
-import doctest
 import re
 from html.parser import HTMLParser
 
@@ -9,7 +8,7 @@ import pytest
 import soundfile
 
 from ramospeech.errors import UsageError
-from ramospeech.score import Breakdown, Pair, Report, clips, page, write_page
+from ramospeech.score import Breakdown, Pair, Report, write_page
 
 HOSTILE = "<script>alert('&')</script>"
 VOID = {"meta", "img", "br", "link", "input"}
@@ -146,9 +145,3 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UsageError, match="choose another --report"):
         write_page(tmp_path / "out", Breakdown(Report(tuple(pairs_of("a")))), {})
-
-
-@pytest.mark.parametrize("module", [clips, page])
-def test_docstring_examples(module):
-    result = doctest.testmod(module)
-    assert result.failed == 0 and result.attempted > 0

@@ -1,11 +1,10 @@
 """The report: what is counted, what is missing, how texts are normalised."""
 
-import doctest
 import json
 
 import pytest
 
-from ramospeech.score import Pair, Report, characters, readings, report, syllables
+from ramospeech.score import Pair, Report, characters, readings, syllables
 
 
 def pair(name, ref, hyp, found=True):
@@ -68,7 +67,3 @@ def test_what_is_no_pinyin_is_scored_as_wrong():
 def test_both_sides_are_normalised():
     assert characters("我有 3 个 iPad。") == ("我", "有", "三", "个", "<UNK>")
     assert Report((pair("a", "3个！", "三个"),)).scores["cer"].rate == 0.0
-
-
-def test_docstring_examples():
-    assert doctest.testmod(report).failed == 0

@@ -1,7 +1,5 @@
 """Initials, finals and tones of syllables."""
 
-import doctest
-
 import pytest
 
 from ramospeech.text import BLANK_UNIT, UNK_UNIT, Vocabulary, parts
@@ -51,7 +49,3 @@ def test_likeness():
     assert [parts.likeness("shi4", other) for other in ("shi4", "shi2", "si4", "shu4", "ba4", "ba1")] == [
         5, 4, 3, 3, 1, 0
     ]  # fmt: skip
-
-
-def test_docstring_examples():
-    assert doctest.testmod(parts).failed == 0

@@ -1,6 +1,5 @@
 """The program that trains a language model: what it reads, what it writes, what it says."""
 
-import doctest
 import gzip
 import re
 from pathlib import Path
@@ -27,10 +26,6 @@ def texts(tmp_path: Path) -> tuple[Path, Path]:
     one.write_bytes(gzip.compress("\n".join(HANZI).encode()))
     two.write_text("\n".join(["Nǐ hao3", *SENTENCES[1:], "what is this"]))
     return one, two
-
-
-def test_examples_in_the_documentation() -> None:
-    assert doctest.testmod(train_lm).failed == 0
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
