@@ -21,25 +21,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import train as train_program
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = [
-    "--features",
-    "fbank",
-    "--maps",
-    "4",
-    "4",
-    "8",
-    "8",
-    "--fc",
-    "16",
-    "--rnn",
-    "16",
-    "--rnn_layers",
-    "1",
-    "--warmup",
-    "2",
-    "--gpu_rank",
-    "0",
-]
+SMALL = "--features fbank --maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2"
+TINY = [*SMALL.split(), "--gpu_rank", "0", "--threads", "1"]
 PLAIN = ["--dropout", "0", "--no-spec_augment", "--speeds", "1.0", "--lr_scaling", "none"]
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
 
