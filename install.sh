@@ -14,6 +14,8 @@ FAILED=$VENV/horovod-failed
 HOROVOD_LOG=$VENV/horovod-build.log
 CORE_STAMP=$VENV/core.sha256
 CORE_LOG=$VENV/core-build.log
+PACKAGES_LOG=$VENV/packages.log
+. packaging/progress.sh
 
 say() { printf '%s\n' "$*" >&2; }
 fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
@@ -28,8 +30,11 @@ make_venv() {
 }
 
 install_packages() {
-    say "Installing Python packages into $VENV (once, a few minutes) ..."
-    $PY -m pip install -q --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+    say "Installing Python packages into $VENV (once, a few minutes; log: $PACKAGES_LOG) ..."
+    : > $PACKAGES_LOG
+    follow packages $PACKAGES_LOG $PY -m pip install --progress-bar off --disable-pip-version-check \
+        --root-user-action ignore -r requirements.txt -r requirements-dev.txt ||
+        { grep -a ^ERROR $PACKAGES_LOG | tail -n 5 >&2; say "error: packages were not installed, see $PACKAGES_LOG"; exit 1; }
 }
 
 # The same build as that of `pip install .`; its one compiled file goes into the checkout.
@@ -41,7 +46,8 @@ build_core() {
     say "Building the core of ctc_decode (once, about a minute; log: $CORE_LOG) ..."
     rm -f ctc_decode/_core*.so
     wheel=$(mktemp -d)
-    if $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" . > $CORE_LOG 2>&1 &&
+    : > $CORE_LOG
+    if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" . &&
         $PY -m zipfile -e "$wheel"/*.whl "$wheel/files" && cp "$wheel"/files/ctc_decode/_core*.so ctc_decode/ 2>> $CORE_LOG &&
         $PY -c 'import ctc_decode._core' 2>> $CORE_LOG; then
         :
@@ -75,12 +81,14 @@ build_horovod() {
         gpu="HOROVOD_GPU_OPERATIONS=NCCL ${nccl:+HOROVOD_NCCL_HOME=$nccl}"
     fi
     # The others first, without isolation from torch: pip would otherwise build Horovod before setuptools is right.
+    : > $HOROVOD_LOG
     if grep -v '^horovod' requirements-horovod.txt > "$tools/needs.txt" &&
-        $PY -m pip install -q --disable-pip-version-check -r "$tools/needs.txt" > $HOROVOD_LOG 2>&1 &&
-        env $gpu CXX="$tools/g++17" PATH="$PWD/$VENV/bin:$PATH" HOROVOD_WITH_PYTORCH=1 \
+        follow Horovod $HOROVOD_LOG $PY -m pip install --progress-bar off --disable-pip-version-check \
+            --root-user-action ignore -r "$tools/needs.txt" &&
+        follow Horovod $HOROVOD_LOG env $gpu CXX="$tools/g++17" PATH="$PWD/$VENV/bin:$PATH" HOROVOD_WITH_PYTORCH=1 \
             HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITH_GLOO=1 \
             $PY -m pip install -v --disable-pip-version-check --no-build-isolation --no-deps \
-            "$(grep -o '^horovod==[0-9.]*' requirements-horovod.txt)" >> $HOROVOD_LOG 2>&1 &&
+            "$(grep -o '^horovod==[0-9.]*' requirements-horovod.txt)" &&
         check_horovod; then
         rm -f $FAILED
     else

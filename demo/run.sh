@@ -8,7 +8,17 @@ export OMP_NUM_THREADS=1
 
 rm -rf "$OUT"
 mkdir -p "$OUT"
-tensorboard --logdir "$OUT/tensorboard" --port 6006 >"$OUT/tensorboard.log" 2>&1 &
+
+echo "What the shipped model makes of three clips (yours: ./speech2text.sh talk.mp3):"
+sh speech2text.sh demo/audio/test/0001.ogg demo/audio/test/0004.ogg demo/audio/test/0040.ogg || true
+echo
+
+port=6006
+while ! python -c "import socket; socket.socket().bind(('', $port))" 2>/dev/null && [ $port -lt 6026 ]; do
+    echo "Port $port is taken, perhaps by another TensorBoard."
+    port=$((port + 1))
+done
+tensorboard --logdir "$OUT/tensorboard" --port $port >"$OUT/tensorboard.log" 2>&1 &
 board=$!
 trap 'kill $board 2>/dev/null || true' EXIT
 
@@ -18,8 +28,10 @@ else
     launch=
     echo "Horovod is not installed, so one process trains; with it two would: ./install.sh --horovod"
 fi
-echo "Training on demo/audio; the speakers and sentences of its test part are not in its training part."
-echo "Watch it at http://localhost:6006/ meanwhile."
+echo "Now a model of its own is trained on the small corpus in demo/audio: synthetic commands, in three parts. It learns"
+echo "from the first, the best state is chosen on the second (dev), and the third (test) says at the end how good it is:"
+echo "110 clips of two voices and of sentences that the other parts do not have."
+echo "Watch it at http://localhost:$port/ meanwhile."
 start=$(date +%s)
 if [ -n "$launch" ]; then # the launcher writes the number of the worker before each line
     $launch python train.py --recipe demo --model_path "$OUT" --model_name demo 2>&1 |
@@ -36,7 +48,7 @@ echo "python -m ramospeech.tune."
 python -m ramospeech.train_lm data_config/demo_train.txt --output "$OUT/demo.arpa"
 
 echo
-echo "Transcribing the test part, by the best unit of each frame and by beam search with the language model:"
+echo "Transcribing the 110 clips of the test part, by the best unit of each frame and by beam search with the language model:"
 transcribe() {
     name=$1; shift
     sh speech2text.sh --model "$OUT/demo.safetensors" --data_root demo --format tsv --output "$OUT/$name.tsv" "$@" \
@@ -47,8 +59,15 @@ transcribe beam --decoder beam --lm "$OUT/demo.arpa" --lm_weight 0.75 --length_b
 python demo/show.py data_config/demo_test.txt "$OUT/beam.tsv"
 for decoder in greedy beam; do
     echo
-    echo "$decoder:"
+    case $decoder in
+        greedy) echo "Errors on all of them, by the best unit of each frame (greedy):" ;;
+        beam) echo "Errors by beam search with the language model:" ;;
+    esac
     python evaluate.py --ref data_config/demo_test.txt --hyp "$OUT/$decoder.tsv"
 done
 echo
+echo "The model that was trained is $OUT/demo.safetensors. It knows the commands of the demo only; to transcribe a"
+echo "recording of your own with it:"
+echo "    ./speech2text.sh --model $OUT/demo.safetensors talk.mp3"
+echo "and with the shipped model, which knows more: ./speech2text.sh talk.mp3"
 echo "To look at the run again: .venv/bin/tensorboard --logdir $OUT/tensorboard, then http://localhost:6006/"

@@ -14,8 +14,9 @@ def main(list_path: str, table: str, clips: str = "10") -> None:
     every = max(1, len(references) // int(clips))
     for clip in references[::every][: int(clips)]:
         hypothesis = found[clip.path]
-        print(f"{clip.path}\n  reference   {' '.join(clip.pinyin)}\n  recognised  {hypothesis['pinyin']}")
-        print(f"  reference   {clip.hanzi}\n  recognised  {hypothesis['hanzi']}")
+        print(clip.path)
+        print(f"  pinyin  reference   {' '.join(clip.pinyin)}\n          recognised  {hypothesis['pinyin']}")
+        print(f"  hanzi   reference   {clip.hanzi}\n          recognised  {hypothesis['hanzi']}")
 
 
 if __name__ == "__main__":
