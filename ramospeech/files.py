@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all, and where the shipped ones are."""
+"""Files: written whole or not at all, read by lines that end at LF or CRLF only, and found in folders of any shape."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ramospeech.errors import RamospeechError
+from ramospeech.errors import ListError, RamospeechError
+
+# What holds sound though libsndfile does not read it: such a file is used or named, never passed over.
+# fmt: off
+MEDIA_EXTENSIONS = frozenset({
+    ".3ga", ".3gp", ".aac", ".ac3", ".adts", ".aifc", ".amr", ".ape", ".avi", ".awb", ".dss", ".flv", ".m4a",
+    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpeg", ".mpg", ".oga", ".ogv", ".ogx", ".qt",
+    ".ra", ".rm", ".silk", ".slk", ".snd", ".spx", ".tta", ".weba", ".webm", ".wma", ".wmv", ".wv",
+})
+# fmt: on
 
 
 @contextmanager
@@ -42,3 +51,46 @@ def pretrained_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "pretrained"
     return installed if installed.is_dir() else package.parent / "pretrained"
+
+
+def split_lines(text: str, name: str | Path) -> list[str]:
+    """The lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
+
+    What `str.splitlines` cuts at besides (U+2028, NEL, form feed ...) is white space within a line. Raises
+    ListError, which names the file, where lines end in CR alone.
+
+    >>> split_lines("\ufeffa\u2028b\r\n\ufeffc\n", "list.txt")
+    ['a\u2028b', 'c']
+    """
+    if "\n" not in text and "\r" in text.strip():
+        raise ListError(f"{name}: its lines end in CR alone, as on old Macs; save it with line ends of LF")
+    lines = [line.removesuffix("\r").lstrip("\ufeff") for line in text.split("\n")]
+    return lines if lines[-1] else lines[:-1]
+
+
+def walk(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted, through links to folders too; a folder is entered once, so loops end.
+
+    Raises ListError for a folder that cannot be read.
+    """
+    found: list[Path] = []
+    entered: set[tuple[int, int]] = set()
+    links = [folder]
+    while links:  # links last: what is reached both ways keeps its own name
+        pending, links = links, []
+        while pending:
+            place = pending.pop()
+            try:
+                status = place.stat()
+                if (status.st_dev, status.st_ino) in entered:
+                    continue
+                entered.add((status.st_dev, status.st_ino))
+                with os.scandir(place) as entries:
+                    for entry in entries:
+                        if entry.is_dir():
+                            (links if entry.is_symlink() else pending).append(Path(entry.path))
+                        elif not entry.name.startswith("._"):  # the other half of a file that a Mac has copied
+                            found.append(Path(entry.path))
+            except OSError as error:
+                raise ListError(f"{place}: cannot look into this folder ({error.strerror})") from None
+    return sorted(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ramospeech.errors import ListError, UnitError
-from ramospeech.files import whole_file
+from ramospeech.files import split_lines, whole_file
 
 BLANK_UNIT = "<blank>"
 UNK_UNIT = "<UNK>"
@@ -49,7 +49,7 @@ class Vocabulary:
     def load(cls, path: str | Path) -> "Vocabulary":
         """Read one unit a line; raises ListError, which names the file and the line."""
         try:
-            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+            lines = split_lines(Path(path).read_bytes().decode("utf-8"), path)
         except FileNotFoundError:
             raise ListError(f"{path}: no such vocabulary; give a file with one unit a line") from None
         except (OSError, UnicodeDecodeError) as error:
