@@ -1,22 +1,36 @@
 """Hanzi as people write them, made into what is said: digits, dates, times, units, money and symbols read out.
 
 The reading is done by the Chinese grammar of WeTextProcessing (`wetext`); this module feeds it well and keeps hanzi
-only. Punctuation is dropped, traditional characters and erhua stay. Latin words and all else that is no hanzi become
-`<UNK>` among the tokens, so that a label still has something where something is said, and are counted.
+only. Punctuation and tags of sounds (`ramospeech.text.tags`) are dropped, traditional characters and erhua stay. Latin
+words and all else that is no hanzi become `<UNK>` among the tokens, so that a label still has something where something
+is said, and are counted.
 """
 
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
+from ramospeech.text.tags import remove_tags
 from ramospeech.text.vocabulary import UNK_UNIT
 
-_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # with the zero 〇
+_UNIFIED = "\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"  # hanzi among compatibility forms
+# With the zero 〇, without the compatibility forms, which `fold` replaces.
+_HAN = f"\u3007\u3400-\u4dbf\u4e00-\u9fff{_UNIFIED}\U00020000-\U0002f7ff\U0002fa20-\U0003ffff"
 _HANZI_ONLY = re.compile(f"[{_HAN}]*")
-_TOKEN = re.compile(f"[{_HAN}]|(?:(?![{_HAN}_])\\w)+(?:['’](?:(?![{_HAN}_])\\w)+)*")
+_LOST = "\ufffd\ue000-\uf8ff"  # characters that an encoding could not keep: something is said there
+_WORD = f"(?:(?![{_HAN}_])[\\w{_LOST}])+"
+_TOKEN = re.compile(f"{UNK_UNIT}|[{_HAN}]|{_WORD}(?:['’]{_WORD})*")
+# Radicals that stand for whole characters in text copied from PDF files, and that NFKC leaves as they are.
+_RADICALS = str.maketrans(
+    "⺎⺠⺫⺼⻁⻄⻅⻆⻉⻋⻓⻔⻘⻙⻚⻛⻜⻝⻠⻢⻣⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰⻱⻲⻳",
+    "兀民目月虎西见角贝车长门青韦页风飞食饣马骨鬼鱼鸟卤麦黄黾齐齿龙龟龜龟",
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]")
+_ROUND_ZERO = re.compile("(?<=[一二三四五六七八九零〇○◯十百千])[○◯]|[○◯](?=[一二三四五六七八九零〇○◯])")
+_PLAIN = re.compile(f"[{_HAN}\\s\\x00-\\x7f，。！？、；：“”‘’（）《》…—]*")
 _THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _CLAUSE_END = re.compile(r"[。,;!?\n]")
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
@@ -41,15 +55,32 @@ class Normalised:
         tokens: hanzi, and `<UNK>` where a Latin word (or a kana, a Greek letter ...) stands: input of
             `pinyin.from_hanzi`, which gives a syllable for each.
         unknown: those words, as they are written, and how often each occurs.
+        tags: tags of sounds that were left out, as they are written, and how often each occurs.
     """
 
     tokens: tuple[str, ...]
     unknown: dict[str, int]
+    tags: dict[str, int] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         """Hanzi only."""
         return "".join(token for token in self.tokens if token != UNK_UNIT)
+
+
+def fold(text: str) -> str:
+    """The usual characters for their compatibility forms, and nothing for those that cannot be seen.
+
+    That is NFKC, and what it does not know: radicals that stand for characters, variation selectors, marks of zero
+    width, and a circle for the zero of years (二○二四).
+
+    >>> fold("\uf967\u2f00⻓ＫＴＶ３\ufe00")
+    '不一长KTV3'
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_RADICALS)
+    return _ROUND_ZERO.sub("〇", text)
 
 
 def normalise(text: str) -> Normalised:
@@ -62,9 +93,10 @@ def normalise(text: str) -> Normalised:
     """
     if _HANZI_ONLY.fullmatch(text) and unicodedata.is_normalized("NFKC", text):  # no compatibility forms
         return Normalised(tuple(text), {})
+    text, tags = remove_tags(text)
     # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", fold(text))
     if re.search(r"\d", text):
         text = _MOBILE.sub(lambda match: match[0].translate(_SPOKEN_DIGITS), text)
         for pattern, replacement in _REWRITES:
@@ -78,7 +110,7 @@ def normalise(text: str) -> Normalised:
         else:
             tokens.append(UNK_UNIT)
             unknown[token] += 1
-    return Normalised(tuple(tokens), dict(unknown))
+    return Normalised(tuple(tokens), dict(unknown), tags)
 
 
 def _read_out(clause: str) -> str:
