@@ -38,8 +38,8 @@ class Pair:
 def syllables(text: str) -> tuple[str, ...]:
     """The normalised syllables of a line; what is no pinyin stays as it is, and so is scored as wrong.
 
-    >>> syllables("Ni3 hao3 ma5 ???")
-    ('ni3', 'hao3', 'ma', '???')
+    >>> syllables("Ni3 hao3, ma5 fnord")
+    ('ni3', 'hao3', 'ma', 'fnord')
     """
     read: list[str] = []
     for token in text.split():

@@ -1,8 +1,9 @@
 """Pinyin as people write it, read as pypinyin's `Style.TONE3`: `ni3 hao3`, v for ü, the neutral tone bare.
 
 Read besides: `5` and `0` for the neutral tone, tone marks (`nǐ`, composed or not), ü as `ü`, `v`, `u:` or `yu`
-(`lyu4`), upper case, full-width letters, syllables run together (`ni3hao3`, `nǐhǎo`, `xi1'an1`). Tones are kept as
-written, so labels that carry sandhi (`ni2 hao3`, `yi2 ge4`) come through as they are.
+(`lyu4`), upper case, full-width letters, syllables run together (`ni3hao3`, `nǐhǎo`, `xi1'an1`). Punctuation at the
+ends of syllables is dropped. Tones are kept as written, so labels that carry sandhi (`ni2 hao3`, `yi2 ge4`) come
+through as they are.
 
 Erhua becomes a syllable of its own, `er2`, as pypinyin reads 儿: `huar1` and `hua1 r5` are `hua1 er2`. So hanzi and
 syllables stay one to one.
@@ -20,7 +21,14 @@ from ramospeech.text.vocabulary import UNK_UNIT, Vocabulary
 _MARKS = {"\u0304": "1", "\u0301": "2", "\u030c": "3", "\u0306": "3", "\u0300": "4"}  # a breve is often meant as 3
 _VOWELS = tuple("aeiouvê")
 _LONGEST = 7  # letters of a syllable: zhuangr
-_SEPARATORS = re.compile("['’`-]")
+_SEPARATORS = re.compile("['’`‘ʼ‐‑–—,;!?、。，；！？…·-]")
+_PUNCTUATION = "~`～" + "".join(
+    character
+    for first, last in ((0x21, 0xBF), (0x2010, 0x205E), (0x3001, 0x303F), (0xFE10, 0xFE6F), (0xFF01, 0xFF65))
+    for character in map(chr, range(first, last + 1))
+    if unicodedata.category(character)[0] == "P"
+)
+_LETTERS = str.maketrans("ɑɡ", "ag")  # as textbooks print them
 _PIECE = re.compile("([^0-9]+)([0-5]?)")
 _WITH_DIGITS = re.compile(f"(?:{_PIECE.pattern})+")
 
@@ -96,6 +104,10 @@ def _read(token: str) -> tuple[str, ...]:
     """The syllables of one token. Cached: a corpus has millions of tokens and some thousand different ones."""
     if token in _syllables() or token == UNK_UNIT:
         return (token,)
+    if not token.endswith((":", "：")) or _fold(token)[-1:] != "v":  # lu: is lü
+        token = token.strip(_PUNCTUATION)
+    if not token or token in _syllables() or token == UNK_UNIT:
+        return (token,) if token else ()
     folded = _fold(token)
     if len(token) == 1 and folded.isascii() and folded.isalpha():
         return (UNK_UNIT,)  # a Latin letter (K 歌, Ｔ 恤), which pypinyin leaves in its output as it is
@@ -114,7 +126,7 @@ def _read(token: str) -> tuple[str, ...]:
 
 def _fold(token: str) -> str:
     """Lower case, half width, v for ü, and tone marks as combining characters behind their letter."""
-    text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", token).lower())
+    text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", token).lower().translate(_LETTERS))
     return text.replace("u\u0308", "v").replace("u:", "v").replace("e\u0302", "ê")
 
 
