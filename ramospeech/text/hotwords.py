@@ -2,46 +2,71 @@
 
 北京大学
 肖战<TAB>8
+阿里巴巴 20
 wei1 ruan3<TAB>6.5
 """
 
 import math
+import re
 from itertools import chain, product
 from pathlib import Path
 
 from ctc_decode.hotwords import BOOST
 from ramospeech.errors import ListError, UnitError
+from ramospeech.files import split_lines
 from ramospeech.text import hanzi, pinyin
+from ramospeech.text.encoding import read_text
 from ramospeech.text.vocabulary import UNK_UNIT
 
 _MOST_READINGS = 16
+_MAX_BOOST = 100.0
+_NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?%?", re.IGNORECASE)
+_SEVERAL = re.compile(r"\w\s*[,，;；、|]\s*\w")
+_JOINED = re.compile(
+    r"[:：=,，;；|/、\"'()（）{}\[\]~*^@-]\s*[-+]?\d+(?:\.\d+)?\W*$"
+)  # a boost that is neither behind tab nor space
 
 
 def read_hotwords(path: str | Path, boost: float = BOOST) -> dict[str, float]:
     """Phrases, as syllables with spaces between them, and their boosts, from lines `phrase[<TAB>boost]`.
 
-    A line without a boost gets `boost` (natural log, of a whole phrase). Empty lines are skipped. Hanzi are taken in
-    every reading that the phrase may have, see `phrase_readings`. Raises ListError, which names the file and line.
+    The boost (natural log, of a whole phrase) may stand behind a space too, as FunASR writes it; a line without one
+    gets `boost`. Empty lines and lines that begin with # are skipped. Hanzi are taken in every reading that the phrase
+    may have, see `phrase_readings`. Raises ListError, which names the file and line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise ListError(f"{path}: no such file; give a file with one hotword a line") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ListError(f"{path}: cannot be read as hotwords in UTF-8: {error}") from None
+    if not Path(path).exists():
+        raise ListError(f"{path}: no such file; give a file with one hotword a line")
     phrases: dict[str, float] = {}
-    for number, line in enumerate(lines, 1):
-        phrase, *rest = line.split("\t")
-        if not line.strip():
+    first: dict[str, tuple[int, float]] = {}
+    for number, line in enumerate(split_lines(read_text(path)[0], path), 1):
+        if not line.strip() or line.startswith("#"):
             continue
         try:
-            gain = _boost(rest) if rest else boost
+            phrase, given = _columns(line)
+            gain = boost if given is None else _boost(given)
+            earlier, before = first.setdefault(phrase, (number, gain))
+            if before != gain:
+                raise UnitError(f"{phrase!r} has the boost {gain:g} here and {before:g} on line {earlier}; keep one")
             for reading in phrase_readings(phrase):
                 key = " ".join(reading)
                 phrases[key] = max(gain, phrases.get(key, gain))
         except UnitError as error:
             raise ListError(f"{path}:{number}: {error}") from None
     return phrases
+
+
+def _columns(line: str) -> tuple[str, str | None]:
+    """The phrase of a line and its boost as written; UnitError where the line has another form."""
+    line = hanzi.fold(line)
+    phrase, *rest = (column.strip() for column in line.split("\t"))
+    rest = [column for column in rest if column]
+    if not rest and len(words := phrase.split()) > 1 and _NUMBER.fullmatch(words[-1]):
+        phrase, rest = phrase[: -len(words[-1])].rstrip(), [words[-1]]
+    if _JOINED.search(phrase) or any(map(_NUMBER.fullmatch, phrase.split())):
+        raise UnitError(f"{line.strip()!r} is no phrase with a boost; write phrase<TAB>boost, or the phrase alone")
+    if _SEVERAL.search(phrase):
+        raise UnitError(f"{line.strip()!r} is several phrases; write one a line")
+    return phrase, " ".join(rest) if rest else None
 
 
 def phrase_readings(phrase: str) -> list[tuple[str, ...]]:
@@ -82,12 +107,13 @@ def _hanzi_readings(phrase: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(chain([common], product(*choices))))
 
 
-def _boost(columns: list[str]) -> float:
+def _boost(text: str) -> float:
     try:
-        (text,) = columns
         gain = float(text)
     except ValueError:
-        raise UnitError(f"{' '.join(columns)!r} is no boost; a line is phrase<TAB>boost, or the phrase alone") from None
+        raise UnitError(f"{text!r} is no boost; a line is phrase<TAB>boost, or the phrase alone") from None
     if not (math.isfinite(gain) and gain > 0):
         raise UnitError(f"the boost is {text}; it must be positive")
+    if gain > _MAX_BOOST:
+        raise UnitError(f"the boost is {text}, more than {_MAX_BOOST:g}; 3 to 20 is usual, as it is a natural log")
     return gain

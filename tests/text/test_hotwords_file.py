@@ -40,8 +40,52 @@ def test_the_units_are_those_of_the_inventory(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "北京\t8",
+        "北京 8",
+        "北京\u30008",
+        "北京\xa08",
+        "北京 ８．０",
+        "北京\t\t8",
+        " 北京 8 \r",
+        "bei3 jing1 8",
+        "\ufeff北京 8",
+    ],
+)
+def test_a_boost_behind_a_tab_or_a_space(tmp_path, line):
+    assert read(tmp_path, f"上海 3\n# 人名\n{line}\n") == {"shang4 hai3": 3.0, "bei3 jing1": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("line", "syllables"), [("第3天", "di4 san1 tian1"), ("北京 3号线", "bei3 jing1 san1 hao4 xian4")]
+)
+def test_digits_of_a_phrase_are_no_boost(tmp_path, line, syllables):
+    assert syllables in read(tmp_path, line) and set(read(tmp_path, line).values()) == {5.0}
+
+
+def test_a_phrase_with_two_boosts_is_named(tmp_path):
+    with pytest.raises(ListError, match=r"hotwords.txt:3: '北京' has the boost 3 here and 8 on line 1"):
+        read(tmp_path, "北京 8\n上海\n北京\t3\n")
+    assert read(tmp_path, "北京 8\n北京 8\n") == {"bei3 jing1": 8.0}
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("北京:20", "hotwords.txt:2: '北京:20' is no phrase with a boost"),
+        ("北京，20", "hotwords.txt:2: '北京，20' is no phrase with a boost; write phrase<TAB>boost"),
+        ("北京=20", "is no phrase with a boost"),
+        ("北京(20)", "is no phrase with a boost"),
+        ('{"北京": 20}', "is no phrase with a boost"),
+        ("20 北京", "is no phrase with a boost"),
+        ("北京 20 30", "is no phrase with a boost"),
+        ("20", "is no phrase with a boost"),
+        ("北京 20%", "'20%' is no boost"),
+        ("北京 2,5", "'2,5' is no boost"),
+        ("北京 -3", "the boost is -3"),
+        ("北京 2008", "the boost is 2008, more than 100"),
+        ("北京、上海", "'北京、上海' is several phrases; write one a line"),
         ("iPhone", "hotwords.txt:2: 'iPhone' is no hotword"),
         ("买iPhone", "hotwords.txt:2: '买iPhone' is no hotword; write hanzi only"),
         ("bei3 fnord3", "hotwords.txt:2: 'bei3 fnord3' is no hotword"),
@@ -62,6 +106,8 @@ def test_a_bad_line_is_named(tmp_path, line, message):
 def test_a_bad_file_is_named(tmp_path):
     with pytest.raises(ListError, match="no such file; give a file with one hotword a line"):
         read_hotwords(tmp_path / "absent.txt")
+    (tmp_path / "broken.txt").write_bytes(b"\xff\xff\xff")
+    with pytest.raises(ListError, match=r"broken\.txt: looks like Chinese in none of UTF-8"):
+        read_hotwords(tmp_path / "broken.txt")
     (tmp_path / "gbk.txt").write_bytes("北京".encode("gbk"))
-    with pytest.raises(ListError, match=r"gbk\.txt: cannot be read as hotwords in UTF-8"):
-        read_hotwords(tmp_path / "gbk.txt")
+    assert read_hotwords(tmp_path / "gbk.txt") == {"bei3 jing1": 5.0}
