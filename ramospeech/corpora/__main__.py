@@ -17,6 +17,7 @@ from pathlib import Path
 from ramospeech import errors
 from ramospeech.corpora.catalogue import CORPORA
 from ramospeech.corpora.check import Limits
+from ramospeech.corpora.lists import canonical
 from ramospeech.corpora.prepare import write_lists
 from ramospeech.text import Vocabulary
 
@@ -29,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m ramospeech.corpora", description=__doc__, formatter_class=Formatter
     )
     titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
-    parser.add_argument("corpus", choices=CORPORA, metavar="NAME", help=titles)
+    parser.add_argument("corpus", type=_corpus, choices=CORPORA, metavar="NAME", help=titles)
     where = parser.add_argument_group("where")
     where.add_argument("--root", type=Path, default=Path("data"), help="the folder with the corpus in it")
     where.add_argument("--download", action="store_true", help="fetch what is not there from OpenSLR")
@@ -47,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
     check.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="recordings at once")
     return parser
+
+
+def _corpus(text: str) -> str:
+    """The name of a corpus as the catalogue has it: `st-cmds` is `stcmds`."""
+    return next((name for name in CORPORA if canonical(name) == canonical(text)), text)
 
 
 def _share(text: str) -> float:
@@ -97,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.threads,
     )
     print(report)
+    print(report.counts())
     print(f"lists, report and dropped clips: {args.config_path / name}_*")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.unpack import unpack_nested
-from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table
+from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table, recordings_in
 
 ARCHIVES = (
     Archive(62, "aidatatang_200zh.tgz", 18_756_983_399, "6e0f4f39cd5f667a7ee53c397c8d0949", holds="aidatatang_200zh"),
@@ -33,7 +33,7 @@ def prepare_aidatatang(root: Path) -> list[Utterance]:
     for split in SPLITS:
         part = folder / "corpus" / split
         unpack_nested(part.glob("*.tar.gz"), part)
-        for path in sorted(part.rglob("*.wav")):
+        for path in recordings_in(part):
             speaker = path.relative_to(part).parts[0]
             recordings.append(Utterance(path.stem, path, None, speaker=speaker, split=split))
     return match(recordings, read_table(folder / _TRANSCRIPT))

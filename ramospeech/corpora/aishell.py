@@ -12,7 +12,7 @@ from pathlib import Path
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.unpack import unpack_nested
-from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table
+from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table, recordings_in
 
 ARCHIVES = (Archive(33, "data_aishell.tgz", 15_582_913_665, "2f494334227864a8a8fec932999db9d8", holds="data_aishell"),)
 
@@ -31,6 +31,6 @@ def prepare_aishell(root: Path) -> list[Utterance]:
     recordings = (
         Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
         for split in SPLITS
-        for path in sorted((wavs / split).rglob("*.wav"))
+        for path in recordings_in(wavs / split)
     )
     return match(recordings, read_table(folder / "transcript/aishell_transcript_v0.8.txt"))

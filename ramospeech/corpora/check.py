@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
+from os.path import realpath
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from ramospeech import audio
 from ramospeech.corpora.lists import Clip
+from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
 
@@ -19,6 +19,8 @@ _BATCH = 64  # clips a task of the pool
 
 # Why a clip is dropped; a report keeps this order.
 REASONS = (
+    "side file",
+    "unreadable text",
     "no transcript",
     "no label",
     "no reading",
@@ -80,22 +82,23 @@ def check(
 ) -> tuple[dict[str, list[Clip]], list[Dropped]]:
     """The clips of each split that can be used, with their seconds, and those that cannot.
 
-    A path that comes twice is dropped the second time, in whichever split. Recordings are read by a pool of
-    threads, since most of the time is spent waiting for the disk.
+    A recording that comes twice, under one path or through links, is dropped the second time, in whichever split.
+    Recordings are read by a pool of threads, since most of the time is spent waiting for the disk.
     """
     root = Path(data_root)
     jobs = [(split, clip) for split, part in clips.items() for clip in part]
     kept: dict[str, list[Clip]] = {split: [] for split in clips}
     dropped: list[Dropped] = []
-    seen: set[str] = set()
+    first: dict[str, str] = {}
     batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
     with ThreadPoolExecutor(threads) as pool:
         done = pool.map(lambda batch: [examine(clip, root, limits) for _, clip in batch], batches)
-        results = tqdm(chain.from_iterable(done), "check", len(jobs), unit="clip", disable=None)
+        results = progress(chain.from_iterable(done), "check", len(jobs))
         for (split, clip), result in zip(jobs, results, strict=True):
-            if clip.path in seen:
-                result = ("duplicate path", "is listed before")
-            seen.add(clip.path)
+            place = realpath(root / clip.path)
+            if place in first:
+                result = ("duplicate path", f"is listed before, as {first[place]}")
+            first.setdefault(place, clip.path)
             if isinstance(result, Clip):
                 kept[split].append(result)
             else:

@@ -4,24 +4,34 @@
     wav.scp and text (and utt2spk)                          Kaldi, wenet
     *.csv, *.tsv, *.json, *.jsonl, *.jsonl.gz, *.list       see `ramospeech.corpora.manifests`
 
-Folders or manifests named train, dev (valid, val) and test are taken as the split; else one is made.
+Folders or manifests named train, dev (valid, val) and test are taken as the split; else one is made. Every file that
+looks like a recording or a manifest becomes an utterance, used or with the reason why not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os.path import realpath
 from pathlib import Path
 
 from ramospeech.audio import EXTENSIONS
-from ramospeech.corpora.manifests import PIECE, is_manifest, read_manifests, split_of
-from ramospeech.corpora.utterances import Utterance, locate, parse_table, read_table, read_text
-from ramospeech.errors import UsageError
+from ramospeech.corpora.manifests import PIECE, is_manifest, lists_recordings, of_release, read_manifests, split_of
+from ramospeech.corpora.utterances import Table, Utterance, locate, read_table
+from ramospeech.errors import ListError, UsageError
+from ramospeech.files import MEDIA_EXTENSIONS, walk
+from ramospeech.text.encoding import common_encoding, decode
+
+_TEXTS = (".txt", ".trn", ".lab")
 
 
 def prepare_folder(root: Path) -> list[Utterance]:
     """The utterances of a folder, or of one manifest. Raises UsageError where there is none."""
     if not root.exists():
         raise UsageError(f"{root}: no such folder or manifest; give one with --root")
-    utterances = read_manifests([root]) if root.is_file() else _source(root, None)
-    if not utterances:
+    if root.is_file():
+        utterances = read_manifests([root])
+    else:
+        utterances = _source(root, None)
+        utterances += _unnamed(root, utterances)
+    if not any(utterance.problem != "side file" for utterance in utterances):
         raise UsageError(
             f"{root}: nothing to prepare; put a .txt beside each recording, or a wav.scp/text pair, "
             "or a CSV, JSON or JSONL manifest there"
@@ -33,48 +43,93 @@ def _source(folder: Path, split: str | None) -> list[Utterance]:
     """The utterances of one folder, by the first layout that fits."""
     if (folder / "wav.scp").exists():
         return list(_kaldi(folder, split))
-    inside = sorted(folder.iterdir())
-    if manifests := [path for path in inside if is_manifest(path)]:
-        return read_manifests(manifests, split)
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("._"))
+    candidates = [path for path in inside if is_manifest(path)]
+    named = [path for path in candidates if lists_recordings(path)]
+    if manifests := of_release(named):
+        return read_manifests(manifests, split) + _ignored(candidates, manifests, split)
     parts = {path: split_of(path.name) for path in inside if path.is_dir()}
     if split is None and any(parts.values()):
-        return _of_splits(parts)
-    return list(_beside(folder, split))
+        found = _of_splits(parts)
+    elif len(parts) == 1 and len(inside) == 1:  # the folder that an archive brought along
+        found = _source(inside[0], split)
+    else:
+        found = list(_beside(folder, split))
+    if candidates and not any(utterance.text for utterance in found):
+        return read_manifests(candidates, split)  # which names what is wrong with them
+    return found + _ignored(candidates, [], split)
+
+
+def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None) -> list[Utterance]:
+    """The files with the name of a manifest that are none, or none that is to be used."""
+    what = "its clips are in the other tables of the release, or are not validated" if used else ""
+    return [
+        Utterance(
+            f"{path}",
+            path,
+            "",
+            split=split,
+            problem="side file",
+            detail=what if lists_recordings(path) else "not a manifest: its first record names no recording",
+        )
+        for path in candidates
+        if path not in used
+    ]
+
+
+def _unnamed(root: Path, utterances: Iterable[Utterance]) -> list[Utterance]:
+    """Recordings below the root that no utterance is of."""
+    named = {realpath(utterance.path) for utterance in utterances if utterance.path}
+    return [
+        Utterance(path.relative_to(root).as_posix(), path, None, detail="no manifest or list there names it")
+        for path in _recordings(walk(root))
+        if realpath(path) not in named
+    ]
+
+
+def _recordings(files: Iterable[Path]) -> list[Path]:
+    """The files that look like media; of equal names first what libsndfile reads."""
+    media = [path for path in files if path.suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS]
+    return sorted(media, key=lambda path: (path.with_suffix(""), path.suffix.lower() not in EXTENSIONS, path))
 
 
 def _of_splits(parts: Mapping[Path, str | None]) -> list[Utterance]:
     """The user's own splits. What is in none of them goes to train, so that dev and test stay as they were made."""
     utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
-    named = {utterance.path for utterance in utterances}
+    named = {realpath(utterance.path) for utterance in utterances if utterance.path}
     others = (utterance for path, name in parts.items() if not name for utterance in _source(path, "train"))
-    return utterances + [utterance for utterance in others if utterance.path not in named]
+    return utterances + [other for other in others if other.path is None or realpath(other.path) not in named]
 
 
 def _kaldi(folder: Path, split: str | None) -> Iterator[Utterance]:
     """`wav.scp`, `text` and `utt2spk`. Commands in wav.scp are never run."""
-    content, note = read_text(folder / "text")
-    paths, texts = read_table(folder / "wav.scp"), parse_table(content)
-    speakers = read_table(folder / "utt2spk") if (folder / "utt2spk").exists() else {}
-    pieces = read_table(folder / "segments") if (folder / "segments").exists() else {}
-    names = pieces or dict.fromkeys([*paths, *texts])
-    for name in names:
+    paths, texts = read_table(folder / "wav.scp"), read_table(folder / "text")
+    speakers, pieces = (
+        read_table(folder / name) if (folder / name).exists() else Table() for name in ("utt2spk", "segments")
+    )
+    for name in pieces or dict.fromkeys([*paths, *texts]):
         path, problem, detail = paths.get(name, ""), "", ""
         if pieces:
-            path, problem, detail = "", "segment", PIECE
+            path = paths.get((pieces[name].split() or [""])[0], "")
+            problem, detail = "segment", f"{name}: {PIECE}"
         elif name not in paths:
             problem, detail = "missing", "in text and not in wav.scp"
-        elif path.endswith("|"):
-            path, problem, detail = "", "missing", f"a command, which is not run: {path}"
+        if path.endswith("|"):
+            path, problem, detail = "", problem or "missing", detail or f"a command, which is not run: {path}"
         where = locate(folder, path) if path else None
-        yield Utterance(name, where, texts.get(name), speakers.get(name, ""), split, problem, detail, note)
+        yield Utterance(name, where, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
+    for table in (paths, texts, speakers, pieces):
+        yield from table.again(split)
 
 
 def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
     """Recordings with a text file each. The speaker is the folder, where there are several."""
-    recordings = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
-    used = set()
+    files = walk(folder)
+    recordings = _recordings(files)
+    there = {f"{path}".lower(): path for path in reversed(files)} | {f"{path}": path for path in files}
+    texts: dict[Path, Path | None] = {}
+    second: dict[Path, Path] = {}  # texts of a recording that has one already
     for path in recordings:
-        name = path.relative_to(folder.parent if split else folder).with_suffix("").as_posix()
         candidates = (
             path.with_suffix(".txt"),
             Path(f"{path}.txt"),
@@ -82,14 +137,27 @@ def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
             path.with_suffix(".lab"),
             path.parent.parent / "txt" / f"{path.stem}.txt",
         )
-        written = next((file for file in candidates if file.is_file()), None)
-        text, note = read_text(written) if written else (None, "")
-        used.add(written)
+        found = [there.get(f"{file}") or there.get(f"{file}".lower()) for file in candidates]
+        written = [file for file in found if file is not None]
+        texts[path] = written[0] if written else None
+        second |= dict.fromkeys(written[1:], path)
+    contents = {written: written.read_bytes() for written in {*texts.values()} if written and written.is_file()}
+    likely = common_encoding(contents.values())
+    for path, file in texts.items():
+        name = path.relative_to(folder.parent if split else folder).with_suffix("").as_posix()
         speaker = path.parent.relative_to(folder).as_posix()
-        yield Utterance(name, path, text, speaker if speaker != "." else "", split, note=note)
-    if recordings:
-        for file in sorted(folder.rglob("*.txt")):
-            if file not in used:
-                yield Utterance(
-                    f"{file}", file, "", split=split, problem="missing", detail="a text without a recording"
-                )
+        text, note, problem, detail = None, "", "", ""
+        try:
+            text, note = decode(contents[file], file, likely) if file in contents else (None, "")
+        except ListError as error:
+            problem, detail = "unreadable text", str(error)
+        yield Utterance(name, path, text, speaker if speaker != "." else "", split, problem, detail, note)
+    used = {*texts.values()}
+    for file in files if recordings else ():
+        if file.suffix.lower() in _TEXTS and file not in used:
+            of = second.get(file)
+            problem = "side file" if of else "missing"
+            detail = (
+                f"another text of {of.name}, which is labelled by {texts[of]}" if of else "a text without a recording"
+            )
+            yield Utterance(f"{file}", file, "", split=split, problem=problem, detail=detail)

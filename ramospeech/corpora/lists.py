@@ -15,6 +15,7 @@ from ramospeech.files import whole_file
 from ramospeech.text import pinyin
 
 SPLITS = ("train", "dev", "test")
+_DEMO = "demo"  # synthetic speech that shows how training goes; `all` leaves it out
 _LIST_NAME = re.compile(r"(?P<corpus>.+)_(?P<split>train|dev|test)\.txt")
 
 
@@ -29,12 +30,12 @@ class Clip:
 
 
 def read_list(path: str | Path) -> list[Clip]:
-    """Read a list in UTF-8 (a byte order mark, CRLF and blank lines do no harm).
+    """Read a list in UTF-8 (byte order marks that begin a line, CRLF and blank lines do no harm).
 
     Raises ListError, naming `file:line`, for a file that cannot be read or a line that is not as above.
     """
     try:
-        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        lines = Path(path).read_bytes().split(b"\n")
     except OSError as error:
         raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
     clips = []
@@ -42,7 +43,7 @@ def read_list(path: str | Path) -> list[Clip]:
         if not raw.strip():
             continue
         try:
-            clips.append(_parse(raw.decode("utf-8").rstrip("\r")))
+            clips.append(_parse(raw.decode("utf-8").removesuffix("\r").lstrip("\ufeff")))
         except UnicodeDecodeError:
             raise ListError(f"{path}:{number}: not UTF-8; save the list as UTF-8") from None
         except ValueError as error:
@@ -71,7 +72,8 @@ def write_text(path: str | Path, text: str) -> None:
 def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
     """The lists of a split for `data_type`: corpus names joined by commas, or `all`.
 
-    `all` is every corpus that has this split in `config_path`. Raises UsageError for an unknown name, telling
+    `all` is every corpus that has this split in `config_path`, but the demo. Case, hyphens and underscores of a name do
+    not matter where one corpus is meant: `st-cmds` is `stcmds`. Raises UsageError for an unknown name, telling
     which names there are, and for a named corpus that lacks the split.
     """
     if split not in SPLITS:
@@ -86,7 +88,9 @@ def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
     known = ", ".join(sorted(there)) or "none"
     names = list(dict.fromkeys(name.strip() for name in data_type.split(",") if name.strip()))
     if "all" in names:
-        names = sorted(name for name in there if split in there[name])
+        named = [name for name in names if name == _DEMO]
+        names = sorted(name for name in there if split in there[name] and name != _DEMO) + named
+    names = [_meant(name, there) for name in names]
     if not names:
         raise UsageError(f"no {split} list for --data_type {data_type!r} in {folder}; corpora there: {known}")
     for name in names:
@@ -100,6 +104,17 @@ def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
                 f"{folder / f'{name}_{split}.txt'}: {name} has no {split} list; write one, or leave it out"
             )
     return [folder / f"{name}_{split}.txt" for name in names]
+
+
+def canonical(name: str) -> str:
+    """A name of a corpus without what people write differently."""
+    return re.sub(r"[-_ ]", "", name).lower()
+
+
+def _meant(name: str, there: Iterable[str]) -> str:
+    """The name as the lists have it, where just one of them can be meant."""
+    alike = [known for known in there if canonical(known) == canonical(name)]
+    return alike[0] if name not in alike and len(alike) == 1 else name
 
 
 def _parse(line: str) -> Clip:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
-from ramospeech.corpora.utterances import Utterance, find_folder, match, read_text
+from ramospeech.corpora.utterances import Table, Utterance, find_folder, match, recordings_in
 from ramospeech.errors import ListError
+from ramospeech.files import split_lines
+from ramospeech.text.encoding import read_text
 
 ARCHIVES = (
     Archive(68, "train_set.tar.gz", 52_627_842_921, holds="magicdata/train", into="magicdata"),
@@ -36,19 +38,20 @@ def prepare_magicdata(root: Path) -> list[Utterance]:
         if (folder / split).is_dir():
             recordings = (
                 Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
-                for path in sorted((folder / split).rglob("*.wav"))
+                for path in recordings_in(folder / split)
             )
             utterances += match(recordings, _transcripts(folder / split / "TRANS.txt"))
     return utterances
 
 
-def _transcripts(path: Path) -> dict[str, str]:
-    texts = {}
-    for number, line in enumerate(read_text(path)[0].splitlines(), 1):
+def _transcripts(path: Path) -> Table:
+    text, note = read_text(path)
+    texts = Table(note)
+    for number, line in enumerate(split_lines(text, path), 1):
         columns = line.split("\t")
         if not line.strip() or columns[0] == "UtteranceID":
             continue
         if len(columns) != 3:
             raise ListError(f"{path}:{number}: {len(columns)} columns, not 3; unpack the corpus again")
-        texts[columns[0].removesuffix(".wav")] = _NOISES.sub(" ", columns[2])
+        texts.add(columns[0].removesuffix(".wav"), _NOISES.sub(" ", columns[2]), path, number)
     return texts

@@ -1,7 +1,7 @@
 """Manifests of other toolkits, read by what their records hold rather than by their names.
 
     wav_path,txt_path                                       deepspeech.pytorch's CSV, no header
-    path,sentence ... / wav_filename,transcript ...         CSV or TSV with a header (Common Voice, DeepSpeech)
+    path,sentence ... / wav_filename,transcript ...         a table with a header (Common Voice, DeepSpeech)
     {"root_path", "samples": [{"wav_path", "transcript_path"}]}         deepspeech.pytorch's JSON
     {"key", "wav", "txt"}                                   a line of wenet's data.list
     {"audio_filepath", "text"}, {"audio": {"path"}, "sentence"} ...     a line of NeMo, MASR, PaddleSpeech
@@ -11,23 +11,28 @@
 Only whole recordings can be listed: pieces of longer ones are reported and left out.
 """
 
-import csv
 import gzip
 import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ramospeech.corpora.utterances import Utterance, decode, locate, read_text
+from ramospeech.audio import EXTENSIONS
+from ramospeech.corpora.tables import first_row, read_rows
+from ramospeech.corpora.utterances import Utterance, locate
 from ramospeech.errors import ListError
+from ramospeech.files import MEDIA_EXTENSIONS, split_lines
+from ramospeech.text.encoding import decode, read_text
 
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".jsonl.gz", ".list")
 _SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 _AUDIO = ("wav", "wav_path", "audio_filepath", "audio_path", "audio", "wav_filename", "path", "file", "feat")
 _TEXT = ("txt", "text", "transcript", "sentence")
 _TEXT_FILE = ("transcript_path", "txt_path")
+_RELEASE = ("train", "dev", "test", "validated", "invalidated", "other")  # tables of Common Voice with clips
 _SPEAKER = ("speaker", "spk", "speaker_id", "client_id", "user_id", "utt2spk")
 _ID = ("key", "id", "utt", "utt_id")
 PIECE = "a piece of a longer recording; cut the recordings first"
@@ -45,6 +50,37 @@ def is_manifest(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".")
 
 
+def lists_recordings(path: Path) -> bool:
+    """Whether a file with the name of a manifest names recordings, as far as its first record tells."""
+    try:
+        text, _ = _content(path)
+        if path.suffix.lower() in (".csv", ".tsv"):
+            cells = first_row(text, path)
+            return bool({cell.lower() for cell in cells} & {*_AUDIO}) or _is_row(cells)
+        record = next(_records(path, text), (0, {}))[1]
+    except ListError:
+        return False
+    return any(record.get(key) for key in (*_AUDIO, "sources", "supervisions", "recording_id", "wav_path"))
+
+
+def _is_row(cells: list[str]) -> bool:
+    """Whether the first cell names a recording and the others are more than its length."""
+    is_media = bool(cells) and Path(cells[0]).suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS
+    return is_media and not (len(cells) > 1 and all(re.fullmatch(r"[\d.]*", cell) for cell in cells[1:]))
+
+
+def of_release(paths: Sequence[Path]) -> list[Path]:
+    """Of the tables of a Common Voice release those that are to be used: train, dev and test, or else validated.
+
+    Its other tables name the same clips again, or clips that were not found right.
+    """
+    tables = [path for path in paths if path.suffix == ".tsv" and "client_id" in first_row(_content(path)[0], path)]
+    for choice in ({"train", "dev", "test"}, {"validated"}):
+        if chosen := [path for path in tables if path.stem in choice]:
+            return [path for path in paths if path in chosen or path not in tables or path.stem not in _RELEASE]
+    return list(paths)
+
+
 def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Utterance]:
     """The utterances of all manifests; those of lhotse's recordings and supervisions are brought together.
 
@@ -55,11 +91,14 @@ def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Utte
         text, note = _content(path)
         part = split or split_of(path.name)
         records += [(f"{path}:{line}", record, path.parent, part, note) for line, record in _records(path, text)]
-    recordings = {str(record.get("id")): record for _, record, *_ in records if "sources" in record}
+    recordings: dict[str, Mapping[str, Any]] = {}
+    for where, record, *_ in records:
+        if "sources" in record and recordings.setdefault(str(record.get("id")), record) != record:
+            raise ListError(f"{where}: recording {record.get('id')!r} is there twice and differs; keep one of them")
     utterances = []
     for where, record, base, part, note in records:
         if "supervisions" in record:
-            utterances.append(_of_cut(where, record, base, part))
+            utterances.append(replace(_of_cut(where, record, base, part), source=where))
         elif "recording_id" in record:
             recording = recordings.get(str(record["recording_id"]))
             if recording is None:
@@ -67,9 +106,9 @@ def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Utte
                     f"{where}: recording {record['recording_id']!r} is in none of the manifests; "
                     "put the recordings' manifest beside the supervisions'"
                 )
-            utterances.append(_of_supervision(record, recording, base, part))
+            utterances.append(replace(_of_supervision(record, recording, base, part), source=where))
         elif "sources" not in record:
-            utterances.append(_of_record(where, record, base, part, note))
+            utterances.append(replace(_of_record(where, record, base, part, note), source=where))
     return utterances
 
 
@@ -86,14 +125,16 @@ def _content(path: Path) -> tuple[str, str]:
 def _records(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Line number and record; a JSON document counts its samples instead."""
     if path.suffix.lower() in (".csv", ".tsv"):
-        yield from _rows(path, text)
+        yield from read_rows(path, text, _AUDIO, (*_TEXT, *_TEXT_FILE))
         return
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(split_lines(text, path), 1) if line.strip()]
     if len(lines) > 1 and not _is_record(lines[0][1]):  # one document over many lines
         lines = [(1, text)]
     for number, line in lines:
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_object)
+        except _RepeatedKeyError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
         except ValueError as error:
             raise ListError(f"{path}:{number}: not JSON ({error}); write one record a line") from None
         if isinstance(value, dict) and isinstance(value.get("samples"), list):
@@ -105,36 +146,24 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield number + offset, record
 
 
+class _RepeatedKeyError(ValueError):
+    """A key that an object has twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; raises _RepeatedKeyError where a key has two values."""
+    found = dict(pairs)
+    for key, value in pairs:
+        if found[key] != value:
+            raise _RepeatedKeyError(f"the key {key!r} is there twice, with different values; keep one of them")
+    return found
+
+
 def _is_record(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except ValueError:
         return False
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Rows of a table; without a header the columns are the recording and its text, or the text's file."""
-    lines = text.splitlines()
-    reader = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-    header: list[str] = []
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        names = [cell.lower() for cell in cells]
-        if not any(cells):
-            continue
-        if not header and set(names) & {*_AUDIO}:
-            header = names
-            continue
-        if len(cells) != (len(header) or 2):
-            raise ListError(
-                f"{path}:{reader.line_num}: {len(cells)} columns, not {len(header) or 2}; "
-                "write the recording and its text, or a header with `path` and `text`"
-            )
-        is_file = not header and Path(cells[1]).suffix.lower() in (".txt", ".trn", ".lab")
-        yield (
-            reader.line_num,
-            dict(zip(header or ("wav", "txt_path" if is_file else "txt"), cells, strict=True)),
-        )
 
 
 def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | None, note: str) -> Utterance:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from os.path import abspath
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ramospeech.corpora.check import REASONS, Dropped, Limits, check, overlaps
 from ramospeech.corpora.lists import SPLITS, Clip, write_list, write_text
+from ramospeech.corpora.progress import progress
 from ramospeech.corpora.utterances import Utterance, split
 from ramospeech.errors import ListError, UnitError
 from ramospeech.text import UNK_UNIT, hanzi, pinyin
@@ -46,6 +45,14 @@ class Report:
             cells = [values[column] for column in columns]
             lines.append(f"{label:<20}" + "".join(f"{cell:>10{form}}" for cell in [*cells, sum(cells)]))
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
+
+    def counts(self) -> str:
+        """What was found, kept and left out, by reason, in one line."""
+        reasons = Counter(row.reason for row in self.dropped)
+        kept = sum(map(len, self.kept.values()))
+        why = ", ".join(f"{reason} {reasons[reason]:,}" for reason in REASONS if reasons[reason])
+        left_out = f"{len(self.dropped):,} left out" + (f" ({why})" if why else "")
+        return f"{self.name}: {kept + len(self.dropped):,} found, {kept:,} kept, {left_out}"
 
 
 def write_lists(
@@ -92,15 +99,18 @@ def _label(
     dropped: list[Dropped] = []
     notes: Counter[str] = Counter()
     words: Counter[str] = Counter()
-    with_words, ids = 0, set()
-    for utterance in tqdm(utterances, "label", unit="clip", disable=None):
+    tags: Counter[str] = Counter()
+    with_words, with_tags = 0, 0
+    ids: dict[str, str] = {}
+    for utterance in progress(utterances, "label", len(utterances)):
         part, path = utterance.split or _NO_SPLIT, _listed(utterance, base)
         reason, detail, label = utterance.problem, utterance.detail, hanzi.Normalised((), {})
         syllables: list[str] = []
         if not reason and utterance.text is None:
-            reason, detail = "no transcript", "the corpus has no text for this recording"
+            reason, detail = "no transcript", utterance.detail or "the corpus has no text for this recording"
         elif not reason and utterance.id in ids:
-            reason, detail = "duplicate id", utterance.id
+            place = " ".join(filter(None, ["is there before", ids[utterance.id]]))
+            reason, detail = "duplicate id", f"{utterance.source or path}: {utterance.id} {place}"
         elif not reason:
             label = hanzi.normalise(utterance.text or "")
             try:
@@ -109,15 +119,20 @@ def _label(
                 reason, detail = "no reading", str(error)
             if not reason and not label.text:
                 reason, detail = "no label", f"no hanzi in {utterance.text!r}"
-        ids.add(utterance.id)
+        ids.setdefault(utterance.id, f"on {utterance.source}" if utterance.source else f"as {path}")
         if reason:
             dropped.append(Dropped(part, path, reason, detail))
             continue
         clips[part].append(Clip(path, tuple(syllables), label.text))
         words.update(label.unknown)
         with_words += bool(label.unknown)
+        tags.update(label.tags)
+        with_tags += bool(label.tags)
         notes.update([utterance.note] if utterance.note else [])
     remarks = [f"{note}: {count} clips" for note, count in sorted(notes.items())]
+    if tags:
+        common = ", ".join(f"{tag} ({count})" for tag, count in tags.most_common(10))
+        remarks.append(f"tags of sounds left out of the labels of {with_tags} clips: {common}")
     if words:
         common = ", ".join(f"{word} ({count})" for word, count in words.most_common(10))
         remarks.append(f"words without a syllable are labelled {UNK_UNIT} in {with_words} clips: {common}")

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
-from ramospeech.corpora.utterances import Utterance, find_folder, read_text
+from ramospeech.corpora.utterances import Utterance, find_folder, recordings_in
 from ramospeech.errors import ListError
+from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(47, "primewords_md_2018_set1.tar.gz", 9_057_625_192, holds="primewords_md_2018_set1"),)
 
@@ -26,7 +27,7 @@ def prepare_primewords(root: Path) -> list[Utterance]:
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "primewords_md_2018_set1", "set1_transcript.json")
     transcript = folder / "set1_transcript.json"
-    paths = {path.name: path for path in (folder / "audio_files").rglob("*.wav")}
+    paths = {path.name: path for path in recordings_in(folder / "audio_files")}
     try:
         records = [
             (str(record["file"]), str(record["text"]), str(record["user_id"]))

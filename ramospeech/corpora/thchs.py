@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
-from ramospeech.corpora.utterances import Utterance, find_folder, read_text
+from ramospeech.corpora.utterances import Utterance, find_folder
+from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(18, "data_thchs30.tgz", 6_453_425_169, "2d2252bde5c8429929e1841d4cb95e90", holds="data_thchs30"),)
 

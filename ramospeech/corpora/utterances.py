@@ -1,11 +1,13 @@
 """What a corpus yields before any check: recordings with the text as published, and their split."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ramospeech.errors import ListError, UsageError
+from ramospeech.errors import UsageError
+from ramospeech.files import split_lines, walk
+from ramospeech.text.encoding import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,8 @@ class Utterance:
 
     `path` is None without a recording, `text` without a transcript, `speaker` empty when unknown, `split` None
     when the publisher has made none. `problem` names why the utterance cannot be used whatever the audio is
-    (`detail` explains it), `note` something that the report should count.
+    (`detail` explains it), `note` something that the report should count, `source` the line (`file:line`) that
+    names it.
     """
 
     id: str
@@ -25,6 +28,7 @@ class Utterance:
     problem: str = ""
     detail: str = ""
     note: str = ""
+    source: str = ""
 
 
 def find_folder(root: Path, name: str, probe: str) -> Path:
@@ -38,53 +42,66 @@ def find_folder(root: Path, name: str, probe: str) -> Path:
     )
 
 
+def recordings_in(folder: Path) -> list[Path]:
+    """Every .wav below a folder of a published corpus, in whatever case it is written; none without the folder."""
+    return [path for path in walk(folder) if path.suffix.lower() == ".wav"] if folder.is_dir() else []
+
+
 def locate(base: Path, path: str) -> Path:
     """A path that a manifest gives: relative to the manifest (or its `clips`), to where we run, or absolute."""
     places = (base, base / "clips", Path())
     return next((folder / path for folder in places if (folder / path).is_file()), base / path)
 
 
-def read_text(path: Path) -> tuple[str, str]:
-    """The text of a file, and a note when it is not UTF-8 but a Chinese national encoding."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ListError(f"{path}: cannot read it ({error.strerror}); check the corpus") from None
-    return decode(content, path)
+class Table(dict[str, str]):
+    """Texts by id. An id that comes again keeps its first text; `repeated` has (id, text, what is wrong) of the others.
+
+    `note` tells of an encoding that is not UTF-8.
+    """
+
+    def __init__(self, note: str = "") -> None:
+        super().__init__()
+        self.note = note
+        self.repeated: list[tuple[str, str, str]] = []
+        self._lines: dict[str, int] = {}
+
+    def add(self, name: str, text: str, path: Path, number: int) -> None:
+        """Take in line `number` of `path`."""
+        if name not in self:
+            self[name], self._lines[name] = text, number
+            return
+        same = "the same" if self[name] == text else "another"
+        detail = f"{path}:{number}: {name} is on line {self._lines[name]} already, with {same} text; keep one of them"
+        self.repeated.append((name, text, detail))
+
+    def again(self, split: str | None) -> list["Utterance"]:
+        """The entries that came again, as utterances that cannot be used."""
+        return [
+            Utterance(name, None, text, split=split, problem="duplicate id", detail=detail)
+            for name, text, detail in self.repeated
+        ]
 
 
-def decode(content: bytes, path: Path) -> tuple[str, str]:
-    """As `read_text`, for bytes that came out of `path`."""
-    try:
-        return content.decode("utf-8-sig"), ""
-    except UnicodeDecodeError:
-        pass
-    try:
-        return content.decode("gb18030"), "transcripts read as GB18030, not UTF-8"
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: neither UTF-8 nor GB18030; convert it to UTF-8") from None
-
-
-def read_table(path: Path) -> dict[str, str]:
+def read_table(path: Path) -> Table:
     """Lines of `id text ...`, as Kaldi and most publishers write them."""
-    return parse_table(read_text(path)[0])
+    text, note = read_text(path)
+    table = Table(note)
+    for number, line in enumerate(split_lines(text, path), 1):
+        if columns := line.split(maxsplit=1):
+            table.add(columns[0], columns[1].strip() if len(columns) > 1 else "", path, number)
+    return table
 
 
-def parse_table(text: str) -> dict[str, str]:
-    """As `read_table`, for a text."""
-    lines = (line.split(maxsplit=1) for line in text.splitlines())
-    return {line[0]: line[1].strip() if len(line) > 1 else "" for line in lines if line}
-
-
-def match(recordings: Iterable[Utterance], texts: Mapping[str, str]) -> list[Utterance]:
+def match(recordings: Iterable[Utterance], texts: Table) -> list[Utterance]:
     """Give each recording its text by id; a text without a recording becomes an utterance with that problem."""
-    utterances = [replace(recording, text=texts.get(recording.id)) for recording in recordings]
+    utterances = [replace(recording, text=texts.get(recording.id), note=texts.note) for recording in recordings]
     found = {utterance.id for utterance in utterances}
-    return utterances + [
+    alone = [
         Utterance(name, None, text, problem="missing", detail="a transcript without a recording")
         for name, text in texts.items()
         if name not in found
     ]
+    return [*utterances, *alone, *texts.again(None)]
 
 
 def split(utterances: Sequence[Utterance], dev: float, test: float) -> tuple[list[Utterance], str]:

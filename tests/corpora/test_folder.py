@@ -3,12 +3,14 @@
 import csv
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
 from ramospeech.corpora.folder import prepare_folder
 from ramospeech.corpora.manifests import split_of
 from ramospeech.errors import ListError, UsageError
+from ramospeech.text import hanzi
 
 
 @pytest.fixture
@@ -84,8 +86,11 @@ def test_other_encodings_are_read_and_noted(put, tmp_path):
 def test_a_text_in_no_encoding_is_named(put, tmp_path):
     put("a.wav")
     (tmp_path / "a.txt").write_bytes(b"\xff\xff\xff")
-    with pytest.raises(ListError, match=r"a.txt: neither UTF-8 nor GB18030"):
-        prepare_folder(tmp_path)
+    put("b.wav")
+    put("b.txt", "你好")
+    found = {u.id: u for u in prepare_folder(tmp_path)}
+    assert found["b"].text == "你好"
+    assert found["a"].problem == "unreadable text" and "a.txt: looks like Chinese in none" in found["a"].detail
 
 
 def test_kaldi(put, tmp_path):
@@ -254,3 +259,197 @@ def test_nothing_there(tmp_path):
 )
 def test_split_names(name, split):
     assert split_of(name) == split
+
+
+TABLES = {
+    "semicolons": "path;text\na.wav;你好,世界\nb.wav;再见\n",
+    "bars": "a.wav|你好,世界\nb.wav|再见\n",
+    "tabs": "a.wav\t你好,世界\nb.wav\t再见\n",
+    "sep": "sep=;\r\na.wav;你好,世界\r\nb.wav;再见\r\n",
+    "quotes": 'path,text\na.wav,"你好,世界"\nb.wav,再见\n',
+    "quoted line ends": 'path,text\na.wav,"你好,\r\n世界"\r\nb.wav,再见\r\n',
+    "empty columns": "path,text,,\na.wav,你好世界,,\nb.wav,再见,,\n",
+    "quotes within": 'a.wav,你好"世界"吧\nb.wav,"再见"了\n',
+    "a quote that stays open": 'path,text\na.wav,"你好世界\nb.wav,再见\n',
+    "quotes that pair up over lines": 'path\ttext\na.wav\t"你好世界\nb.wav\t再见"\n',
+    "other separators": "path,text\na.wav,你好\u2028世界\x85\nb.wav,再\x0c见\x1c\n",
+    "marks": "\ufeffpath,text\na.wav,你好世界\n\ufeffb.wav,再见\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_tables_as_people_write_them(name, encoding, put, tmp_path):
+    put("a.wav")
+    put("b.wav")
+    put("t.csv", TABLES[name], encoding)
+    found = {path: hanzi.normalise(text).text.rstrip("吧了") for path, text, *_ in seen(tmp_path)}
+    assert found == {"a.wav": "你好世界", "b.wav": "再见"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("path,text\na.wav,你好,世界\n", "t.csv:2: 3 columns, not 2"),
+        ("a.wav，你好\n", "t.csv:1: 1 columns, not 2"),
+        ("a.wav 你好\n", "t.csv:1: 1 columns, not 2"),
+        ("path,text,text\na.wav,你好,再见\n", "t.csv:1: the column 'text' is there twice"),
+        ("path,label\na.wav,你好\n", "t.csv:1: no column for the text; name it one of"),
+        ("path,text\ra.wav,你好\rb.wav,再见\r", "t.csv: its lines end in CR alone"),
+    ],
+)
+def test_a_table_that_cannot_be_read_whole_is_refused_by_line(content, what, put, tmp_path):
+    put("a.wav")
+    put("t.csv", content)
+    with pytest.raises(ListError, match=what):
+        prepare_folder(tmp_path)
+
+
+def test_rows_that_come_again_keep_their_line(put, tmp_path):
+    put("a.wav")
+    put("t.csv", "path,text\n\na.wav,你好\na.wav,再见\n")
+    assert [u.source for u in prepare_folder(tmp_path)] == [f"{tmp_path}/t.csv:3", f"{tmp_path}/t.csv:4"]
+
+
+def test_kaldi_lines_that_come_again_are_named(put, tmp_path):
+    put("a.wav")
+    put("b.wav")
+    put("wav.scp", "a a.wav\nb b.wav\na b.wav\n")
+    put("text", "a 你好\u2028世界\n\ufeffb 再见\nb 你好\na 你好\u2028世界\n")
+    assert seen(tmp_path) == {("a.wav", "你好\u2028世界", "", None), ("b.wav", "再见", "", None)}
+    details = sorted(u.detail.removeprefix(f"{tmp_path}/") for u in prepare_folder(tmp_path) if u.problem)
+    assert details == [
+        "text:3: b is on line 2 already, with another text; keep one of them",
+        "text:4: a is on line 1 already, with the same text; keep one of them",
+        "wav.scp:3: a is on line 1 already, with another text; keep one of them",
+    ]
+
+
+@pytest.mark.parametrize(
+    "record",
+    ['{"wav": "a.wav", "txt": "你好", "txt": "再见"}', '{"wav": "a.wav", "wav": "b.wav", "txt": "你好"}'],
+)
+def test_a_key_that_an_object_has_twice_is_named(record, put, tmp_path):
+    put("t.jsonl", '{"wav": "a.wav", "txt": "你"}\n' + record)
+    with pytest.raises(ListError, match=r"t.jsonl:2: the key '(txt|wav)' is there twice"):
+        prepare_folder(tmp_path)
+
+
+def test_lhotse_recordings_that_differ_under_one_id_are_named(put, tmp_path):
+    first, supervision = lhotse(put("a.wav"))
+    second, _ = lhotse(put("b.wav"))
+    put("recordings.jsonl", [first, first, second])
+    put("supervisions.jsonl", [supervision])
+    with pytest.raises(ListError, match=r"recordings.jsonl:3: recording 'r1' is there twice and differs"):
+        prepare_folder(tmp_path)
+
+
+SIDE_FILES = {
+    "whisper.json": '{"text": "有违反", "segments": [], "language": "zh"}\n',
+    "indented.json": '{\n  "text": "有违反",\n  "segments": []\n}\n',
+    "whisper.tsv": "start\tend\ttext\n0\t3400\t有违反\n",
+    "transcripts.tsv": "id\tpinyin\thanzi\tseconds\tscore\terror\nin/a.wav\tni3\t你\t3.4\t-3.0\t\n",
+    "recorder.json": '{"rate": 16000}',
+    "numbers.csv": "1,2,3\n",
+    "notes.list": "buy milk\n",
+    "broken.json": '{"rate": ',
+}
+
+
+@pytest.mark.parametrize("name", SIDE_FILES)
+def test_files_that_are_no_manifests_are_named_and_the_texts_used(name, put, tmp_path):
+    put("a.wav")
+    put("a.txt", "你好")
+    put(name, SIDE_FILES[name])
+    assert seen(tmp_path) == {("a.wav", "你好", "", None)}
+    assert problems(tmp_path) == {(str(tmp_path / name), "side file")}
+    put("train.jsonl", [{"wav": "a.wav", "txt": "再见"}])  # and beside a manifest
+    assert seen(tmp_path) == {("a.wav", "再见", "", "train")}
+    assert (str(tmp_path / name), "side file") in problems(tmp_path)
+
+
+def test_every_recording_is_used_or_named(put, tmp_path):
+    put("a.wav")
+    put("deep/b.wav")
+    put("c.m4a", "x")
+    put("t.jsonl", [{"wav": "a.wav", "txt": "你好"}])
+    assert {u.id for u in prepare_folder(tmp_path) if u.text is None} == {"deep/b.wav", "c.m4a"}
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "mp4", "WEBM", "amr", "wma", "3gp", "mov"])
+def test_media_of_any_kind_belong_to_their_text(suffix, put, tmp_path):
+    put(f"a.{suffix}", "x")
+    put("a.txt", "你好")
+    put("b.m4a", "x")
+    put("b.wav")
+    put("B.TXT", "再见")
+    found = {u.path.name: u for u in prepare_folder(tmp_path)}
+    assert found[f"a.{suffix}"].text == "你好" and not found[f"a.{suffix}"].problem
+    assert list(found).index("b.wav") < list(found).index("b.m4a")  # the one that surely can be read keeps the id
+
+
+def test_a_second_text_of_a_recording_is_named(put, tmp_path):
+    put("a.wav")
+    put("a.txt", "你好")
+    put("a.lab", "再见")
+    put("._a.wav", "x")
+    assert seen(tmp_path) == {("a.wav", "你好", "", None)}
+    assert problems(tmp_path) == {(str(tmp_path / "a.lab"), "side file")}
+
+
+def test_links_are_followed_once_and_loops_end(put, tmp_path):
+    put("elsewhere/b.wav")
+    put("elsewhere/b.txt", "再见")
+    put("root/real/a.wav")
+    put("root/real/a.txt", "你好")
+    (tmp_path / "root/0 the same").symlink_to("real")
+    (tmp_path / "root/real/loop").symlink_to(tmp_path / "root")
+    (tmp_path / "root/out").symlink_to(tmp_path / "elsewhere")
+    assert {(path, text) for path, text, *_ in seen(tmp_path / "root")} == {
+        ("real/a.wav", "你好"),
+        ("out/b.wav", "再见"),
+    }
+
+
+HEADER = "client_id\tpath\tsentence\tup_votes\n"
+RELEASE = {
+    "validated.tsv": f"{HEADER}x\ta.mp3\t你好\t2\nz\tc.mp3\t谢谢\t2\n",
+    "invalidated.tsv": f"{HEADER}x\td.mp3\t不好\t0\n",
+    "other.tsv": HEADER,
+    "reported.tsv": "sentence_id\tsentence\tlocale\treason\n1\t你\tzh-CN\tbad\n",
+    "clip_durations.tsv": "clip\tduration[ms]\na.mp3\t4001\n",
+    "validated_sentences.tsv": "sentence_id\tsentence\n1\t你\n",
+    "unvalidated_sentences.tsv": "sentence\tsource\n你\tme\n",
+}
+SPLIT_TABLES = {
+    "train.tsv": f'{HEADER}x\ta.mp3\t"你好\t2\n',
+    "dev.tsv": f"{HEADER}y\tb.mp3\t再见\t2\n",
+    "test.tsv": f"{HEADER}z\tc.mp3\t谢谢\t2\n",
+}
+
+
+@pytest.mark.parametrize("place", ["", "cv-corpus/zh-CN/"])
+def test_a_release_of_common_voice(place, put, tmp_path, speak):
+    root = tmp_path / "release"
+    for clip in "abcd":
+        speak(tmp_path / "clip.wav", 1.0)
+        (root / place / "clips").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clip.wav").rename(root / place / f"clips/{clip}.mp3")
+    for name, content in (RELEASE | SPLIT_TABLES).items():
+        put(f"release/{place}{name}", content)
+    assert {(Path(path).name, text.strip('"'), split) for path, text, _, split in seen(root)} == {
+        ("a.mp3", "你好", "train"),
+        ("b.mp3", "再见", "dev"),
+        ("c.mp3", "谢谢", "test"),
+    }
+    assert {Path(name).name for name, problem in problems(root) if problem == "side file"} == set(RELEASE)
+    for name in SPLIT_TABLES:
+        (root / place / name).unlink()
+    assert {(Path(path).name, text) for path, text, *_ in seen(root)} == {("a.mp3", "你好"), ("c.mp3", "谢谢")}
+    assert {(Path(path).name, text) for path, text, *_ in seen_in(root / place / "invalidated.tsv")} == {
+        ("d.mp3", "不好")
+    }
+
+
+def seen_in(manifest):
+    return {(u.path.as_posix(), u.text, u.speaker, u.split) for u in prepare_folder(manifest)}

@@ -29,6 +29,15 @@ def test_byte_order_mark_crlf_and_blank_lines(written):
     assert [(clip.path, clip.seconds) for clip in read_list(path)] == [("a.wav", None), ("b.wav", 2.0)]
 
 
+def test_a_byte_order_mark_at_any_line_and_other_separators_within_one(written):
+    path = written("a.wav\tma1\t妈\n\ufeffb.wav\tma1\t妈\u2028妈\x85\n\ufeff\ufeffc.wav\tma1\t妈\r\n")
+    assert [(clip.path, clip.hanzi) for clip in read_list(path)] == [
+        ("a.wav", "妈"),
+        ("b.wav", "妈\u2028妈"),
+        ("c.wav", "妈"),
+    ]
+
+
 def test_latin_letters_are_unknown(written):
     assert read_list(written("a.wav\tｋ ge1 <UNK>\tｋ歌\n"))[0].pinyin == ("<UNK>", "ge1", "<UNK>")
 
@@ -88,7 +97,16 @@ def test_a_list_that_cannot_be_written_is_an_error(tmp_path):
 
 @pytest.fixture
 def config(tmp_path):
-    for name in ("aishell_train", "aishell_dev", "thchs_train", "my_own_train", "pinyin", "aishell_report"):
+    for name in (
+        "aishell_train",
+        "aishell_dev",
+        "thchs_train",
+        "my_own_train",
+        "demo_train",
+        "stcmds_train",
+        "pinyin",
+        "aishell_report",
+    ):
         (tmp_path / f"{name}.txt").touch()
     return tmp_path
 
@@ -100,14 +118,18 @@ def names(paths):
 def test_data_type_is_a_name_several_or_all(config):
     assert names(lists_of("thchs", "train", config)) == ["thchs_train.txt"]
     assert names(lists_of("thchs, aishell,thchs", "train", config)) == ["thchs_train.txt", "aishell_train.txt"]
-    assert names(lists_of("all", "train", config)) == ["aishell_train.txt", "my_own_train.txt", "thchs_train.txt"]
+    every = ["aishell_train.txt", "my_own_train.txt", "stcmds_train.txt", "thchs_train.txt"]
+    assert names(lists_of("all", "train", config)) == every
+    assert names(lists_of("all,demo", "train", config)) == [*every, "demo_train.txt"]
+    assert names(lists_of("st-cmds,My-Own,AISHELL", "train", config)) == [every[2], every[1], every[0]]
+    assert names(lists_of("demo", "train", config)) == ["demo_train.txt"]
     assert names(lists_of("all", "dev", config)) == ["aishell_dev.txt"]
 
 
 @pytest.mark.parametrize(
     ("data_type", "split", "what"),
     [
-        ("aishel", "train", "unknown --data_type 'aishel': .*: aishell, my_own, thchs; write the lists"),
+        ("aishel", "train", "unknown --data_type 'aishel': .*: aishell, demo, my_own, stcmds, thchs; write the lists"),
         ("thchs", "dev", "thchs_dev.txt: thchs has no dev list"),
         ("thchs,aishell", "dev", "thchs_dev.txt"),
         ("all", "test", "no test list"),

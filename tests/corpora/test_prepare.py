@@ -103,6 +103,40 @@ def test_the_report_adds_up(speak, tmp_path):
     ]
 
 
+def test_tags_of_sounds_are_counted_and_no_label(speak, tmp_path):
+    texts = ("今天[掌声]天气（音乐）很好", "【笑】我（真的）去<NOISE>", "(咳嗽)[LAUGHTER]")
+    utterances = [
+        make(f"u{n}", text, path=speak(tmp_path / f"u{n}.wav"), split="train") for n, text in enumerate(texts)
+    ]
+    report = write_lists("c", utterances, tmp_path, tmp_path)
+    assert [clip.hanzi for clip in report.kept["train"]] == ["今天天气很好", "我真的去"]
+    assert [row.reason for row in report.dropped] == ["no label"]
+    assert (
+        "- tags of sounds left out of the labels of 2 clips: [掌声] (1), （音乐） (1), 【笑】 (1), <NOISE> (1)"
+        in str(report)
+    )
+    assert report.counts() == "c: 3 found, 2 kept, 1 left out (no label 1)"
+
+
+def test_ids_that_come_again_are_named_by_line(speak, tmp_path):
+    utterances = [
+        make("a", path=speak(tmp_path / "a.wav"), split="train", source="t.csv:2"),
+        make("a", "再见", path=speak(tmp_path / "b.wav"), split="train", source="t.csv:9"),
+    ]
+    (row,) = write_lists("c", utterances, tmp_path, tmp_path).dropped
+    assert (row.path, row.reason, row.detail) == ("b.wav", "duplicate id", "t.csv:9: a is there before on t.csv:2")
+
+
+def test_one_recording_under_two_names_is_used_once(speak, tmp_path):
+    speak(tmp_path / "a.wav")
+    (tmp_path / "b.wav").symlink_to("a.wav")
+    utterances = [make(n, path=tmp_path / f"{n}.wav", split=part) for n, part in (("a", "train"), ("b", "test"))]
+    report = write_lists("c", utterances, tmp_path, tmp_path)
+    assert [(row.path, row.reason, row.detail) for row in report.dropped] == [
+        ("b.wav", "duplicate path", "is listed before, as a.wav")
+    ]
+
+
 def test_nothing_left_is_an_error_that_leaves_the_table(tmp_path):
     with pytest.raises(ListError, match=r"c: none of 1 clips can be used; .*c_dropped.tsv"):
         write_lists("c", [make("a", path=tmp_path / "gone.wav", split="train")], tmp_path, tmp_path)
@@ -160,6 +194,7 @@ def test_limits_of_the_program(recordings, capsys):
         (["folder", "--name", "a/b"], "cannot name lists"),
         (["folder", "--name", "all"], "cannot name lists"),
         (["thchs", "--name", "mine"], "--name is for `folder`"),
+        (["ST-CMDS", "--root", "gone"], "no ST-CMDS-20170001_1-OS in gone"),
         (["thchs", "--threads", "0"], "--threads must be at least 1"),
         (["thchs", "--vocabulary", "gone.txt"], "gone.txt: no such vocabulary"),
     ],
