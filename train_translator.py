@@ -36,6 +36,7 @@ from ramospeech.cli import learning_rate as rate
 from ramospeech.corpora.lists import write_text
 from ramospeech.errors import ListError, ModelError, TrainingError, program
 from ramospeech.help import Help
+from ramospeech.lm.text import TextFile, excluded
 from ramospeech.losses import Loss
 from ramospeech.score import cer
 from ramospeech.text import pinyin
@@ -51,12 +52,12 @@ from ramospeech.training import (
     save_state,
     scaled,
 )
-from ramospeech.translate import Seq2SeqTranslator, ngram_path, seq2seq_file, storage
+from ramospeech.translate import Seq2SeqTranslator, ngram_path
 from ramospeech.translate.channel import Channel, Noise, Syllables
-from ramospeech.translate.counting import Text
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.pairs import Labeller, TextBatch, TextStream
-from ramospeech.translate.train_ngram import excluded
+from ramospeech.translate.ngram import file as ngram_file
+from ramospeech.translate.seq2seq import file as seq2seq_file
+from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
 OTHERS = 1024  # characters besides those of the batch that the loss compares with
 DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
@@ -102,7 +103,7 @@ def options() -> argparse.ArgumentParser:
 
 def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
     """Syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
-    lines = list(enumerate(Text(path).lines(), 1))
+    lines = list(enumerate(TextFile(path).lines(), 1))
     sentences, references = [], []
     for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
         columns = line.split("\t")
@@ -191,12 +192,12 @@ def main(argv: list[str] | None = None) -> int:
     folder = Path(args.model_path)
     endings = {"model": ".safetensors", "state": ".state.pt", "config": ".json"}
     files = {kind: folder / (args.model_name + ending) for kind, ending in endings.items()}
-    ngram = workers.together(lambda: storage.read(args.ngram))
+    ngram = workers.together(lambda: ngram_file.read(args.ngram))
     network, state = workers.rank_0(partial(build, args, ngram.characters, files))
     network.to(device)
 
     # Data: every worker streams the same sentences and takes its share.
-    texts = [Text.parse(argument) for argument in args.texts]
+    texts = [TextFile.parse(argument) for argument in args.texts]
     workers.together(lambda: [next(text.lines(), None) for text in texts])
     exclude = workers.together(lambda: excluded(args.exclude))
     stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)

@@ -30,8 +30,8 @@ from ramospeech import errors
 from ramospeech.score import Score, cer
 from ramospeech.text import pinyin
 from ramospeech.translate import Seq2SeqTranslator, load_translator, ngram_path
-from ramospeech.translate.seq2seq import BEAM, NGRAM_WEIGHT
-from ramospeech.translate.translator import NgramTranslator
+from ramospeech.translate.ngram.translator import NgramTranslator
+from ramospeech.translate.seq2seq.translator import BEAM, NGRAM_WEIGHT
 
 # The beam, and the weight of the n-gram model where it is not the default; None is the n-gram model alone.
 OURS = {

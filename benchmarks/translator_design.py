@@ -25,13 +25,14 @@ from torch.nn import functional
 
 sys.path.insert(0, str(ROOT))
 
+from ramospeech.lm.text import TextFile
 from ramospeech.parallel import Alone
 from ramospeech.training import Trainer, learning_rate
-from ramospeech.translate import ngram_path, storage
+from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel, Syllables
-from ramospeech.translate.counting import Text
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.pairs import Labeller, TextBatch, TextStream
+from ramospeech.translate.ngram import file as ngram_file
+from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from train_translator import misheard, read_dev, steps_of, training_loss
 
 PEAK = 2e-3  # learning rate
@@ -99,7 +100,7 @@ def main() -> None:
         print("translator_design: skipped, as it needs text and --dev", file=sys.stderr)
         return
     torch.set_num_threads(1)
-    ngram = storage.read(ngram_path())
+    ngram = ngram_file.read(ngram_path())
     syllables, labeller = Syllables(), Labeller(ngram.characters, ngram.lexicon)
     heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     config = Seq2SeqConfig(len(syllables), len(ngram.characters))
@@ -112,7 +113,7 @@ def main() -> None:
 
     rows: dict[str, list[tuple[float, ...]]] = {"aligned": [], "cross-attention": []}
     for seed in range(1, args.seeds + 1):
-        stream = TextStream([Text.parse(text) for text in args.texts], ngram.characters, 6000, seed, frozenset())
+        stream = TextStream([TextFile.parse(text) for text in args.texts], ngram.characters, 6000, seed, frozenset())
         batches = list(islice(steps_of(stream, labeller, Alone(), seed, 0), args.steps))
         for name, kind in (("aligned", Seq2Seq), ("cross-attention", Attending)):
             torch.manual_seed(seed)

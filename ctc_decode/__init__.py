@@ -7,7 +7,6 @@ from ctc_decode.confusion import ConfusionNetwork, Slot
 from ctc_decode.greedy import GreedyDecoder
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
-from ctc_decode.kneser_ney import NgramTrainer
 from ctc_decode.lm import NgramModel
 from ctc_decode.streaming import Partial, Stream
 
@@ -20,9 +19,14 @@ __all__ = [
     "Hotwords",
     "Hypothesis",
     "NgramModel",
-    "NgramTrainer",
     "Partial",
     "Slot",
     "Stream",
     "align",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "NgramTrainer":
+        raise AttributeError("ctc_decode reads language models; NgramTrainer, which trains them, is in ramospeech.lm")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,6 +29,7 @@ ROOMS = (
     "model",
     "parallel",
     "training",
+    "lm",
     "translate",
     "timing",
     "pipeline",

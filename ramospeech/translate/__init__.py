@@ -8,10 +8,11 @@ lines, `python -m ramospeech.translate.train_ngram` trains the baseline and trai
 """
 
 from ramospeech.translate.confusions import Confusions
-from ramospeech.translate.nbest import choose_hypotheses, translate_nbest
-from ramospeech.translate.seq2seq import Seq2SeqTranslator
-from ramospeech.translate.shipped import load_translator, ngram_path, pretrained_folder, translator_path
-from ramospeech.translate.translator import NgramTranslator, Translation, Translator
+from ramospeech.translate.load import load_translator, ngram_path, pretrained_folder, translator_path
+from ramospeech.translate.ngram.translator import NgramTranslator
+from ramospeech.translate.rescoring import choose_hypotheses, translate_nbest
+from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
+from ramospeech.translate.types import Translation, Translator
 
 __all__ = [
     "Confusions",

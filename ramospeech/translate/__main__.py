@@ -12,9 +12,10 @@ from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.translate.confusions import Confusions
 from ramospeech.translate.lexicon import FALLBACK
-from ramospeech.translate.seq2seq import BEAM, Seq2SeqTranslator
-from ramospeech.translate.shipped import load_translator, translator_path
-from ramospeech.translate.translator import TONE_COST, NgramTranslator, Translation
+from ramospeech.translate.load import load_translator, translator_path
+from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
+from ramospeech.translate.seq2seq.translator import BEAM, Seq2SeqTranslator
+from ramospeech.translate.types import Translation
 
 LINES_AT_ONCE = 64
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ramospeech.lm.text import TextFile
 from ramospeech.translate import NgramTranslator
-from ramospeech.translate.counting import Text
-from ramospeech.translate.pairs import LONGEST, Labeller, TextStream
+from ramospeech.translate.seq2seq.dataset import LONGEST, Labeller, TextStream
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +17,14 @@ def labeller(small_translator: NgramTranslator) -> Labeller:
     return Labeller(small_translator.model.characters, small_translator.model.lexicon)
 
 
-def stream(translator: NgramTranslator, texts: list[Text], exclude: frozenset[str] = frozenset()) -> TextStream:
+def stream(translator: NgramTranslator, texts: list[TextFile], exclude: frozenset[str] = frozenset()) -> TextStream:
     return TextStream(texts, translator.model.characters, batch_characters=60, seed=3, exclude=exclude)
 
 
 def test_a_pass_gives_every_sentence_once(text_file: Path, small_translator: NgramTranslator, tmp_path: Path) -> None:
     packed = tmp_path / "b.gz"
     packed.write_bytes(gzip.compress("你好，世界！一\n今天ABC明天\n".encode()))
-    source = stream(small_translator, [Text(text_file), Text(packed)], frozenset({"今天天气很好"}))
+    source = stream(small_translator, [TextFile(text_file), TextFile(packed)], frozenset({"今天天气很好"}))
     batches = list(source.batches(0))
     assert all(len({len(sentence) for sentence in batch}) == 1 for batch in batches)
     assert all(len(batch) * len(batch[0]) <= 60 for batch in batches)
@@ -36,9 +36,9 @@ def test_a_pass_gives_every_sentence_once(text_file: Path, small_translator: Ngr
 def test_weights_and_long_lines(small_translator: NgramTranslator, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("你好\n" * 4000 + "你好" * 100 + "\n", encoding="utf-8")
-    sentences = [s for batch in stream(small_translator, [Text(path)]).batches(0) for s in batch]
+    sentences = [s for batch in stream(small_translator, [TextFile(path)]).batches(0) for s in batch]
     assert max(map(len, sentences)) == LONGEST and "".join(sentences).count("你") == 4100
-    some = [s for batch in stream(small_translator, [Text(path, 0.1)]).batches(0) for s in batch]
+    some = [s for batch in stream(small_translator, [TextFile(path, 0.1)]).batches(0) for s in batch]
     assert 300 < len(some) < 500
 
 

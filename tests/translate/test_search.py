@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from ramospeech.translate import NgramTranslator, search
+from ramospeech.translate import NgramTranslator
 from ramospeech.translate.lexicon import Candidates, Lexicon
-from ramospeech.translate.ngram import BOUNDARY, ID_BITS, NgramModel
-from ramospeech.translate.search import EDGE
+from ramospeech.translate.ngram import lattice
+from ramospeech.translate.ngram.lattice import EDGE
+from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, NgramModel
 
 SIZE = 12  # characters, the boundary included
 NO_LEXICON = Lexicon((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
@@ -48,7 +49,7 @@ def random_sentence(rng: np.random.Generator, length: int) -> list[Candidates]:
     return sentence
 
 
-def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) -> list[search.Path]:
+def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) -> list[lattice.Path]:
     ways = [
         [*range(len(place)), *([None] if none > -np.inf else [])] for place, none in zip(sentence, empty, strict=True)
     ]
@@ -84,23 +85,23 @@ def test_nbest_is_what_enumeration_finds(
         for sentence, none in zip(sentences, nothing, strict=True):
             stream += [*sentence, EDGE]
             empty += [*none, -np.inf]
-        steps = search.connect(model, stream, np.array(empty), pairs_at_once)
+        steps = lattice.connect(model, stream, np.array(empty), pairs_at_once)
         explicit += sum(len(step.bc) for step in steps)
         for i, sentence in enumerate(sentences):
             own = [step for step in steps if step.start // (length + 1) == i]
             expected = all_paths(model, sentence, nothing[i])
-            found = search.best_paths(own, 7)
+            found = lattice.best_paths(own, 7)
             np.testing.assert_allclose([s for s, _ in found], [s for s, _ in expected[:7]], rtol=1e-5)
             assert [p for _, p in found] == [p for _, p in expected[:7]]
-            assert search.best_paths(own, 1)[0][1] == found[0][1]
-            assert len(search.best_paths(own, 10**4)) == len(expected)
+            assert lattice.best_paths(own, 1)[0][1] == found[0][1]
+            assert len(lattice.best_paths(own, 10**4)) == len(expected)
     assert explicit > 20 or length < 2
 
 
 def test_steps_over_empty_places_are_bounded(rng: np.random.Generator) -> None:
     """Of a thousand places in a row that are hardly empty no more than two are stepped over at a time."""
     stream = [EDGE, *random_sentence(rng, 1000), EDGE]
-    steps = search.connect(random_model(rng), stream, np.array([-np.inf, *[-5.0] * 1000, -np.inf]), 10**6)
+    steps = lattice.connect(random_model(rng), stream, np.array([-np.inf, *[-5.0] * 1000, -np.inf]), 10**6)
     assert {step.end - step.start for step in steps} == {1, 2, 3} and len(steps) == 1001 + 1000 + 999
 
 

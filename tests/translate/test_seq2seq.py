@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from ctc_decode import ConfusionNetwork, Hypothesis, Slot
 from ramospeech.errors import ModelError
-from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, seq2seq_file, translate_nbest
+from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, translate_nbest
 from ramospeech.translate.channel import Syllables
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.ngram import BOUNDARY
+from ramospeech.translate.ngram.model import BOUNDARY
+from ramospeech.translate.seq2seq import file as seq2seq_file
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
 
 def make_network(characters: int) -> Seq2Seq:
@@ -63,7 +64,7 @@ def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) 
 
 def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator, monkeypatch) -> None:
     monkeypatch.setattr("ramospeech.translate.channel.CANDIDATES", 6)
-    monkeypatch.setattr("ramospeech.translate.seq2seq.CANDIDATES", 6)
+    monkeypatch.setattr("ramospeech.translate.seq2seq.translator.CANDIDATES", 6)
     wide = Seq2SeqTranslator(translator.network, translator.ngram, beam=300)
     expected = brute_force(wide, ["ta1", "zai4", "ni3"], keep=6)
     found = wide.translate(["ta1", "zai4", "ni3"], nbest=5)
@@ -133,8 +134,8 @@ def test_of_the_alternatives_those_that_make_sense_are_taken(small_translator: N
 def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: NgramTranslator, monkeypatch) -> None:
     [expected] = next(iter(small_translator.translate_networks([UNSURE])))
     for most, least in ((10_000, 1e9), (128, 9.0), (4, 1e9), (10_000, 4.0)):
-        monkeypatch.setattr("ramospeech.translate.translator.MOST", most)
-        monkeypatch.setattr("ramospeech.translate.translator.LEAST", least)
+        monkeypatch.setattr("ramospeech.translate.ngram.translator.MOST", most)
+        monkeypatch.setattr("ramospeech.translate.ngram.translator.LEAST", least)
         [found] = next(iter(small_translator.translate_networks([UNSURE])))
         assert found == expected
     [all_of] = small_translator.model.lexicon.candidates([list(UNSURE.slots[2].alternatives)])

@@ -9,22 +9,27 @@ import pytest
 from safetensors.numpy import load, save
 
 from ramospeech.errors import ListError, ModelError, UsageError
-from ramospeech.translate import NgramTranslator, storage, train_ngram
-from ramospeech.translate.counting import Text, count_characters, count_trigrams
-from ramospeech.translate.estimation import DISCOUNT_SCALE, STEP, discounts, estimate, prune
-from ramospeech.translate.ngram import BOUNDARY, ID_BITS
+from ramospeech.lm.characters import DISCOUNT_SCALE, estimate
+from ramospeech.lm.counting import count_characters, count_trigrams
+from ramospeech.lm.kneser_ney import fraction_discounted
+from ramospeech.lm.text import TextFile
+from ramospeech.translate import NgramTranslator, train_ngram
+from ramospeech.translate.ngram import file as ngram_file
+from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS
+from ramospeech.translate.ngram.pruning import STEP, prune
+from ramospeech.translate.ngram.train import choose_characters
 
 CHARACTERS = "\n□一二三"
 
 
-def write(path: Path, text: str) -> Text:
+def write(path: Path, text: str) -> TextFile:
     path.write_bytes(text.encode("utf-8-sig"))
-    return Text(path)
+    return TextFile(path)
 
 
 def test_counts_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     one, two = write(tmp_path / "1", "一二三\r\n\r\n二二,一一a三\n"), write(tmp_path / "2", "一二三\n三三三")
-    counts = count_trigrams([one, Text(two.path, 0.5)], CHARACTERS, frozenset(["三三三"]))
+    counts = count_trigrams([one, TextFile(two.path, 0.5)], CHARACTERS, frozenset(["三三三"]))
     expected: Counter[int] = Counter()
     weighted: dict[int, float] = defaultdict(float)
     for sentence, weight in [("一二三", 1), ("二二", 1), ("一一", 1), ("三", 1), ("一二三", 0.5)]:
@@ -41,23 +46,23 @@ def test_counts_are_those_of_a_plain_loop(tmp_path: Path) -> None:
 def test_text_is_read_plain_or_packed_and_faults_are_named(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.write_bytes(gzip.compress("一\n二\n".encode()))
-    assert list(Text(packed).lines()) == ["一", "二"]
-    assert Text.parse(f"{packed}=0.25") == Text(packed, 0.25)
+    assert list(TextFile(packed).lines()) == ["一", "二"]
+    assert TextFile.parse(f"{packed}=0.25") == TextFile(packed, 0.25)
     with pytest.raises(UsageError, match="weight"):
-        Text.parse(f"{packed}=much")
+        TextFile.parse(f"{packed}=much")
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(ListError, match="packed"):
-        list(Text(packed).lines())
+        list(TextFile(packed).lines())
     packed.write_bytes(b"\xe4\xb8\x80\n\xff\n")
     with pytest.raises(ListError, match="packed:2"):
-        list(Text(packed).lines())
+        list(TextFile(packed).lines())
     with pytest.raises(ListError, match="none"):
-        list(Text(tmp_path / "none").lines())
+        list(TextFile(tmp_path / "none").lines())
 
 
 def test_the_unpruned_model_gives_the_estimated_probabilities(text_file: Path) -> None:
-    characters = train_ngram.choose_characters(count_characters([Text(text_file)]))
-    counts = count_trigrams([Text(text_file)], characters)
+    characters = choose_characters(count_characters([TextFile(text_file)]))
+    counts = count_trigrams([TextFile(text_file)], characters)
     full = estimate(counts, len(characters))
     assert full.unigram.sum() == pytest.approx(1)
     b = full.bigrams >> ID_BITS
@@ -87,7 +92,7 @@ def test_discounts_are_those_of_chen_and_goodman() -> None:
     y = 100 / (100 + 2 * 40)
     d = [1 - 2 * y * 40 / 100, 2 - 3 * y * 20 / 40, 3 - 4 * y * 10 / 20]
     expected = [DISCOUNT_SCALE * d[0], DISCOUNT_SCALE * d[1] / 2, DISCOUNT_SCALE * d[2] / 50]
-    np.testing.assert_allclose(discounts(counts)[[0, 110, -1]], expected)
+    np.testing.assert_allclose(fraction_discounted(counts, DISCOUNT_SCALE)[[0, 110, -1]], expected)
 
 
 def test_the_same_text_gives_the_same_bytes(text_file: Path, small_model: Path) -> None:
@@ -95,10 +100,10 @@ def test_the_same_text_gives_the_same_bytes(text_file: Path, small_model: Path) 
 
 
 def test_a_file_gives_back_the_model(small_model: Path) -> None:
-    model = storage.read(small_model)
-    again = storage.pack(model, {"characters": 3})
+    model = ngram_file.read(small_model)
+    again = ngram_file.pack(model, {"characters": 3})
     (path := small_model.parent / "copy.safetensors").write_bytes(again)
-    copy = storage.read(path)
+    copy = ngram_file.read(path)
     for name in ("unigram", "bigrams", "bigram_boosts", "bigram_backoffs", "trigrams", "trigram_boosts"):
         np.testing.assert_array_equal(getattr(copy, name), getattr(model, name))
     assert copy.characters == model.characters and copy.lexicon.syllables == model.lexicon.syllables
@@ -106,23 +111,23 @@ def test_a_file_gives_back_the_model(small_model: Path) -> None:
 
 def test_long_gaps_survive_packing() -> None:
     values = np.array([0, 1, 127, 128, 129, 8190, 5, 16000], np.int64)
-    np.testing.assert_array_equal(storage._from_varints(storage._varints(values)), values)
+    np.testing.assert_array_equal(ngram_file._from_varints(ngram_file._varints(values)), values)
     rows = np.array([0, 0, 0, 0, 0, 0, 2, 2])
-    gaps = storage._gaps(values, rows)
-    np.testing.assert_array_equal(storage._from_gaps(gaps, np.array([6, 0, 2])), values)
+    gaps = ngram_file._gaps(values, rows)
+    np.testing.assert_array_equal(ngram_file._from_gaps(gaps, np.array([6, 0, 2])), values)
 
 
 def test_numbers_too_large_for_a_row_are_refused() -> None:
     with pytest.raises(ValueError, match="numbers"):
-        storage._from_gaps(np.array([2**31 - 2, 5], np.int32), np.array([2]))
+        ngram_file._from_gaps(np.array([2**31 - 2, 5], np.int32), np.array([2]))
 
 
 def test_broken_files_are_named(small_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "bad.safetensors"
     with pytest.raises(ModelError, match=r"bad\.safetensors: no such model"):
-        storage.read(path)
+        ngram_file.read(path)
     good = small_model.read_bytes()
-    header = {storage.HEADER: '{"format": "ramospeech character n-gram 1", "step": 0.125}'}
+    header = {ngram_file.HEADER: '{"format": "ramospeech character n-gram 1", "step": 0.125}'}
     tensors = load(good)
     crafted = [b"", b"\x80\x04pickle", good[:-100], save({"weight": np.zeros(3)}), save({}, header)]
     for name in tensors:
@@ -134,7 +139,7 @@ def test_broken_files_are_named(small_model: Path, tmp_path: Path) -> None:
     for data in crafted:
         path.write_bytes(data)
         with pytest.raises(ModelError, match=r"bad\.safetensors"):
-            storage.read(path)
+            ngram_file.read(path)
 
 
 def test_size_and_excluded_sentences(text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ramospeech.translate import NgramTranslator, __main__, ngram_path, seq2seq_file
+from ramospeech.translate import NgramTranslator, __main__, ngram_path
 from ramospeech.translate.channel import Syllables
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.seq2seq import file as seq2seq_file
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
 
 def run(monkeypatch: pytest.MonkeyPatch, text: bytes, *options: str) -> int:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctc_decode import NgramModel, NgramTrainer, kneser_ney
-from ctc_decode.kneser_ney import discounts
+from ctc_decode import NgramModel
+from ramospeech.lm import NgramTrainer, kneser_ney
+from ramospeech.lm.kneser_ney import discounts
 
 Gram = tuple[str, ...]
 

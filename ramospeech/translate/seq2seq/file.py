@@ -15,7 +15,7 @@ from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.model.packing import pack, unpack
 from ramospeech.model.shapes import shapes_only
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
 FORMAT = "ramospeech seq2seq translator 1"
 KEY = "ramospeech"  # the metadata entry, JSON

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ramospeech.lm.counting import BOUNDARY, ID_BITS
 from ramospeech.translate.lexicon import Lexicon
 
-BOUNDARY = 0  # the id of the sentence boundary, before the first character and after the last
-ID_BITS = 13  # characters have ids below 2**13, so that a bigram is one 26-bit key
-MAX_CHARACTERS = 1 << ID_BITS
+MAX_CHARACTERS = 1 << ID_BITS  # a bigram is one 26-bit key
+
+__all__ = ["BOUNDARY", "ID_BITS", "MAX_CHARACTERS", "NgramModel"]
 
 
 @dataclass(frozen=True)

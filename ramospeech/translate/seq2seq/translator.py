@@ -8,12 +8,14 @@ import torch
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.errors import ModelError
-from ramospeech.translate import seq2seq_file, storage
-from ramospeech.translate.beam import Scoring, search
 from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
-from ramospeech.translate.network import Seq2Seq, for_characters
-from ramospeech.translate.ngram import NgramModel
-from ramospeech.translate.translator import NgramTranslator, Translation, ngram_path
+from ramospeech.translate.ngram import file as ngram_file
+from ramospeech.translate.ngram.model import NgramModel
+from ramospeech.translate.ngram.translator import NgramTranslator, ngram_path
+from ramospeech.translate.seq2seq import file as seq2seq_file
+from ramospeech.translate.seq2seq.beam import Scoring, search
+from ramospeech.translate.seq2seq.model import Seq2Seq, for_characters
+from ramospeech.translate.types import Translation
 
 BEAM = 10
 NGRAM_WEIGHT = 2.0
@@ -51,7 +53,7 @@ class Seq2SeqTranslator:
         network then takes over that model's characters, see `network.for_characters`.
         Raises ModelError: a file that is missing or broken, or two files that do not belong together.
         """
-        model = storage.read(Path(ngram) if ngram else ngram_path())
+        model = ngram_file.read(Path(ngram) if ngram else ngram_path())
         network, characters = seq2seq_file.read(Path(path))
         shared = len(set(characters) & set(model.characters))
         if shared < MIN_SHARED_CHARACTERS * len(model.characters):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ctc_decode import NgramModel, NgramTrainer
-from ramospeech import train_lm
+from ctc_decode import NgramModel
+from ramospeech.lm import NgramTrainer
+from ramospeech.lm import train as train_lm
 
 HANZI = ["你好！我们有3个苹果。", "今天天气很好", "hello world", "天气，真的很好；我们走吧"]
 SENTENCES = [

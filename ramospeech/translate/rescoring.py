@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ctc_decode import Hypothesis
-from ramospeech.translate.translator import Translation, Translator
+from ramospeech.translate.types import Translation, Translator
 
 # Found on dev recordings; more of it hurts where a language model has chosen already.
 WEIGHT = 0.02  # of the translation's score beside the acoustic one

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from ramospeech.translate import seq2seq_file
-from ramospeech.translate.seq2seq import Seq2SeqTranslator
-from ramospeech.translate.translator import NgramTranslator, ngram_path, pretrained_folder
+from ramospeech.files import pretrained_folder
+from ramospeech.translate.ngram.translator import NgramTranslator, ngram_path
+from ramospeech.translate.seq2seq import file as seq2seq_file
+from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 
 def translator_path() -> Path:

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.translate.lexicon import FALLBACK, Lexicon
-from ramospeech.translate.ngram import ID_BITS, MAX_CHARACTERS, NgramModel
+from ramospeech.translate.ngram.model import ID_BITS, MAX_CHARACTERS, NgramModel
 
 FORMAT = "ramospeech character n-gram 1"
 HEADER = "ramospeech"  # one key: safetensors writes several in no fixed order
@@ -65,11 +65,11 @@ def read(path: Path) -> NgramModel:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
             if header.get("format") != FORMAT:
-                raise ModelError(f"{path}: not an n-gram translator; train one with ramospeech.translate.train_ngram")
+                raise ModelError(f"{path}: not an n-gram translator; train one with ramospeech.translate.ngram.train")
             streams = {name: _inflate(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         return _assemble(streams, float(header["step"]))
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such model; train one with ramospeech.translate.train_ngram") from None
+        raise ModelError(f"{path}: no such model; train one with ramospeech.translate.ngram.train") from None
     except (OSError, SafetensorError, zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
         raise ModelError(f"{path}: the model is broken ({error}); fetch or train it again") from None
 

@@ -5,15 +5,16 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.files import pretrained_folder
-from ramospeech.translate import search, storage
 from ramospeech.translate.lexicon import HEARD_WEIGHT, Candidates, Slot
-from ramospeech.translate.ngram import NgramModel
+from ramospeech.translate.ngram import file as ngram_file
+from ramospeech.translate.ngram import lattice
+from ramospeech.translate.ngram.model import NgramModel
+from ramospeech.translate.types import Translation
 
 TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, saves 5 where a tenth are wrong
 # Of a place with alternatives these characters are considered, by log p(character) + log p(heard | character): how many
@@ -21,31 +22,6 @@ TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, s
 MOST, LEAST = 128, 8.0
 EMPTY_COST = 6.5  # nats for leaving a place empty, which saves a character: found on dev recordings, as HEARD_WEIGHT
 BATCH_PAIRS = 100_000  # pairs of neighbouring candidates that are looked up at once: some 25 MB
-
-
-@dataclass(frozen=True)
-class Translation:
-    """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking.
-
-    syllables: those that were given; of a confusion network the alternatives that go with the characters.
-    slots: of a confusion network the slot of each character, as its place in the network.
-    """
-
-    hanzi: str
-    score: float
-    syllables: tuple[str, ...] = ()
-    slots: tuple[int, ...] = ()
-
-
-class Translator(Protocol):
-    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first; those of
-    networks say which slots they took."""
-
-    def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]: ...
-
-    def translate_networks(
-        self, networks: Iterable[ConfusionNetwork], nbest: int = 1
-    ) -> Iterator[list[Translation]]: ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +74,7 @@ class NgramTranslator:
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
         """Reads a model file, by default the shipped one; raises ModelError."""
-        return cls(storage.read(Path(path) if path else ngram_path()), tone_cost)
+        return cls(ngram_file.read(Path(path) if path else ngram_path()), tone_cost)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
         """The `nbest` most likely translations, best first; fewer where there are not so many.
@@ -144,16 +120,16 @@ class NgramTranslator:
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
     def _search(self, batch: Sequence[tuple[_Sentence, list[Candidates]]], nbest: int) -> Iterator[list[Translation]]:
-        stream, empty = [search.EDGE], [-math.inf]
+        stream, empty = [lattice.EDGE], [-math.inf]
         for sentence, candidates in batch:
-            stream += [*candidates, search.EDGE]
+            stream += [*candidates, lattice.EDGE]
             empty += [*sentence.empty, -math.inf]
-        steps = search.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
+        steps = lattice.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
         low = end = 0
         for sentence, candidates in batch:
             end += len(candidates) + 1
             high = bisect_left(steps, end, low, key=lambda step: step.start)
-            paths = search.best_paths(steps[low:high], max(nbest, 1))
+            paths = lattice.best_paths(steps[low:high], max(nbest, 1))
             low = high
             yield [self._translation(sentence, candidates, *found) for found in paths]
 

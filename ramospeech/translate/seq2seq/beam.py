@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ramospeech.translate.network import Seq2Seq
-from ramospeech.translate.ngram import BOUNDARY, NgramModel
+from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
+from ramospeech.translate.seq2seq.model import Seq2Seq
 
 IMPOSSIBLE = -1e30
 

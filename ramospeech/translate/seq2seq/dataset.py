@@ -14,8 +14,8 @@ import torch
 from pypinyin import Style, lazy_pinyin
 from torch import Tensor
 
+from ramospeech.lm.text import VARIANTS, TextFile
 from ramospeech.translate.channel import FORMS, UNKNOWN, Noise, Syllables
-from ramospeech.translate.counting import VARIANTS, Text
 from ramospeech.translate.lexicon import Lexicon
 
 BUFFER = 40_000  # sentences that are shuffled and sorted by length at a time
@@ -117,7 +117,7 @@ class TextStream:
     """
 
     def __init__(
-        self, texts: Sequence[Text], characters: str, batch_characters: int, seed: int, exclude: frozenset[str]
+        self, texts: Sequence[TextFile], characters: str, batch_characters: int, seed: int, exclude: frozenset[str]
     ) -> None:
         self.texts, self.exclude = texts, exclude
         self.batch_characters, self.seed = batch_characters, seed

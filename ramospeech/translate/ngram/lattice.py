@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ramospeech.translate.lexicon import Candidates
-from ramospeech.translate.ngram import BOUNDARY, NgramModel
+from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
 
 EDGE = Candidates(np.array([BOUNDARY], np.int32), np.zeros(1, np.float32))
 LEAST = -14.0  # nats: what is less likely to be empty all together is not; bounds the steps over long runs of places

@@ -8,13 +8,13 @@ import pytest
 import soundfile
 import torch
 
-from ctc_decode import BeamSearchDecoder, GreedyDecoder, NgramModel, NgramTrainer
-from ramospeech import tune
+from ctc_decode import BeamSearchDecoder, GreedyDecoder, NgramModel
 from ramospeech.corpora import Clip
 from ramospeech.errors import ListError
+from ramospeech.lm import NgramTrainer, tune
+from ramospeech.lm.tune import Point, Posteriors, best, grid, search, table
 from ramospeech.model import AcousticModel, ModelConfig, save_model
 from ramospeech.text import Vocabulary
-from ramospeech.tune import Point, Posteriors, best, grid, search, table
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 SAMPLES = 1280  # a frame of posteriors

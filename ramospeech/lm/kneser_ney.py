@@ -102,11 +102,50 @@ def discounts(kinds: np.ndarray) -> np.ndarray:
     """D(count) of counts 0, 1, 2, and 3 or more: (4,); `FALLBACK_DISCOUNTS` where the formula has no sense."""
     once, twice, thrice, four = (int((kinds == n).sum()) for n in (1, 2, 3, 4))
     if once and twice and thrice:
-        y = once / (once + 2 * twice)
-        d = np.array([0, 1 - 2 * y * twice / once, 2 - 3 * y * thrice / twice, 3 - 4 * y * four / thrice])
+        d = _leave_one_out(once, twice, thrice, four)
         if (d[1:] > 0).all() and (d <= [0, 1, 2, 3]).all():
             return d
     return np.array([0, *FALLBACK_DISCOUNTS])
+
+
+def fraction_discounted(counts: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """D(count) / count, the fraction of its count that each n-gram gives to back-off: (N,) below 1.
+
+    scale: multiplies D. A fraction applies to weighted counts as well. Where the text is too small for the formula
+    the discounts are clipped.
+    """
+    d = _leave_one_out(*(max(int((counts == n).sum()), 1) for n in (1, 2, 3, 4)))
+    d = np.clip(d, [0, 0.1, 0.2, 0.3], [0, 0.95, 1.9, 2.85])
+    return np.minimum(scale * d[np.minimum(counts, 3)] / np.maximum(counts, 1), 0.98)
+
+
+def _leave_one_out(once: int, twice: int, thrice: int, four: int) -> np.ndarray:
+    """D(0), D(1), D(2), D(3 or more) by the numbers of n-grams that occur once to four times."""
+    y = once / (once + 2 * twice)
+    return np.array([0, 1 - 2 * y * twice / once, 2 - 3 * y * thrice / twice, 3 - 4 * y * four / thrice])
+
+
+def interpolate(
+    counts: np.ndarray, discounted: np.ndarray, context: np.ndarray, contexts: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Discounted relative frequencies (N,), and the probability left for backing off (contexts,), 1 where all is.
+
+    counts (N,): of each n-gram, weighted or not; discounted (N,): the fraction of each that is taken away; context
+    (N,): the number of its context.
+    """
+    kept = counts * (1 - discounted)
+    total = np.bincount(context, counts, contexts)
+    mass = np.bincount(context, kept, contexts)
+    return kept / total[context], np.where(total > 0, 1 - mass / np.where(total > 0, total, 1), 1.0)
+
+
+def backoff_weights(
+    context: np.ndarray, p: np.ndarray, lower: np.ndarray, contexts: int, smallest: float = _LEAST
+) -> np.ndarray:
+    """Back-off weights (contexts,) that make explicit `p` and the rest, in the proportions of `lower`, sum to one."""
+    rest = 1 - np.bincount(context, p, contexts)
+    lower_rest = 1 - np.bincount(context, lower, contexts)
+    return np.maximum(rest, smallest) / np.maximum(lower_rest, smallest)
 
 
 def merged(keys: np.ndarray, *counts: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -159,11 +198,9 @@ def _estimate(longest: tuple[np.ndarray, np.ndarray], W: int, order: int) -> lis
         below = levels[-1]
         context = np.searchsorted(below.keys, keys // np.uint64(W))
         suffix = np.searchsorted(below.keys, keys % np.uint64(W ** (n - 1)))
-        discount = discounts(kinds)[np.minimum(kinds, 3)]
-        in_context = np.maximum(_sums(context, kinds, below), 1)
-        left = _sums(context, discount, below) / in_context
-        lower = left[context] * below.p[suffix]
-        p = (kinds - discount) / in_context[context] + lower
+        discounted = discounts(kinds)[np.minimum(kinds, 3)] / np.maximum(kinds, 1)
+        kept, left = interpolate(kinds, discounted, context, len(below.keys))
+        p = kept + left[context] * below.p[suffix]
         gain = _gains(context, p, below.p[suffix], left, _sums(context, counts, below) / total)
         levels.append(_Level(keys, counts, kinds, context, suffix, p, gain))
     return levels
@@ -223,10 +260,8 @@ def _weigh(model: NgramModel) -> None:
         context = model.context[low:high]
         _, lower = model.lookup(model.suffix[context], model.word[low:high])
         histories = int(model.levels[-2]) + 1
-        rest = 1 - np.bincount(context, np.exp(model.log_prob[low:high]), histories)
-        lower_rest = 1 - np.bincount(context, np.exp(lower), histories)
+        weights = backoff_weights(context, np.exp(model.log_prob[low:high]), np.exp(lower), histories)
         continued = np.unique(context)
-        weights = np.maximum(rest, _LEAST) / np.maximum(lower_rest, _LEAST)
         model.backoff[continued - 1] = np.log(weights[continued])
 
 

@@ -1,0 +1,245 @@
+"""Finds the weight of a language model and the length bonus that read dev recordings best:
+
+    python -m ramospeech.tune --model FILE --lm lm.arpa --ref data_config/thchs_dev.txt --output tune/
+
+The model hears each recording once. Then a grid of both options is decoded, points side by side, and the best point's
+neighbourhood again and again at half the distance. Tune on development lists only: the best of many tries on a test
+list says nothing about other recordings.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
+from ramospeech import audio, errors
+from ramospeech.corpora import Clip, read_list
+from ramospeech.files import whole_file
+from ramospeech.help import Help
+from ramospeech.model import AcousticModel, load_model
+from ramospeech.score import Score, ser
+
+BATCH_SECONDS = 8.0
+MAX_SECONDS = 20.0  # longer recordings are cut at pauses, as for transcription
+_WHAT_TO_DO = "choose another --output"
+
+Point = tuple[float, float]  # weight of the language model, length bonus
+Rates = dict[Point, float]
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """What the model hears: of each piece of a recording its log-posteriors (T', V), and which clip it is of."""
+
+    references: list[tuple[str, ...]]
+    pieces: list[np.ndarray]
+    clips: list[int]
+
+    def batches(self, frames: int = 2000) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
+        """Pieces by number, (B, T', V) and (B,), pieces of like lengths together."""
+        left = sorted(range(len(self.pieces)), key=lambda i: -len(self.pieces[i]))
+        while left:
+            size = max(1, frames // max(1, len(self.pieces[left[0]])))
+            numbers, left = left[:size], left[size:]
+            lengths = np.array([len(self.pieces[i]) for i in numbers])
+            padded = np.zeros((len(numbers), lengths[0], self.pieces[0].shape[1]), np.float32)
+            for row, number in zip(padded, numbers, strict=True):
+                row[: len(self.pieces[number])] = self.pieces[number]
+            yield numbers, padded, lengths
+
+    def score(self, decode: Callable[[np.ndarray, np.ndarray], list[list[Hypothesis]]]) -> Score:
+        """Syllable errors of a decoder."""
+        read: list[tuple[str, ...]] = [()] * len(self.pieces)
+        for numbers, log_probs, lengths in self.batches():
+            for number, hypotheses in zip(numbers, decode(log_probs, lengths), strict=True):
+                read[number] = hypotheses[0].tokens
+        whole: list[list[str]] = [[] for _ in self.references]
+        for clip, tokens in zip(self.clips, read, strict=True):
+            whole[clip] += tokens
+        return ser(self.references, whole)
+
+
+@torch.inference_mode()
+def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device: str = "cpu") -> Posteriors:
+    """Posteriors of all clips. One that cannot be read is named on stderr and left out; raises ListError for none."""
+    heard = Posteriors([], [], [])
+    waiting: list[np.ndarray] = []
+    least = model.min_samples
+    for clip in clips:
+        try:
+            waveforms = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
+        except errors.AudioError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        waveforms = [waveform for waveform in waveforms if len(waveform) >= least]
+        heard.clips.extend([len(heard.references)] * len(waveforms))
+        heard.references.append(clip.pinyin)
+        waiting += waveforms
+    if not waiting:
+        raise errors.ListError("none of the recordings could be used; check --data_root")
+    heard.pieces.extend([np.zeros((0, 0), np.float32)] * len(waiting))
+    order = sorted(range(len(waiting)), key=lambda i: -len(waiting[i]))
+    while order:
+        size = max(1, int(BATCH_SECONDS * audio.SAMPLE_RATE) // max(1, len(waiting[order[0]])))
+        numbers, order = order[:size], order[size:]
+        padded = torch.zeros(len(numbers), len(waiting[numbers[0]]))
+        for row, number in zip(padded, numbers, strict=True):
+            row[: len(waiting[number])] = torch.from_numpy(waiting[number])
+        lengths = torch.tensor([len(waiting[number]) for number in numbers])
+        log_probs, frames = model(padded.to(device), lengths.to(device))
+        for number, row, T in zip(numbers, log_probs.float().cpu().numpy(), frames.tolist(), strict=True):
+            heard.pieces[number] = row[:T].copy()
+    return heard
+
+
+def grid(ends: Sequence[float], points: int) -> list[float]:
+    """Evenly spaced values from the first of two numbers to the second."""
+    return [round(float(x), 4) for x in np.linspace(ends[0], ends[1], points)]
+
+
+def search(
+    rates: Callable[[list[Point]], list[float]], weights: list[float], bonuses: list[float], rounds: int
+) -> Rates:
+    """All points tried, with their error rates.
+
+    First the grid, and no language model at all; then `rounds` times the eight neighbours of the best point, at half
+    the distance of the round before. Neighbours may lie outside of the grid, so that a best point on its edge is
+    followed; weights stay 0 or more.
+    """
+    found: Rates = {}
+
+    def attempt(points: Sequence[Point]) -> None:
+        new = [point for point in dict.fromkeys(points) if point not in found]
+        found.update(zip(new, rates(new), strict=True))
+
+    attempt([(0.0, 0.0), *product(weights, bonuses)])
+    steps = [(values[-1] - values[0]) / max(1, len(values) - 1) for values in (weights, bonuses)]
+    for _ in range(rounds):
+        steps = [step / 2 for step in steps]
+        weight, bonus = best(found)
+        attempt(
+            [
+                (max(0.0, round(weight + i * steps[0], 4)), round(bonus + j * steps[1], 4))
+                for i, j in product((-1, 0, 1), repeat=2)
+            ]
+        )
+    return found
+
+
+def best(rates: Rates) -> Point:
+    """The point of the lowest rate; of equal ones that of the smallest weight."""
+    return min(rates, key=lambda point: (rates[point], point))
+
+
+def table(rates: Rates, weights: list[float], bonuses: list[float]) -> str:
+    """The grid as text, percent."""
+    lines = ["SER %: weight of the language model down, length bonus across"]
+    lines.append("        " + "".join(f"{bonus:8g}" for bonus in bonuses))
+    for weight in weights:
+        lines.append(f"{weight:8g}" + "".join(f"{100 * rates[weight, bonus]:8.2f}" for bonus in bonuses))
+    return "\n".join(lines)
+
+
+def draw(rates: Rates, path: Path) -> None:
+    """The error rate as a surface over both options, with the points tried and the best one."""
+    from matplotlib.figure import Figure
+
+    weights, bonuses = zip(*rates, strict=True)
+    percent = [100 * rate for rate in rates.values()]
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    axes = figure.subplots()
+    surface = axes.tricontourf(weights, bonuses, percent, levels=24, cmap="viridis_r")
+    axes.plot(weights, bonuses, "k.", markersize=3)
+    point = best(rates)
+    axes.plot(*point, "r*", markersize=14, label=f"best: {100 * rates[point]:.2f} % at {point[0]:g}, {point[1]:g}")
+    axes.set(xlabel="lm_weight", ylabel="length_bonus", title="Syllable error rate on the dev list")
+    axes.legend(loc="lower right")
+    figure.colorbar(surface, label="SER %")
+    with whole_file(path, "wb", errors.UsageError, _WHAT_TO_DO) as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+class _Built:
+    """A language model whose automaton is built once for all the decoders."""
+
+    def __init__(self, model: NgramModel, vocabulary: Sequence[str]) -> None:
+        self._automaton = model.automaton(vocabulary)
+
+    def automaton(self, vocabulary: Sequence[str]) -> Automaton:
+        return self._automaton
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the program."""
+    parser = argparse.ArgumentParser(prog="python -m ramospeech.tune", description=__doc__, formatter_class=Help)
+    data = parser.add_argument_group("what to tune, on what")
+    data.add_argument("--model", type=Path, required=True, help="the acoustic model, .safetensors")
+    data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
+    data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
+    data.add_argument("--data_root", type=Path, default=Path("data"), help="where the list's paths are")
+    data.add_argument("--output", type=Path, metavar="DIR", help="also write tune.tsv and surface.png there")
+    tries = parser.add_argument_group("what to try")
+    tries.add_argument("--lm_weight", type=float, nargs=2, default=(0.0, 1.5), metavar=("LOW", "HIGH"), help="range")
+    tries.add_argument("--length_bonus", type=float, nargs=2, default=(0.0, 5.0), metavar=("LOW", "HIGH"), help="range")
+    tries.add_argument("--points", type=int, default=6, help="values of each in the first grid, 2 or more")
+    tries.add_argument("--rounds", type=int, default=3, help="refinements around the best point")
+    decoding = parser.add_argument_group("decoding")
+    decoding.add_argument("--beam_width", type=int, default=30, help="labellings kept at each frame")
+    decoding.add_argument("--top_k", type=int, default=40, help="units looked at in each frame")
+    decoding.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="points decoded side by side")
+    decoding.add_argument("--device", default="cpu", help="where the acoustic model runs")
+    return parser
+
+
+@errors.program
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = parser().parse_args(argv)
+    if arguments.points < 2 or arguments.rounds < 0 or arguments.jobs < 1 or arguments.lm_weight[0] < 0:
+        raise errors.UsageError("--points must be 2 or more, --jobs 1 or more, --rounds and --lm_weight 0 or more")
+    clips = read_list(arguments.ref)
+    model = load_model(arguments.model, arguments.device)
+    units = model.vocabulary.units
+    try:
+        lm = _Built(NgramModel.read(arguments.lm), units)
+    except (ValueError, OSError) as error:
+        raise errors.ModelError(f"{error}; give an ARPA file of syllables") from None
+    heard = listen(model, clips, arguments.data_root, arguments.device)
+    greedy = heard.score(GreedyDecoder(units).decode).rate
+    print(f"{len(heard.references)} recordings, {sum(map(len, heard.references))} syllables; greedy: {greedy:.2%}")
+
+    def rate(point: Point) -> float:
+        decoder = BeamSearchDecoder(
+            units,
+            beam_width=arguments.beam_width,
+            top_k=arguments.top_k,
+            lm=lm,
+            lm_weight=point[0],
+            length_bonus=point[1],
+        )
+        return heard.score(decoder.decode).rate
+
+    weights = grid(arguments.lm_weight, arguments.points)
+    bonuses = grid(arguments.length_bonus, arguments.points)
+    with ThreadPoolExecutor(arguments.jobs) as pool:  # decoding releases the interpreter's lock
+        rates = search(lambda points: list(pool.map(rate, points)), weights, bonuses, arguments.rounds)
+    point = best(rates)
+    print(table(rates, weights, bonuses))
+    print(f"without language model: {rates[0.0, 0.0]:.2%}")
+    print(f"best: {rates[point]:.2%} with --lm {arguments.lm} --lm_weight {point[0]:g} --length_bonus {point[1]:g}")
+    if arguments.output:
+        with whole_file(arguments.output / "tune.tsv", "w", errors.UsageError, _WHAT_TO_DO) as file:
+            file.write("lm_weight\tlength_bonus\tser\n")
+            file.writelines(f"{w:g}\t{b:g}\t{rates[w, b]:.6f}\n" for w, b in sorted(rates))
+        draw(rates, arguments.output / "surface.png")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,5 @@
+"""Pinyin to hanzi by exact search under a character n-gram model."""
+
+from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, MAX_CHARACTERS, NgramModel
+
+__all__ = ["BOUNDARY", "ID_BITS", "MAX_CHARACTERS", "NgramModel"]

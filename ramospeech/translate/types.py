@@ -1,0 +1,32 @@
+"""What every translator is and gives."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ctc_decode import ConfusionNetwork
+
+
+@dataclass(frozen=True)
+class Translation:
+    """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking.
+
+    syllables: those that were given; of a confusion network the alternatives that go with the characters.
+    slots: of a confusion network the slot of each character, as its place in the network.
+    """
+
+    hanzi: str
+    score: float
+    syllables: tuple[str, ...] = ()
+    slots: tuple[int, ...] = ()
+
+
+class Translator(Protocol):
+    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first; those of
+    networks say which slots they took."""
+
+    def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]: ...
+
+    def translate_networks(
+        self, networks: Iterable[ConfusionNetwork], nbest: int = 1
+    ) -> Iterator[list[Translation]]: ...
