@@ -24,8 +24,8 @@ from ramospeech.training import Average, Trainer, dev_sums, evaluate
 from ramospeech.training.guard import WINDOW, Guard
 from ramospeech.training.loop import Step
 from ramospeech.translate.channel import Syllables
-from ramospeech.translate.network import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.pairs import TextBatch
+from ramospeech.translate.seq2seq.dataset import TextBatch
+from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from train_translator import training_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")  # here it copies
