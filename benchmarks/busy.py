@@ -28,6 +28,7 @@ from ramospeech import environment, errors
 WORKER = Path(__file__).with_name("busy_worker.py")
 JOBS = {"transcribe": "transcribing 20 demo clips", "train": "2 training steps of 8 demo clips"}
 SETTINGS = {"ours": "ramospeech", "torch": "torch's own"}
+IDLE_RUNS = 5  # in a round: what an idle machine loses is a few per cent, so it needs more of them
 Times = dict[tuple[str, int], list[float]]  # by setting and busy cores: the seconds of each round
 
 
@@ -78,8 +79,9 @@ def measure(job: str, loads: list[int], rounds: int) -> Times:
         for _ in range(rounds):
             for load in loads:
                 with busy(load):
-                    for setting, worker in workers.items():
-                        times[setting, load].append(worker.run())
+                    for _ in range(1 if load else IDLE_RUNS):
+                        for setting, worker in workers.items():
+                            times[setting, load].append(worker.run())
     return times
 
 

@@ -14,7 +14,14 @@ sh speech2text.sh demo/audio/test/0001.ogg demo/audio/test/0004.ogg demo/audio/t
 echo
 
 port=6006
-while ! python -c "import socket; socket.socket().bind(('', $port))" 2>/dev/null && [ $port -lt 6026 ]; do
+port_is_free() {
+    python -c "
+import socket
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('', $port))" 2>/dev/null
+}
+while ! port_is_free && [ $port -lt 6026 ]; do
     echo "Port $port is taken, perhaps by another TensorBoard."
     port=$((port + 1))
 done
