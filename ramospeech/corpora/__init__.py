@@ -2,9 +2,9 @@
 
 from ramospeech.corpora.catalogue import CORPORA, Corpus
 from ramospeech.corpora.check import Limits, examine, frames, frames_needed, too_short
-from ramospeech.corpora.lists import SPLITS, Clip, lists_of, read_list, write_list
+from ramospeech.corpora.lists import SPLITS, Clip, Utterance, lists_of, read_list, write_list
 from ramospeech.corpora.prepare import Report, write_lists
-from ramospeech.corpora.utterances import Utterance
+from ramospeech.corpora.recordings import Recording
 
 __all__ = [
     "CORPORA",
@@ -12,6 +12,7 @@ __all__ = [
     "Clip",
     "Corpus",
     "Limits",
+    "Recording",
     "Report",
     "Utterance",
     "examine",

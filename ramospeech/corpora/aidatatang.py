@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
+from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
-from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table, recordings_in
 
 ARCHIVES = (
     Archive(62, "aidatatang_200zh.tgz", 18_756_983_399, "6e0f4f39cd5f667a7ee53c397c8d0949", holds="aidatatang_200zh"),
@@ -25,7 +25,7 @@ def download_aidatatang(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_aidatatang(root: Path) -> list[Utterance]:
+def prepare_aidatatang(root: Path) -> list[Recording]:
     """The utterances of aidatatang_200zh; speakers' archives that still are packed are unpacked."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "aidatatang_200zh", _TRANSCRIPT)
@@ -35,5 +35,5 @@ def prepare_aidatatang(root: Path) -> list[Utterance]:
         unpack_nested(part.glob("*.tar.gz"), part)
         for path in recordings_in(part):
             speaker = path.relative_to(part).parts[0]
-            recordings.append(Utterance(path.stem, path, None, speaker=speaker, split=split))
+            recordings.append(Recording(path.stem, path, None, speaker=speaker, split=split))
     return match(recordings, read_table(folder / _TRANSCRIPT))

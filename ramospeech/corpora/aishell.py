@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
+from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
-from ramospeech.corpora.utterances import Utterance, find_folder, match, read_table, recordings_in
 
 ARCHIVES = (Archive(33, "data_aishell.tgz", 15_582_913_665, "2f494334227864a8a8fec932999db9d8", holds="data_aishell"),)
 
@@ -22,14 +22,14 @@ def download_aishell(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_aishell(root: Path) -> list[Utterance]:
+def prepare_aishell(root: Path) -> list[Recording]:
     """The utterances of AISHELL-1; speakers' archives that still are packed are unpacked."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_aishell", "transcript/aishell_transcript_v0.8.txt")
     wavs = folder / "wav"
     unpack_nested(wavs.glob("*.tar.gz"), wavs)
     recordings = (
-        Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
+        Recording(path.stem, path, None, speaker=path.parent.name, split=split)
         for split in SPLITS
         for path in recordings_in(wavs / split)
     )

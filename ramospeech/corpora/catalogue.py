@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ramospeech.corpora import aidatatang, aishell, folder, magicdata, primewords, stcmds, thchs
-from ramospeech.corpora.utterances import Utterance
+from ramospeech.corpora.recordings import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Corpus:
     """A corpus that can be prepared; `download` is None where there is nothing to download."""
 
     title: str
-    prepare: Callable[[Path], Sequence[Utterance]]
+    prepare: Callable[[Path], Sequence[Recording]]
     download: Callable[[Path], None] | None = None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ramospeech import audio
-from ramospeech.corpora.lists import Clip
+from ramospeech.corpora.lists import Utterance
 from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
@@ -78,8 +78,8 @@ def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
 
 
 def check(
-    clips: Mapping[str, Sequence[Clip]], data_root: str | Path, limits: Limits, threads: int = 8
-) -> tuple[dict[str, list[Clip]], list[Dropped]]:
+    clips: Mapping[str, Sequence[Utterance]], data_root: str | Path, limits: Limits, threads: int = 8
+) -> tuple[dict[str, list[Utterance]], list[Dropped]]:
     """The clips of each split that can be used, with their seconds, and those that cannot.
 
     A recording that comes twice, under one path or through links, is dropped the second time, in whichever split.
@@ -87,7 +87,7 @@ def check(
     """
     root = Path(data_root)
     jobs = [(split, clip) for split, part in clips.items() for clip in part]
-    kept: dict[str, list[Clip]] = {split: [] for split in clips}
+    kept: dict[str, list[Utterance]] = {split: [] for split in clips}
     dropped: list[Dropped] = []
     first: dict[str, str] = {}
     batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
@@ -99,26 +99,26 @@ def check(
             if place in first:
                 result = ("duplicate path", f"is listed before, as {first[place]}")
             first.setdefault(place, clip.path)
-            if isinstance(result, Clip):
+            if isinstance(result, Utterance):
                 kept[split].append(result)
             else:
                 dropped.append(Dropped(split, clip.path, *result))
     return kept, dropped
 
 
-def overlaps(clips: Mapping[str, Sequence[Clip]]) -> Iterator[tuple[str, int, int]]:
+def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, int, int]]:
     """For dev and test: clips whose text is the text of a train clip too, of how many clips."""
-    heard = {clip.pinyin for clip in clips.get("train", ())}
+    heard = {clip.tokens for clip in clips.get("train", ())}
     for split in ("dev", "test"):
         if part := clips.get(split):
-            yield split, sum(clip.pinyin in heard for clip in part), len(part)
+            yield split, sum(clip.tokens in heard for clip in part), len(part)
 
 
-def examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
+def examine(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple[str, str]:
     """The clip with its duration, or why it cannot be used: one of REASONS, and the detail."""
-    if not clip.pinyin:
+    if not clip.tokens:
         return "no label", "nothing in the text has a syllable"
-    if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.pinyin)):
+    if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.tokens)):
         return "unknown syllable", " ".join(unknown)
     path = root / clip.path
     if not path.is_file():
@@ -132,7 +132,7 @@ def examine(clip: Clip, root: Path, limits: Limits) -> Clip | tuple[str, str]:
             seconds = audio.duration(path)
     except AudioError as error:
         return "unreadable", str(error)
-    length, ids = frames(seconds), limits.vocabulary.encode(clip.pinyin)
+    length, ids = frames(seconds), limits.vocabulary.encode(clip.tokens)
     if limits.max_labels is not None and len(ids) > limits.max_labels:
         return "too many labels", f"{len(ids)} labels, more than the {limits.max_labels} of --max_seq_length"
     if limits.max_frames is not None and length > limits.max_frames:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ramospeech.audio import EXTENSIONS
 from ramospeech.corpora.manifests import PIECE, is_manifest, lists_recordings, of_release, read_manifests, split_of
-from ramospeech.corpora.utterances import Table, Utterance, locate, read_table
+from ramospeech.corpora.recordings import Recording, Table, locate, read_table
 from ramospeech.errors import ListError, UsageError
 from ramospeech.files import MEDIA_EXTENSIONS, walk
 from ramospeech.text.encoding import common_encoding, decode
@@ -22,7 +22,7 @@ from ramospeech.text.encoding import common_encoding, decode
 _TEXTS = (".txt", ".trn", ".lab")
 
 
-def prepare_folder(root: Path) -> list[Utterance]:
+def prepare_folder(root: Path) -> list[Recording]:
     """The utterances of a folder, or of one manifest. Raises UsageError where there is none."""
     if not root.exists():
         raise UsageError(f"{root}: no such folder or manifest; give one with --root")
@@ -39,7 +39,7 @@ def prepare_folder(root: Path) -> list[Utterance]:
     return utterances
 
 
-def _source(folder: Path, split: str | None) -> list[Utterance]:
+def _source(folder: Path, split: str | None) -> list[Recording]:
     """The utterances of one folder, by the first layout that fits."""
     if (folder / "wav.scp").exists():
         return list(_kaldi(folder, split))
@@ -60,11 +60,11 @@ def _source(folder: Path, split: str | None) -> list[Utterance]:
     return found + _ignored(candidates, [], split)
 
 
-def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None) -> list[Utterance]:
+def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None) -> list[Recording]:
     """The files with the name of a manifest that are none, or none that is to be used."""
     what = "its clips are in the other tables of the release, or are not validated" if used else ""
     return [
-        Utterance(
+        Recording(
             f"{path}",
             path,
             "",
@@ -77,11 +77,11 @@ def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None
     ]
 
 
-def _unnamed(root: Path, utterances: Iterable[Utterance]) -> list[Utterance]:
+def _unnamed(root: Path, utterances: Iterable[Recording]) -> list[Recording]:
     """Recordings below the root that no utterance is of."""
     named = {realpath(utterance.path) for utterance in utterances if utterance.path}
     return [
-        Utterance(path.relative_to(root).as_posix(), path, None, detail="no manifest or list there names it")
+        Recording(path.relative_to(root).as_posix(), path, None, detail="no manifest or list there names it")
         for path in _recordings(walk(root))
         if realpath(path) not in named
     ]
@@ -93,7 +93,7 @@ def _recordings(files: Iterable[Path]) -> list[Path]:
     return sorted(media, key=lambda path: (path.with_suffix(""), path.suffix.lower() not in EXTENSIONS, path))
 
 
-def _of_splits(parts: Mapping[Path, str | None]) -> list[Utterance]:
+def _of_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
     """The user's own splits. What is in none of them goes to train, so that dev and test stay as they were made."""
     utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
     named = {realpath(utterance.path) for utterance in utterances if utterance.path}
@@ -101,7 +101,7 @@ def _of_splits(parts: Mapping[Path, str | None]) -> list[Utterance]:
     return utterances + [other for other in others if other.path is None or realpath(other.path) not in named]
 
 
-def _kaldi(folder: Path, split: str | None) -> Iterator[Utterance]:
+def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
     """`wav.scp`, `text` and `utt2spk`. Commands in wav.scp are never run."""
     paths, texts = read_table(folder / "wav.scp"), read_table(folder / "text")
     speakers, pieces = (
@@ -117,12 +117,12 @@ def _kaldi(folder: Path, split: str | None) -> Iterator[Utterance]:
         if path.endswith("|"):
             path, problem, detail = "", problem or "missing", detail or f"a command, which is not run: {path}"
         where = locate(folder, path) if path else None
-        yield Utterance(name, where, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
+        yield Recording(name, where, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
     for table in (paths, texts, speakers, pieces):
         yield from table.again(split)
 
 
-def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
+def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
     """Recordings with a text file each. The speaker is the folder, where there are several."""
     files = walk(folder)
     recordings = _recordings(files)
@@ -151,7 +151,7 @@ def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
             text, note = decode(contents[file], file, likely) if file in contents else (None, "")
         except ListError as error:
             problem, detail = "unreadable text", str(error)
-        yield Utterance(name, path, text, speaker if speaker != "." else "", split, problem, detail, note)
+        yield Recording(name, path, text, speaker if speaker != "." else "", split, problem, detail, note)
     used = {*texts.values()}
     for file in files if recordings else ():
         if file.suffix.lower() in _TEXTS and file not in used:
@@ -160,4 +160,4 @@ def _beside(folder: Path, split: str | None) -> Iterator[Utterance]:
             detail = (
                 f"another text of {of.name}, which is labelled by {texts[of]}" if of else "a text without a recording"
             )
-            yield Utterance(f"{file}", file, "", split=split, problem=problem, detail=detail)
+            yield Recording(f"{file}", file, "", split=split, problem=problem, detail=detail)

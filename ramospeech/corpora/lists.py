@@ -1,7 +1,8 @@
-"""Lists: one clip a line, `path<TAB>pinyin<TAB>hanzi[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
+"""Lists: one utterance a line, `path<TAB>tokens<TAB>text[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
 
-Paths are relative to the program's `--data_root` (or absolute). Pinyin is brought to the form of
-`ramospeech.text.pinyin` on reading, so lists that write the neutral tone as 5, or lv4 as lü4, are read too.
+Paths are relative to the program's `--data_root` (or absolute). Tokens are of one kind of `ramospeech.text.units`:
+syllables, unless said otherwise. Pinyin is brought to the form of `ramospeech.text.pinyin` on reading, so lists that
+write the neutral tone as 5, or lv4 as lü4, are read too.
 """
 
 import math
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from ramospeech.errors import ListError, UnitError, UsageError
 from ramospeech.files import whole_file
-from ramospeech.text import pinyin
+from ramospeech.text.units import UNITS, Units
 
 SPLITS = ("train", "dev", "test")
 _DEMO = "demo"  # synthetic speech that shows how training goes; `all` leaves it out
@@ -20,45 +21,60 @@ _LIST_NAME = re.compile(r"(?P<corpus>.+)_(?P<split>train|dev|test)\.txt")
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """One recording and what is said in it; `seconds` is None where the list does not tell."""
+class Utterance:
+    """One recording, its label as tokens, and its text; `seconds` is None where the list does not tell."""
 
     path: str
-    pinyin: tuple[str, ...]
-    hanzi: str
+    tokens: tuple[str, ...]
+    text: str
     seconds: float | None = None
 
+    @property
+    def pinyin(self) -> tuple[str, ...]:
+        """The tokens, by the name of the only kind that there was once."""
+        return self.tokens
 
-def read_list(path: str | Path) -> list[Clip]:
+    @property
+    def hanzi(self) -> str:
+        """The text, likewise."""
+        return self.text
+
+
+Clip = Utterance  # its name in version 0.1
+
+
+def read_list(path: str | Path, units: Units | None = None) -> list[Utterance]:
     """Read a list in UTF-8 (byte order marks that begin a line, CRLF and blank lines do no harm).
 
-    Raises ListError, naming `file:line`, for a file that cannot be read or a line that is not as above.
+    `units` tells how to read the tokens; pinyin if not given. Raises ListError, naming `file:line`, for a file that
+    cannot be read or a line that is not as above.
     """
     try:
         lines = Path(path).read_bytes().split(b"\n")
     except OSError as error:
         raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
-    clips = []
+    units = units or UNITS["pinyin"]
+    utterances = []
     for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue
         try:
-            clips.append(_parse(raw.decode("utf-8").removesuffix("\r").lstrip("\ufeff")))
+            utterances.append(_parse(raw.decode("utf-8").removesuffix("\r").lstrip("\ufeff"), units))
         except UnicodeDecodeError:
             raise ListError(f"{path}:{number}: not UTF-8; save the list as UTF-8") from None
         except ValueError as error:
             raise ListError(f"{path}:{number}: {error}") from None
-    return clips
+    return utterances
 
 
-def write_list(path: str | Path, clips: Iterable[Clip]) -> None:
-    """Write a list whole or not at all. Raises ListError for a clip that a line cannot hold."""
+def write_list(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Write a list whole or not at all. Raises ListError for an utterance that a line cannot hold."""
     lines = []
-    for clip in clips:
-        seconds = [] if clip.seconds is None else [f"{clip.seconds:.3f}"]
-        columns = [clip.path, " ".join(clip.pinyin), clip.hanzi, *seconds]
+    for utterance in utterances:
+        seconds = [] if utterance.seconds is None else [f"{utterance.seconds:.3f}"]
+        columns = [utterance.path, " ".join(utterance.tokens), utterance.text, *seconds]
         if any(re.search(r"[\t\r\n]", column) for column in columns):
-            raise ListError(f"{path}: {clip.path!r} has a tab or a line break in its path or text; rename it")
+            raise ListError(f"{path}: {utterance.path!r} has a tab or a line break in its path or text; rename it")
         lines.append("\t".join(columns) + "\n")
     write_text(path, "".join(lines))
 
@@ -117,31 +133,26 @@ def _meant(name: str, there: Iterable[str]) -> str:
     return alike[0] if name not in alike and len(alike) == 1 else name
 
 
-def _parse(line: str) -> Clip:
-    """A Clip from one line; ValueError says what is wrong with it."""
+def _parse(line: str, units: Units) -> Utterance:
+    """An utterance from one line; ValueError says what is wrong with it."""
     columns = line.split("\t")
     if len(columns) not in (3, 4):
         raise ValueError(
             f"{len(columns)} columns, not 3 or 4; write path, pinyin, hanzi and optionally seconds, separated by tabs"
         )
-    path, syllables, hanzi = (column.strip() for column in columns[:3])
+    path, tokens, text = (column.strip() for column in columns[:3])
     if not path:
         raise ValueError("the path is empty; put the recording's path in the first column")
-    if not syllables:
-        raise ValueError("the pinyin is empty; put the syllables in the second column")
-    return Clip(
-        path,
-        tuple(_syllables(syllables)),
-        hanzi,
-        _seconds(columns[3]) if len(columns) == 4 else None,
-    )
+    if not tokens:
+        raise ValueError(f"the {units.name} is empty; put the tokens in the second column")
+    return Utterance(path, _tokens(tokens, units), text, _seconds(columns[3]) if len(columns) == 4 else None)
 
 
-def _syllables(column: str) -> list[str]:
+def _tokens(column: str, units: Units) -> tuple[str, ...]:
     try:
-        return pinyin.parse(column)
+        return tuple(units.parse(column))
     except UnitError as error:
-        raise ValueError(f"in the pinyin, {error}") from None
+        raise ValueError(f"in the {units.name}, {error}") from None
 
 
 def _seconds(column: str) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
-from ramospeech.corpora.utterances import Table, Utterance, find_folder, match, recordings_in
+from ramospeech.corpora.recordings import Recording, Table, find_folder, match, recordings_in
 from ramospeech.errors import ListError
 from ramospeech.files import split_lines
 from ramospeech.text.encoding import read_text
@@ -29,7 +29,7 @@ def download_magicdata(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_magicdata(root: Path) -> list[Utterance]:
+def prepare_magicdata(root: Path) -> list[Recording]:
     """The utterances of MAGICDATA; those of splits that are not there are left out."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "magicdata", "*/TRANS.txt")
@@ -37,7 +37,7 @@ def prepare_magicdata(root: Path) -> list[Utterance]:
     for split in SPLITS:
         if (folder / split).is_dir():
             recordings = (
-                Utterance(path.stem, path, None, speaker=path.parent.name, split=split)
+                Recording(path.stem, path, None, speaker=path.parent.name, split=split)
                 for path in recordings_in(folder / split)
             )
             utterances += match(recordings, _transcripts(folder / split / "TRANS.txt"))

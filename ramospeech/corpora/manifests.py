@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ramospeech.audio import EXTENSIONS
+from ramospeech.corpora.recordings import Recording, locate
 from ramospeech.corpora.tables import first_row, read_rows
-from ramospeech.corpora.utterances import Utterance, locate
 from ramospeech.errors import ListError
 from ramospeech.files import MEDIA_EXTENSIONS, split_lines
 from ramospeech.text.encoding import decode, read_text
@@ -81,7 +81,7 @@ def of_release(paths: Sequence[Path]) -> list[Path]:
     return list(paths)
 
 
-def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Utterance]:
+def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Recording]:
     """The utterances of all manifests; those of lhotse's recordings and supervisions are brought together.
 
     Raises ListError that names `file:line` for a record that has no recording, or cannot be parsed.
@@ -166,7 +166,7 @@ def _is_record(line: str) -> bool:
         return False
 
 
-def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | None, note: str) -> Utterance:
+def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | None, note: str) -> Recording:
     """A record that names its recording and its text, under one of the usual keys."""
     wav = _first(record, _AUDIO)
     wav = wav.get("path") if isinstance(wav, dict) else wav
@@ -180,7 +180,7 @@ def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | N
         file = locate(base, str(written))
         text, note = read_text(file) if file.is_file() else (None, note)
     problem = "segment" if "end" in record or record.get("offset") or record.get("start") else ""
-    return Utterance(
+    return Recording(
         str(_first(record, _ID) or wav),
         locate(base, wav),
         None if text is None else str(text),
@@ -192,20 +192,20 @@ def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | N
     )
 
 
-def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> Utterance:
+def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> Recording:
     """A lhotse cut with one supervision over all of a recording."""
     spoken, recording = cut["supervisions"], cut.get("recording")
     if not isinstance(recording, dict) or len(spoken) != 1:
         name = str(cut.get("id", where))
         detail = f"a {cut.get('type', 'cut')} of {len(spoken)} supervisions, not one of a recording"
-        return Utterance(name, None, "", split=split, problem="segment", detail=detail)
+        return Recording(name, None, "", split=split, problem="segment", detail=detail)
     supervision = {**spoken[0], "start": cut.get("start", 0), "duration": cut.get("duration")}
     return _of_supervision(supervision, recording, base, split)
 
 
 def _of_supervision(
     supervision: Mapping[str, Any], recording: Mapping[str, Any], base: Path, split: str | None
-) -> Utterance:
+) -> Recording:
     source = (recording.get("sources") or [{}])[0]
     length, start = recording.get("duration", 0), supervision.get("start") or 0
     problem, detail = "", ""
@@ -213,7 +213,7 @@ def _of_supervision(
         problem, detail = "missing", f"a source of type {source.get('type')!r}, not a file"
     elif start > _SLACK or abs((supervision.get("duration") or length) - length) > _SLACK:
         problem, detail = "segment", PIECE
-    return Utterance(
+    return Recording(
         str(supervision.get("id") or recording.get("id")),
         locate(base, source["source"]) if problem != "missing" else None,
         supervision.get("text"),

@@ -9,9 +9,9 @@ from os.path import abspath
 from pathlib import Path
 
 from ramospeech.corpora.check import REASONS, Dropped, Limits, check, overlaps
-from ramospeech.corpora.lists import SPLITS, Clip, write_list, write_text
+from ramospeech.corpora.lists import SPLITS, Utterance, write_list, write_text
 from ramospeech.corpora.progress import progress
-from ramospeech.corpora.utterances import Utterance, split
+from ramospeech.corpora.recordings import Recording, split
 from ramospeech.errors import ListError, UnitError
 from ramospeech.text import UNK_UNIT, hanzi, pinyin
 
@@ -23,7 +23,7 @@ class Report:
     """What became of a corpus: the clips of each split, those that were dropped, and remarks."""
 
     name: str
-    kept: Mapping[str, Sequence[Clip]]
+    kept: Mapping[str, Sequence[Utterance]]
     dropped: Sequence[Dropped]
     notes: Sequence[str]
 
@@ -57,7 +57,7 @@ class Report:
 
 def write_lists(
     name: str,
-    utterances: Sequence[Utterance],
+    utterances: Sequence[Recording],
     config_path: str | Path,
     data_root: str | Path,
     limits: Limits | None = None,
@@ -91,11 +91,11 @@ def write_lists(
 
 
 def _label(
-    utterances: Sequence[Utterance], data_root: str | Path
-) -> tuple[dict[str, list[Clip]], list[Dropped], list[str]]:
+    utterances: Sequence[Recording], data_root: str | Path
+) -> tuple[dict[str, list[Utterance]], list[Dropped], list[str]]:
     """Clips with their pinyin, what was dropped on the way, and what is worth a remark."""
     base = Path(abspath(data_root))
-    clips: dict[str, list[Clip]] = {part: [] for part in SPLITS}
+    clips: dict[str, list[Utterance]] = {part: [] for part in SPLITS}
     dropped: list[Dropped] = []
     notes: Counter[str] = Counter()
     words: Counter[str] = Counter()
@@ -123,7 +123,7 @@ def _label(
         if reason:
             dropped.append(Dropped(part, path, reason, detail))
             continue
-        clips[part].append(Clip(path, tuple(syllables), label.text))
+        clips[part].append(Utterance(path, tuple(syllables), label.text))
         words.update(label.unknown)
         with_words += bool(label.unknown)
         tags.update(label.tags)
@@ -139,10 +139,10 @@ def _label(
     return clips, dropped, remarks
 
 
-def _remarks(kept: Mapping[str, Sequence[Clip]], limits: Limits) -> list[str]:
+def _remarks(kept: Mapping[str, Sequence[Utterance]], limits: Limits) -> list[str]:
     """Unknown syllables, overlap of texts, and splits without clips."""
     unknown = Counter(
-        unit for part in kept.values() for clip in part for unit in limits.vocabulary.unknown(clip.pinyin)
+        unit for part in kept.values() for clip in part for unit in limits.vocabulary.unknown(clip.tokens)
     )
     remarks = []
     if unknown:
@@ -156,7 +156,7 @@ def _remarks(kept: Mapping[str, Sequence[Clip]], limits: Limits) -> list[str]:
     return remarks
 
 
-def _listed(utterance: Utterance, base: Path) -> str:
+def _listed(utterance: Recording, base: Path) -> str:
     """The path as lists have it: relative to the data root where it is inside, absolute otherwise."""
     if utterance.path is None:
         return utterance.id

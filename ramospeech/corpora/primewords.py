@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
-from ramospeech.corpora.utterances import Utterance, find_folder, recordings_in
+from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.errors import ListError
 from ramospeech.text.encoding import read_text
 
@@ -22,7 +22,7 @@ def download_primewords(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_primewords(root: Path) -> list[Utterance]:
+def prepare_primewords(root: Path) -> list[Recording]:
     """The utterances of Primewords, without a split."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "primewords_md_2018_set1", "set1_transcript.json")
@@ -38,6 +38,6 @@ def prepare_primewords(root: Path) -> list[Utterance]:
     utterances = []
     for name, text, speaker in records:
         path = paths.get(name, folder / "audio_files" / name[:1] / name[:2] / name)
-        utterances.append(Utterance(Path(name).stem, path, text, speaker))
+        utterances.append(Recording(Path(name).stem, path, text, speaker))
     named = {name for name, _, _ in records}
-    return utterances + [Utterance(paths[name].stem, paths[name], None) for name in sorted(paths.keys() - named)]
+    return utterances + [Recording(paths[name].stem, paths[name], None) for name in sorted(paths.keys() - named)]

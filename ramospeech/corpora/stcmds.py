@@ -8,7 +8,7 @@ P00001 is the person, A or I the kind of recording.
 from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
-from ramospeech.corpora.utterances import Utterance, find_folder, recordings_in
+from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(38, "ST-CMDS-20170001_1-OS.tar.gz", 8_231_662_593, holds="ST-CMDS-20170001_1-OS"),)
@@ -19,7 +19,7 @@ def download_stcmds(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_stcmds(root: Path) -> list[Utterance]:
+def prepare_stcmds(root: Path) -> list[Recording]:
     """The utterances of ST-CMDS, without a split."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "ST-CMDS-20170001_1-OS", "20170001*.wav")
@@ -27,5 +27,5 @@ def prepare_stcmds(root: Path) -> list[Utterance]:
     for path in recordings_in(folder):
         written = path.with_suffix(".txt")
         text, note = read_text(written) if written.exists() else (None, "")
-        utterances.append(Utterance(path.stem, path, text, speaker=path.stem[8:14], note=note))
+        utterances.append(Recording(path.stem, path, text, speaker=path.stem[8:14], note=note))
     return utterances

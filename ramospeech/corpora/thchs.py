@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ramospeech.corpora.download import Archive, obtain, unpack_found
 from ramospeech.corpora.lists import SPLITS
-from ramospeech.corpora.utterances import Utterance, find_folder
+from ramospeech.corpora.recordings import Recording, find_folder
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(18, "data_thchs30.tgz", 6_453_425_169, "2d2252bde5c8429929e1841d4cb95e90", holds="data_thchs30"),)
@@ -20,12 +20,12 @@ def download_thchs(root: Path) -> None:
     obtain(ARCHIVES, root)
 
 
-def prepare_thchs(root: Path) -> list[Utterance]:
+def prepare_thchs(root: Path) -> list[Recording]:
     """The utterances of THCHS-30; the speaker is the part of the name before `_`."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_thchs30", "train")
     return [
-        Utterance(name, _recording(folder, split, name), _words(folder, split, name), name.split("_")[0], split)
+        Recording(name, _recording(folder, split, name), _words(folder, split, name), name.split("_")[0], split)
         for split in SPLITS
         for name in sorted({path.name.split(".")[0] for path in (folder / split).glob("*.wav*")})
     ]

@@ -56,11 +56,13 @@ class Normalised:
             `pinyin.from_hanzi`, which gives a syllable for each.
         unknown: those words, as they are written, and how often each occurs.
         tags: tags of sounds that were left out, as they are written, and how often each occurs.
+        words: the tokens with those words as they are written.
     """
 
     tokens: tuple[str, ...]
     unknown: dict[str, int]
     tags: dict[str, int] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -92,7 +94,7 @@ def normalise(text: str) -> Normalised:
     ('买', '三', '个', '<UNK>')
     """
     if _HANZI_ONLY.fullmatch(text) and unicodedata.is_normalized("NFKC", text):  # no compatibility forms
-        return Normalised(tuple(text), {})
+        return Normalised(tuple(text), {}, words=tuple(text))
     text, tags = remove_tags(text)
     # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
@@ -103,14 +105,15 @@ def normalise(text: str) -> Normalised:
             text = pattern.sub(replacement, text)
         # Clause by clause: the time of the grammar grows faster than the length.
         text = " ".join(_read_out(clause) for clause in _CLAUSE_END.split(text))
-    tokens, unknown = [], Counter[str]()
-    for token in _TOKEN.findall(text):
-        if _HANZI_ONLY.fullmatch(token):
-            tokens.append(token)
-        else:
-            tokens.append(UNK_UNIT)
-            unknown[token] += 1
-    return Normalised(tuple(tokens), dict(unknown), tags)
+    words = tuple(_TOKEN.findall(text))
+    tokens = tuple(word if is_hanzi(word) else UNK_UNIT for word in words)
+    unknown = Counter(word for word in words if not is_hanzi(word))
+    return Normalised(tokens, dict(unknown), tags, words)
+
+
+def is_hanzi(text: str) -> bool:
+    """Whether there is nothing else in it."""
+    return bool(_HANZI_ONLY.fullmatch(text))
 
 
 def _read_out(clause: str) -> str:

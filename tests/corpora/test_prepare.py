@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from ramospeech.corpora import Utterance, lists_of, read_list, write_lists
+from ramospeech.corpora import Recording, lists_of, read_list, write_lists
 from ramospeech.corpora.__main__ import main
-from ramospeech.corpora.utterances import split
+from ramospeech.corpora.recordings import split
 from ramospeech.errors import ListError
 
 
 def make(name, text="你好", **more):
-    return Utterance(name, more.pop("path", None), text, **more)
+    return Recording(name, more.pop("path", None), text, **more)
 
 
 def test_a_split_keeps_speakers_apart_and_is_the_same_however_it_grows():

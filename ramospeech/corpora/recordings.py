@@ -11,7 +11,7 @@ from ramospeech.text.encoding import read_text
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class Recording:
     """A recording and its transcript as published.
 
     `path` is None without a recording, `text` without a transcript, `speaker` empty when unknown, `split` None
@@ -74,10 +74,10 @@ class Table(dict[str, str]):
         detail = f"{path}:{number}: {name} is on line {self._lines[name]} already, with {same} text; keep one of them"
         self.repeated.append((name, text, detail))
 
-    def again(self, split: str | None) -> list["Utterance"]:
+    def again(self, split: str | None) -> list["Recording"]:
         """The entries that came again, as utterances that cannot be used."""
         return [
-            Utterance(name, None, text, split=split, problem="duplicate id", detail=detail)
+            Recording(name, None, text, split=split, problem="duplicate id", detail=detail)
             for name, text, detail in self.repeated
         ]
 
@@ -92,19 +92,19 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def match(recordings: Iterable[Utterance], texts: Table) -> list[Utterance]:
+def match(recordings: Iterable[Recording], texts: Table) -> list[Recording]:
     """Give each recording its text by id; a text without a recording becomes an utterance with that problem."""
     utterances = [replace(recording, text=texts.get(recording.id), note=texts.note) for recording in recordings]
     found = {utterance.id for utterance in utterances}
     alone = [
-        Utterance(name, None, text, problem="missing", detail="a transcript without a recording")
+        Recording(name, None, text, problem="missing", detail="a transcript without a recording")
         for name, text in texts.items()
         if name not in found
     ]
     return [*utterances, *alone, *texts.again(None)]
 
 
-def split(utterances: Sequence[Utterance], dev: float, test: float) -> tuple[list[Utterance], str]:
+def split(utterances: Sequence[Recording], dev: float, test: float) -> tuple[list[Recording], str]:
     """Give a split to utterances that have none, and a note on how it was made.
 
     Speakers are disjoint: each speaker (each utterance, where fewer than three speakers are known) goes by a
@@ -116,7 +116,7 @@ def split(utterances: Sequence[Utterance], dev: float, test: float) -> tuple[lis
         return list(utterances), ""
     by_speaker = len({utterance.speaker for utterance in pending}) > 2 and all(u.speaker for u in pending)
 
-    def key(utterance: Utterance) -> str:
+    def key(utterance: Recording) -> str:
         return utterance.speaker if by_speaker else utterance.id
 
     keys = sorted({key(utterance) for utterance in pending}, key=_position)
