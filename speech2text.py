@@ -26,12 +26,13 @@ from functools import partial
 import torch
 from tqdm import tqdm
 
-from ctc_decode import BeamSearchDecoder, GreedyDecoder
-from ramospeech.errors import OutputError, UsageError, program
+from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
+from ramospeech.errors import OutputError, UnitError, UsageError, program
 from ramospeech.help import Help
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber, recordings
-from ramospeech.text import read_hotwords
+from ramospeech.text import HotwordReadings, read_hotwords
+from ramospeech.translate import Phrases
 
 TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
@@ -63,7 +64,17 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
     group.add_argument("--lm_weight", type=float, default=0.5, help="beam: of that (ramospeech.tune finds it)")
     group.add_argument("--length_bonus", type=float, default=0.0, help="beam: for each syllable (found with it)")
-    group.add_argument("--hotwords", metavar="FILE", help="beam: phrases to listen for, a line each, hanzi or pinyin")
+    group.add_argument("--hotwords", metavar="FILE", help="phrases to listen for, a line each, hanzi or pinyin")
+    group.add_argument(
+        "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
+    )
+    group.add_argument(
+        "--hotwords_near",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="0 to 1: also where one syllable is a near homophone (z, zh ...), with X times the boost",
+    )
     group.add_argument("--nbest", type=int, default=1, metavar="N", help="texts for each recording (in json)")
     group.add_argument(
         "--batch_seconds", type=float, metavar="S", help="audio a batch; None is 8 on a CPU, 60 on a GPU"
@@ -83,8 +94,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
     )
     args = parser.parse_intermixed_args(argv)
-    if args.decoder == "greedy" and (args.lm or args.hotwords):
-        raise UsageError("--lm and --hotwords work in the beam search; add --decoder beam")
+    if args.decoder == "greedy" and args.lm:
+        raise UsageError("--lm works in the beam search; add --decoder beam")
+    if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
+        raise UsageError("--hotwords need a translator or the beam search; add --decoder beam")
+    if not 0 <= args.hotwords_near <= 1:
+        raise UsageError(f"--hotwords_near is {args.hotwords_near}; it must be within 0 and 1")
     if args.threads is not None and args.threads < 1:
         raise UsageError(f"--threads is {args.threads}; it must be at least 1")
     if args.nbest < 1:
@@ -94,7 +109,18 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def make_decoder(args: argparse.Namespace, units: Sequence[str]) -> Decoder:
+def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
+    """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one that cannot be said."""
+    phrases = read_hotwords(args.hotwords) if args.hotwords else HotwordReadings()
+    for phrase in args.hotword:
+        try:
+            phrases.add(phrase)
+        except UnitError as error:
+            raise UsageError(f"--hotword {phrase}: {error}") from None
+    return phrases
+
+
+def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:
     """The decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be used."""
     if args.decoder == "greedy":
         return GreedyDecoder(units)
@@ -106,7 +132,7 @@ def make_decoder(args: argparse.Namespace, units: Sequence[str]) -> Decoder:
             lm=args.lm,
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,
-            hotwords=read_hotwords(args.hotwords) if args.hotwords else None,
+            hotwords=Hotwords(hotwords, near=args.hotwords_near) if hotwords else None,
             num_threads=os.cpu_count() or 1,
         )
     except (OSError, ValueError) as error:
@@ -123,12 +149,14 @@ def main(argv: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     found = recordings(args.inputs, args.data_root)
     output = Output(args.format, args.output, several=len(found) > 1)
+    hotwords = hotwords_of(args)
     transcriber = Transcriber.from_pretrained(
         args.model,
         False if args.translator == "none" else args.translator,
         device=args.device,
         nbest=args.nbest,
-        decoder=partial(make_decoder, args),
+        decoder=partial(make_decoder, args, hotwords),
+        hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
     )
     failed = 0
     with output, tqdm(total=len(found), unit="clip", disable=_quiet(args.output)) as bar:

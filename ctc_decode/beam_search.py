@@ -11,11 +11,13 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from ctc_decode.automaton import Automaton
+from ctc_decode.confusion import ConfusionNetwork
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 from ctc_decode.inputs import checked_batch, checked_vocabulary, row_fault, rows_for_search
 from ctc_decode.lm import NgramModel
 from ctc_decode.numpy_search import NumpyEngine
+from ctc_decode.rescoring import weigh
 from ctc_decode.settings import BadFrameError, Engine, Result, Settings
 from ctc_decode.streaming import Stream
 
@@ -98,6 +100,8 @@ class BeamSearchDecoder:
                     f"an automaton reads unit {automaton.unit.max()}; the vocabulary has {len(self.vocabulary)} units"
                 )
         self._has_lm = lm is not None
+        self._automata = tuple(automata)
+        self._length_bonus = float(length_bonus)
         self._num_threads = int(num_threads)
         self._engine = _engine(
             engine,
@@ -133,6 +137,11 @@ class BeamSearchDecoder:
     def stream(self) -> Stream:
         """Begin an utterance that comes in chunks: push, partial, finish."""
         return Stream(self._engine.stream(), self.vocabulary, self._hypothesis)
+
+    def weigh(self, network: ConfusionNetwork, hypothesis: Hypothesis) -> ConfusionNetwork:
+        """A network of posteriors around one of this decoder's hypotheses, with what the language model, the hotwords
+        and the length bonus say of its alternatives in the context of that hypothesis."""
+        return weigh(network, hypothesis, self.vocabulary, self._automata, self._length_bonus)
 
     def _hypothesis(self, result: Result) -> Hypothesis:
         return Hypothesis(

@@ -8,22 +8,23 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
-from ctc_decode import ConfusionNetwork, GreedyDecoder, Hypothesis
+from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
 from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.timing import syllable_times
 from ramospeech.translate import (
+    Phrases,
     Translation,
     Translator,
-    choose_hypotheses,
     load_translator,
     ngram_path,
     pretrained_folder,
@@ -83,6 +84,7 @@ class _Piece:
     texts for that, best first. network: what the translator reads instead of the hypotheses."""
 
     start: float
+    hotwords: Phrases | None = None
     hypotheses: list[Hypothesis] = field(default_factory=list)
     network: ConfusionNetwork | None = None
     texts: list[Translation] = field(default_factory=list)
@@ -104,6 +106,7 @@ class _Draft:
     """A recording on its way to a Transcript."""
 
     id: str
+    hotwords: Phrases | None = None
     pieces: list[_Piece] = field(default_factory=list)
     samples: int = 0
     error: str | None = None
@@ -131,6 +134,7 @@ class Transcriber:
         device: str = "cpu",
         nbest: int = 1,
         max_seconds: float = 20.0,
+        hotwords: Phrases | None = None,
     ):
         self.device = _checked_device(device)
         self.model = model.to(self.device).eval()
@@ -138,6 +142,7 @@ class Transcriber:
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
         self.max_seconds = max_seconds
+        self.hotwords = hotwords
         self._least_samples = model.min_samples
 
     @classmethod
@@ -148,6 +153,7 @@ class Transcriber:
         device: str = "cpu",
         nbest: int = 1,
         decoder: Callable[[Sequence[str]], Decoder] | None = None,
+        hotwords: Phrases | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -165,10 +171,10 @@ class Transcriber:
         loaded = load_model(path, device)
         loaded.fold_batch_norm()
         found = decoder(loaded.vocabulary.units) if decoder else None
-        if translator is None and isinstance(found, GreedyDecoder | None):
+        if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
         chosen = None if translator is False else load_translator(translator)
-        return cls(loaded, chosen, found, device=device, nbest=nbest)
+        return cls(loaded, chosen, found, device=device, nbest=nbest, hotwords=hotwords)
 
     def transcribe(self, source: Source) -> Transcript:
         """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""
@@ -177,10 +183,16 @@ class Transcriber:
             raise AudioError(transcript.error)
         return transcript
 
-    def transcribe_batch(self, sources: Iterable[Source], batch_seconds: float | None = None) -> Iterator[Transcript]:
+    def transcribe_batch(
+        self,
+        sources: Iterable[Source],
+        batch_seconds: float | None = None,
+        hotwords: Iterable[Phrases | None] | None = None,
+    ) -> Iterator[Transcript]:
         """Transcribe many recordings, several at a time; gives transcripts in the order of the sources.
 
         batch_seconds: audio per batch, padding included; None is 8 on a CPU and 60 on a GPU.
+        hotwords: of each source its own; None is those of the transcriber for all.
         Sources are read ahead by a bounded amount.
         A recording that cannot be transcribed gives a Transcript with `error`; the others go on.
         """
@@ -188,8 +200,9 @@ class Transcriber:
         drafts: deque[_Draft] = deque()
         window: list[tuple[_Piece, np.ndarray]] = []
         held = 0
-        for source in sources:
-            draft = _Draft(name_of(source))
+        of_each = repeat(self.hotwords) if hotwords is None else hotwords
+        for source, phrases in zip(sources, of_each, strict=hotwords is not None):
+            draft = _Draft(name_of(source), phrases)
             drafts.append(draft)
             for piece, waveform in self._pieces(source, draft):
                 window.append((piece, waveform))
@@ -209,7 +222,7 @@ class Transcriber:
             for start, waveform in segments(source, self.max_seconds):
                 draft.samples += len(waveform)
                 if len(waveform) >= self._least_samples:
-                    piece = _Piece(start)
+                    piece = _Piece(start, draft.hotwords)
                     draft.pieces.append(piece)
                     yield piece, waveform
             if not draft.pieces:
@@ -240,29 +253,32 @@ class Transcriber:
                 raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
             for (piece, _), rows, length, found in zip(batch, posteriors, frames.tolist(), hypotheses, strict=True):
                 piece.hypotheses = found
-                if self.translator and piece.heard.score == piece.heard.am_score:
+                if self.translator:
                     units = self.model.vocabulary.units
                     piece.network = ConfusionNetwork.from_posteriors(rows[:length], piece.heard, units)
+                    if isinstance(self.decoder, BeamSearchDecoder):
+                        piece.network = self.decoder.weigh(piece.network, piece.heard)
         self._translate([piece for piece, _ in window])
 
     def _translate(self, pieces: list[_Piece]) -> None:
         """Texts of what was heard in the pieces.
 
         The translator reads, at each place of the best hypothesis, what else may have been said there by the
-        posteriors. Where a language model or hotwords had a say, it takes one of the hypotheses instead.
+        posteriors, weighed by the language model and the hotwords of a beam search. Hotwords of the transcriber take
+        part in the translator's search.
         """
         if self.translator is None:
             for piece in pieces:
                 piece.texts = [Translation("", 0.0, piece.heard.tokens)]
             return
-        judged = [piece for piece in pieces if piece.network is None]
-        chosen = choose_hypotheses(self.translator, [piece.hypotheses for piece in judged], self.nbest)
-        for piece, (hypothesis, texts) in zip(judged, chosen, strict=True):
-            piece.hypotheses, piece.texts = [hypothesis], texts
         networks = [piece.network for piece in pieces if piece.network is not None]
-        translated = self.translator.translate_networks(networks, self.nbest)
-        for piece in pieces:
-            piece.texts = piece.texts or next(translated)
+        hotwords = [piece.hotwords for piece in pieces]
+        if any(each is not None for each in hotwords):
+            translated = self.translator.translate_networks(networks, self.nbest, hotwords)
+        else:
+            translated = self.translator.translate_networks(networks, self.nbest)
+        for piece, texts in zip(pieces, translated, strict=True):
+            piece.texts = texts
 
     def _finish(self, draft: _Draft) -> Transcript:
         """Join the pieces of a recording."""

@@ -6,7 +6,17 @@ gives units their ids, and `python -m ramospeech.text.inventory` generates the i
 
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.hanzi import Normalised
-from ramospeech.text.hotwords import phrase_readings, read_hotwords
+from ramospeech.text.hotwords import HotwordReadings, phrase_readings, read_hotwords
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary
 
-__all__ = ["BLANK_UNIT", "UNK_UNIT", "Normalised", "Vocabulary", "hanzi", "phrase_readings", "pinyin", "read_hotwords"]
+__all__ = [
+    "BLANK_UNIT",
+    "UNK_UNIT",
+    "HotwordReadings",
+    "Normalised",
+    "Vocabulary",
+    "hanzi",
+    "phrase_readings",
+    "pinyin",
+    "read_hotwords",
+]

@@ -27,7 +27,27 @@ _JOINED = re.compile(
 )  # a boost that is neither behind tab nor space
 
 
-def read_hotwords(path: str | Path, boost: float = BOOST) -> dict[str, float]:
+class HotwordReadings(dict[str, float]):
+    """Phrases, as syllables with spaces between them, and their boosts; `ctc_decode.Hotwords` takes them.
+
+    hanzi: of the phrases that were given in hanzi what to write for them, by syllables. Of homophones the first one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hanzi: dict[str, str] = {}
+
+    def add(self, phrase: str, boost: float = BOOST) -> None:
+        """Adds every reading of a phrase in hanzi or pinyin. Raises UnitError for what is neither."""
+        written = hanzi.normalise(phrase).text
+        for reading in phrase_readings(phrase):
+            key = " ".join(reading)
+            self[key] = max(boost, self.get(key, boost))
+            if len(written) == len(reading):
+                self.hanzi.setdefault(key, written)
+
+
+def read_hotwords(path: str | Path, boost: float = BOOST) -> HotwordReadings:
     """Phrases, as syllables with spaces between them, and their boosts, from lines `phrase[<TAB>boost]`.
 
     The boost (natural log, of a whole phrase) may stand behind a space too, as FunASR writes it; a line without one
@@ -36,7 +56,7 @@ def read_hotwords(path: str | Path, boost: float = BOOST) -> dict[str, float]:
     """
     if not Path(path).exists():
         raise ListError(f"{path}: no such file; give a file with one hotword a line")
-    phrases: dict[str, float] = {}
+    phrases = HotwordReadings()
     first: dict[str, tuple[int, float]] = {}
     for number, line in enumerate(split_lines(read_text(path)[0], path), 1):
         if not line.strip() or line.startswith("#"):
@@ -47,9 +67,7 @@ def read_hotwords(path: str | Path, boost: float = BOOST) -> dict[str, float]:
             earlier, before = first.setdefault(phrase, (number, gain))
             if before != gain:
                 raise UnitError(f"{phrase!r} has the boost {gain:g} here and {before:g} on line {earlier}; keep one")
-            for reading in phrase_readings(phrase):
-                key = " ".join(reading)
-                phrases[key] = max(gain, phrases.get(key, gain))
+            phrases.add(phrase, gain)
         except UnitError as error:
             raise ListError(f"{path}:{number}: {error}") from None
     return phrases

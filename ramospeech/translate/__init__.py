@@ -9,6 +9,7 @@ lines, `python -m ramospeech.translate.train_ngram` trains the baseline and trai
 
 from ramospeech.translate.confusions import Confusions
 from ramospeech.translate.load import load_translator, ngram_path, pretrained_folder, translator_path
+from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import NgramTranslator
 from ramospeech.translate.rescoring import choose_hypotheses, translate_nbest
 from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
@@ -17,6 +18,7 @@ from ramospeech.translate.types import Translation, Translator
 __all__ = [
     "Confusions",
     "NgramTranslator",
+    "Phrases",
     "Seq2SeqTranslator",
     "Translation",
     "Translator",

@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="report.json of evaluate.py on a development list: allow for the errors of the recogniser that made it",
     )
-    parser.add_argument("--verbose", action="store_true", help="print hypotheses with their scores instead")
+    parser.add_argument("--verbose", action="store_true", help="print hypotheses with log p(hanzi | pinyin) instead")
     return parser
 
 
@@ -64,14 +64,19 @@ def _read_token(token: str) -> list[str]:
 
 
 def block(number: int, syllables: Sequence[str], translations: Sequence[Translation]) -> str:
-    """A sentence and its translations as OpenNMT prints them."""
+    """A sentence and its translations as OpenNMT prints them: scores are log p(hanzi | pinyin) of the model alone."""
     best = translations[0]
-    average = best.score / max(len(best.hanzi), 1)
-    lines = [f"SENT {number}: {list(syllables)}", f"PRED {number}: {best.hanzi}", f"PRED SCORE: {best.score:.4f}"]
+    score = _log_prob(best)
+    average = score / max(len(best.hanzi), 1)
+    lines = [f"SENT {number}: {list(syllables)}", f"PRED {number}: {' '.join(best.hanzi)}", f"PRED SCORE: {score:.4f}"]
     if len(translations) > 1:
-        lines += ["BEST HYP:", *(f"[{each.score:.4f}] {each.hanzi}" for each in translations)]
+        lines += ["BEST HYP:", *(f"[{_log_prob(each):.4f}] {' '.join(each.hanzi)}" for each in translations)]
     lines.append(f"PRED AVG SCORE: {average:.4f}, PRED PPL: {math.exp(-average):.4f}")
     return "\n".join(lines) + "\n"
+
+
+def _log_prob(translation: Translation) -> float:
+    return translation.score if translation.log_prob is None else translation.log_prob
 
 
 def translate_lines(
@@ -120,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         translator.tone_cost = None if math.isinf(arguments.tone_cost) else arguments.tone_cost
     else:
         translator.beam = arguments.beam_width
+    reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
+    reader.log_probs = arguments.verbose
     confusions = Confusions.load(arguments.confusions) if arguments.confusions else None
     translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose, confusions)
 

@@ -36,13 +36,36 @@ MAX_LENIENT = 32  # characters that a syllable reaches at a cost: the most frequ
 
 @dataclass(frozen=True)
 class Candidates:
-    """The characters that a syllable may stand for: ids (n,) int32 ascending, log_probs (n,) float32."""
+    """The characters that a syllable may stand for: ids (n,) int32 ascending, log_probs (n,) float32.
+
+    Candidates of a phrase are chained: one follows another where `enter` of it is `leave` of the one before (n,); 0 is
+    for all that is in no phrase. Where `fixed` (n,), log_probs says all that the candidate costs and the language model
+    nothing. None: no phrases.
+    """
 
     ids: np.ndarray
     log_probs: np.ndarray
+    enter: np.ndarray | None = None
+    leave: np.ndarray | None = None
+    fixed: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def ports(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """enter, leave and fixed, made where there are none."""
+        if self.enter is None or self.leave is None or self.fixed is None:
+            return np.zeros(len(self), np.int32), np.zeros(len(self), np.int32), np.zeros(len(self), bool)
+        return self.enter, self.leave, self.fixed
+
+    def extended(self, ids: np.ndarray, log_probs: np.ndarray, enter: int, leave: int, fixed: bool) -> "Candidates":
+        """These and others (m,) behind them, which are a part of a phrase."""
+        ports = zip(self.ports(), (enter, leave, fixed), strict=True)
+        return Candidates(
+            np.append(self.ids, ids),
+            np.append(self.log_probs, log_probs).astype(np.float32),
+            *(np.append(old, np.full(len(ids), new, old.dtype)) for old, new in ports),
+        )
 
 
 NO_CHARACTER = Candidates(np.array([FALLBACK_ID], np.int32), np.zeros(1, np.float32))

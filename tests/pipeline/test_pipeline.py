@@ -13,7 +13,7 @@ from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation, recordings
 from ramospeech.text import Vocabulary
-from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, translator_path
+from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, translator_path
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
@@ -184,31 +184,38 @@ def test_what_was_missed_between_two_syllables_is_in_the_transcript_with_its_tim
 
 
 class Judged:
-    """Adds what a language model would: of the two hypotheses the shorter is a little less likely."""
+    """A decoder whose scores are more than the acoustic model's, as with a language model."""
 
     def decode(self, log_probs, lengths):
-        found = GreedyDecoder(UNITS).decode(log_probs, lengths)
-        return [
-            [
-                replace(h, score=h.score + 2.0),
-                replace(h, score=h.score + 1.9, **{k: getattr(h, k)[:-1] for k in ("tokens", "ids", *FRAMES)}),
-            ]
-            for [h] in found
-        ]
+        return [[replace(h, score=h.score + 2.0)] for [h] in GreedyDecoder(UNITS).decode(log_probs, lengths)]
 
 
-def test_where_a_language_model_had_a_say_the_translator_chooses_among_the_hypotheses(say):
-    class Short(Digits):
-        def translate(self, syllables, nbest=1):
-            return [replace(t, score=t.score - 100 * len(syllables)) for t in super().translate(syllables, nbest)]
-
+def test_the_posteriors_are_read_whatever_a_decoder_adds_to_its_scores(say):
+    """One way for all utterances: no comparison of scores decides it."""
     path = say("a.wav", 2, 3, 4)
     model: Any = ToneModel()
-    assert Transcriber(model, Digits(), Judged()).transcribe(path).text == "一二三"
-    transcript = Transcriber(model, Short(), Judged(), nbest=2).transcribe(path)
-    assert (transcript.text, transcript.pinyin) == ("一二", ("yi1", "er4"))
-    assert [token.hanzi for token in transcript.tokens] == ["一", "二"]
-    assert [text.hanzi for text in transcript.nbest] == ["一二", "一？"]
+    plain = Transcriber(model, Digits(), nbest=2).transcribe(path)
+    judged = Transcriber(model, Digits(), Judged(), nbest=2).transcribe(path)
+    assert (judged.text, judged.tokens, judged.nbest) == (plain.text, plain.tokens, plain.nbest)
+
+
+def test_each_recording_may_have_its_own_hotwords(say):
+    class Listening(Digits):
+        def translate_networks(self, networks, nbest=1, hotwords=()):
+            given.extend(hotwords)
+            return super().translate_networks(networks, nbest)
+
+    given: list[Any] = []
+    paths = [say("a.wav", 2, 3), say("b.wav", 3, 4), say("c.wav", 4, 5)]
+    first, second = Phrases({"yi1": 5.0}), Phrases({"er4": 5.0})
+    model: Any = ToneModel()
+    machine = Transcriber(model, Listening(), hotwords=first)
+    each = list(machine.transcribe_batch(paths, hotwords=[first, None, second]))
+    assert len(given) == 3 and {first, second, None} == set(given)
+    assert [transcript.text for transcript in each] == [machine.transcribe(path).text for path in paths]
+    assert given[3:] == [first] * 3
+    with pytest.raises(ValueError, match="shorter"):
+        list(machine.transcribe_batch(paths, hotwords=[first]))
 
 
 def test_a_long_recording_is_cut_and_put_together_again(say):
@@ -324,10 +331,10 @@ def test_recordings_that_are_none(tmp_path):
 
 
 def test_the_shipped_weights_and_which_translator_is_loaded():
-    """The seq2seq translator only where hypotheses are translated: posteriors are read by the n-gram model."""
+    """Posteriors are read by the n-gram model; the seq2seq translator is loaded where it is asked for."""
     plain = Transcriber.from_pretrained()
     assert isinstance(plain.translator, NgramTranslator) and plain.model.seconds_per_frame in (0.04, 0.08)
     searching = Transcriber.from_pretrained(decoder=lambda units: BeamSearchDecoder(units, beam_width=2))
-    assert isinstance(searching.translator, Seq2SeqTranslator)
+    assert isinstance(searching.translator, NgramTranslator)
     asked_for = Transcriber.from_pretrained(translator=translator_path())
     assert isinstance(asked_for.translator, Seq2SeqTranslator)

@@ -95,6 +95,8 @@ def test_nbest_is_what_enumeration_finds(
             assert [p for _, p in found] == [p for _, p in expected[:7]]
             assert lattice.best_paths(own, 1)[0][1] == found[0][1]
             assert len(lattice.best_paths(own, 10**4)) == len(expected)
+            total = np.logaddexp.reduce([score for score, _ in expected])
+            np.testing.assert_allclose(lattice.log_total(own), total, rtol=1e-5, atol=1e-5)
     assert explicit > 20 or length < 2
 
 

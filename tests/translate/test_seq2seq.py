@@ -72,6 +72,36 @@ def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator,
     np.testing.assert_allclose([text.score for text in found], [score for score, _ in expected[:5]], atol=1e-3)
 
 
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+@torch.inference_mode()
+def test_log_prob_is_that_of_the_network_alone(translator: Seq2SeqTranslator, weight: float) -> None:
+    """Whatever the weight of the n-gram model, which has no part in it: by the plain forward pass."""
+    network, ngram = translator.network, translator.ngram
+    weighted = Seq2SeqTranslator(network, ngram, ngram_weight=weight)
+    for sentence in (["ta1", "zai4", "ni3"], ["ni3", "hao3"], ["yin2", "hang2", "zai4", "na3", "li3"]):
+        heard = translator.channel.syllables.ids(sentence)
+        for text in weighted.translate(sentence, 3):
+            ids = [ngram.characters.index(character) for character in text.hanzi]
+            states = network(torch.tensor([heard]), torch.tensor([[BOUNDARY, *ids[:-1]]]))[0]
+            expected = 0.0
+            for u, (candidates, costs) in enumerate(map(translator.channel.candidates, heard)):
+                logits = states[u] @ network.character.weight[candidates].T + network.bias[candidates]
+                log_p = (logits + torch.from_numpy(costs)).log_softmax(0)
+                expected += float(log_p[candidates.tolist().index(ids[u])])
+            assert text.log_prob == pytest.approx(expected, abs=1e-3)
+            assert weight or text.score == pytest.approx(expected, abs=1e-3)
+
+
+def test_log_probs_of_the_ngram_translator_sum_to_one(small_translator: NgramTranslator) -> None:
+    exact = NgramTranslator(small_translator.model, None, log_probs=True)
+    for sentence in (["ni3"], ["ni3", "hao3"], ["qqq"]):
+        found = exact.translate(sentence, nbest=10**5)
+        assert sum(np.exp(text.log_prob) for text in found) == pytest.approx(1.0, abs=1e-4)
+    [unsure] = exact.translate_networks([UNSURE])
+    assert unsure[0].log_prob is not None and unsure[0].log_prob <= 0
+    assert small_translator.translate(["ni3"])[0].log_prob is None
+
+
 def test_a_sentence_does_not_depend_on_its_batch(translator: Seq2SeqTranslator) -> None:
     sentences = [s.split() for s in ("ni3 hao3 ma", "", "jin1 tian1 tian1 qi4 hen3 hao3", "ta1", "qqq ni3")]
     together = list(translator.translate_batch(sentences, nbest=3))

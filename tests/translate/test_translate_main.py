@@ -34,8 +34,23 @@ def test_nbest_and_verbose(monkeypatch, capsys, small_model: Path) -> None:
     assert len(set(first.split("\t"))) == 3 and second.startswith("你\t")
     assert run(monkeypatch, b"ni3 hao3\n\n", "--model", str(small_model), "--verbose") == 0
     block = capsys.readouterr().out
-    assert block.startswith("SENT 1: ['ni3', 'hao3']\nPRED 1: 你好\nPRED SCORE: -")
+    assert block.startswith("SENT 1: ['ni3', 'hao3']\nPRED 1: 你 好\nPRED SCORE: -")
     assert "PRED AVG SCORE: -" in block and "PRED PPL: " in block and "SENT 2: []" in block
+
+
+SHANGHAI = "shang4 hai3 zhi2 wu4 yuan2 you3 ge4 zhong3 ge4 yang4 de zhi2 wu4"
+
+
+@pytest.mark.parametrize(("model", "ending"), [("translator", "植 物"), ("ngram", "职 务")])
+def test_the_example_of_the_original(monkeypatch, capsys, model: str, ending: str) -> None:
+    """The decision: recordings are read by the n-gram model, which is better there and whose three characters cannot
+    tell 植物 from 职务 after 各样的; the seq2seq translator, the default for text, reads the whole sentence."""
+    path = ngram_path().with_name(f"{model}.safetensors")
+    assert run(monkeypatch, SHANGHAI.encode() + b"\n", "--model", str(path), "--verbose") == 0
+    _, pred, score, average = capsys.readouterr().out.splitlines()[:4]
+    assert pred == f"PRED 1: 上 海 植 物 园 有 各 种 各 样 的 {ending}"
+    mean, perplexity = (float(part.rsplit(" ", 1)[1]) for part in average.split(","))
+    assert float(score.rsplit(" ", 1)[1]) == pytest.approx(13 * mean, abs=1e-3) and 1 <= perplexity < 1.5
 
 
 def test_usage(monkeypatch, capsys, tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, 
         np.concatenate(([0], np.cumsum(sizes))),
         np.concatenate([place.ids for place in stream]),
         np.concatenate([place.log_probs for place in stream]),
+        tuple(np.concatenate(ports) for ports in zip(*(place.ports() for place in stream), strict=True))
+        if any(place.enter is not None for place in stream)
+        else None,
     )
     # Steps that end at the same place: which they are, and where the rows of each begin among those of all.
     by_end = np.argsort(end, kind="stable")
@@ -96,11 +99,15 @@ def _spans(empty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class _Nodes:
-    """The candidates of all places, numbered through the stream: those of place i are first[i] to first[i + 1]."""
+    """The candidates of all places, numbered through the stream: those of place i are first[i] to first[i + 1].
+
+    ports: enter, leave and fixed of all, where there are phrases.
+    """
 
     first: np.ndarray
     ids: np.ndarray
     log_probs: np.ndarray
+    ports: tuple[np.ndarray, ...] | None
 
 
 def _look_up(
@@ -116,9 +123,16 @@ def _look_up(
     place = np.arange(pair_start[-1]) - pair_start[step]
     b, c = place // widths[step] + nodes.first[start[step]], place % widths[step] + nodes.first[end[step]]
     bigram = model.find_bigrams(nodes.ids[b], nodes.ids[c])
+    if nodes.ports is not None:
+        enter, leave, fixed = nodes.ports
+        apart, given = leave[b] != enter[c], fixed[c]
+        bigram[apart | given] = -1  # nor are there trigrams
     known = np.flatnonzero(bigram >= 0)
     log_prob = model.unigram_backoff[nodes.ids[b]] + model.unigram[nodes.ids[c]] + nodes.log_probs[c] + cost[step]
     log_prob[known] += model.bigram_boosts[bigram[known]] * np.float32(model.step)
+    if nodes.ports is not None:
+        log_prob[given] = (nodes.log_probs[c] + cost[step])[given]
+        log_prob[apart] = -np.inf
     backoff = np.zeros(len(bigram), np.float32)
     backoff[known] = model.bigram_backoffs[bigram[known]] * np.float32(-model.step)
 
@@ -169,6 +183,25 @@ def forward(steps: Sequence[Step]) -> list[np.ndarray]:
     return scores
 
 
+def log_total(steps: Sequence[Step]) -> float:
+    """Log of the sum, over all paths of one sentence, of the exponential of their scores."""
+    sums: list[np.ndarray] = []
+    for i, step in enumerate(steps):
+        total = step.bigram.astype(np.float64)
+        if into := _into(steps, i):
+            before = np.concatenate([sums[j] for j in into])
+            top = before.max()
+            mass = np.exp(before - top)
+            ways = np.repeat(mass.sum(0)[:, None], total.shape[1], 1)
+            if len(step.bc):
+                np.add.at(ways.reshape(-1), step.bc, mass[step.a, step.bc // total.shape[1]] * np.expm1(step.boost))
+            with np.errstate(divide="ignore"):
+                total += np.log(ways) + top
+        sums.append(total + step.backoff)
+    last = np.concatenate([sums[i][:, 0] for i, step in enumerate(steps) if step.end == steps[-1].end])
+    return float(last.max() + np.log(np.exp(last - last.max()).sum()))
+
+
 def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
     """The `nbest` most likely paths of one sentence, best first; fewer where there are not so many.
 
@@ -190,6 +223,8 @@ def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
     paths: list[Path] = []
     while heap and len(paths) < nbest:
         negative, _, i, b, c, behind, suffix = heapq.heappop(heap)
+        if negative == np.inf:  # goes into a phrase and not to its end
+            break
         step = steps[i]
         suffix = step.end, c, suffix
         if step.start == begin:

@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ramospeech.translate.lexicon import HEARD_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.model import NgramModel
+from ramospeech.translate.ngram.phrases import Phrases, Written, add_chains
 from ramospeech.translate.types import Translation
 
 TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, saves 5 where a tenth are wrong
@@ -22,6 +24,8 @@ TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, s
 MOST, LEAST = 128, 8.0
 EMPTY_COST = 6.5  # nats for leaving a place empty, which saves a character: found on dev recordings, as HEARD_WEIGHT
 BATCH_PAIRS = 100_000  # pairs of neighbouring candidates that are looked up at once: some 25 MB
+
+HotwordsOfEach = Phrases | Iterable[Phrases | None] | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,15 @@ class _Sentence:
         return cls(places, empty, tuple(slots))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A sentence of a batch, the candidates of its places, and what those of phrases stand for."""
+
+    sentence: _Sentence
+    candidates: list[Candidates]
+    written: dict[tuple[int, int], Written]
+
+
 def ngram_path() -> Path:
     """The shipped n-gram model."""
     return pretrained_folder() / "ngram.safetensors"
@@ -66,46 +79,64 @@ class NgramTranslator:
     '你好'
     """
 
-    def __init__(self, model: NgramModel, tone_cost: float | None = TONE_COST):
-        """`tone_cost`: nats for reading a syllable with another tone; None trusts tones and is three times faster."""
+    def __init__(self, model: NgramModel, tone_cost: float | None = TONE_COST, log_probs: bool = False):
+        """`tone_cost`: nats for reading a syllable with another tone; None trusts tones and is three times faster.
+        `log_probs`: also give log p(hanzi | syllables), the score less the log of the sum over all that may be written.
+        """
         self.model = model
         self.tone_cost = tone_cost
+        self.log_probs = log_probs
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
         """Reads a model file, by default the shipped one; raises ModelError."""
         return cls(ngram_file.read(Path(path) if path else ngram_path()), tone_cost)
 
-    def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
+    def translate(self, syllables: Sequence[str], nbest: int = 1, hotwords: Phrases | None = None) -> list[Translation]:
         """The `nbest` most likely translations, best first; fewer where there are not so many.
 
         Each has one character a syllable. What is no syllable gives `□`; nothing raises. Time and memory grow
         linearly with the number of syllables.
         """
-        return next(self.translate_batch([syllables], nbest))
+        return next(self.translate_batch([syllables], nbest, hotwords))
 
-    def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
-        """`translate` for each sentence, in order; looks many sentences up at once, which is faster."""
-        return self._translate(map(_Sentence.of_syllables, sentences), nbest)
+    def translate_batch(
+        self, sentences: Iterable[Sequence[str]], nbest: int = 1, hotwords: HotwordsOfEach = None
+    ) -> Iterator[list[Translation]]:
+        """`translate` for each sentence, in order; looks many sentences up at once, which is faster.
 
-    def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
+        hotwords: the phrases of all sentences, or of each its own (or None).
+        """
+        return self._translate(map(_Sentence.of_syllables, sentences), nbest, hotwords)
+
+    def translate_networks(
+        self, networks: Iterable[ConfusionNetwork], nbest: int = 1, hotwords: HotwordsOfEach = None
+    ) -> Iterator[list[Translation]]:
         """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
 
         A slot where nothing may have been said has a character where one goes well with those around it.
+        hotwords: the phrases of all networks, or of each its own (or None); they take part in the one search.
         """
-        return self._translate(map(_Sentence.of_network, networks), nbest)
+        return self._translate(map(_Sentence.of_network, networks), nbest, hotwords)
 
     def reads(self, syllable: str) -> bool:
         """Whether any character has this syllable, in whatever tone."""
         return self.model.lexicon.reads(syllable)
 
-    def _translate(self, sentences: Iterable[_Sentence], nbest: int) -> Iterator[list[Translation]]:
-        batch: list[tuple[_Sentence, list[Candidates]]] = []
+    def _translate(
+        self, sentences: Iterable[_Sentence], nbest: int, hotwords: HotwordsOfEach
+    ) -> Iterator[list[Translation]]:
+        batch: list[_Part] = []
         pairs = 0
-        for sentence in sentences:
+        of_each = repeat(hotwords) if hotwords is None or isinstance(hotwords, Phrases) else hotwords
+        for sentence, phrases in zip(sentences, of_each, strict=False):
             found = self.model.lexicon.candidates(sentence.places, self.tone_cost)
             found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.places, found, strict=True)]
-            batch.append((sentence, found))
+            written: dict[tuple[int, int], Written] = {}
+            if phrases is not None:
+                lexicon, characters = self.model.lexicon, self.model.characters
+                written = add_chains(found, sentence.places, sentence.empty, phrases, lexicon, characters)
+            batch.append(_Part(sentence, found, written))
             pairs += sum(len(candidates) ** 2 for candidates in found)
             if pairs >= BATCH_PAIRS:
                 yield from self._search(batch, nbest)
@@ -119,28 +150,42 @@ class NgramTranslator:
         keep = rank >= max(least, rank.max() - LEAST)
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
-    def _search(self, batch: Sequence[tuple[_Sentence, list[Candidates]]], nbest: int) -> Iterator[list[Translation]]:
+    def _search(self, batch: Sequence[_Part], nbest: int) -> Iterator[list[Translation]]:
         stream, empty = [lattice.EDGE], [-math.inf]
-        for sentence, candidates in batch:
-            stream += [*candidates, lattice.EDGE]
-            empty += [*sentence.empty, -math.inf]
+        for part in batch:
+            stream += [*part.candidates, lattice.EDGE]
+            empty += [*part.sentence.empty, -math.inf]
         steps = lattice.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
         low = end = 0
-        for sentence, candidates in batch:
-            end += len(candidates) + 1
+        for part in batch:
+            end += len(part.candidates) + 1
             high = bisect_left(steps, end, low, key=lambda step: step.start)
-            paths = lattice.best_paths(steps[low:high], max(nbest, 1))
+            # A phrase in a chain is also there in single characters: the same text, less likely.
+            paths = lattice.best_paths(steps[low:high], max(nbest, 1) * (2 if part.written and nbest > 1 else 1))
+            total = lattice.log_total(steps[low:high]) if self.log_probs else None
             low = high
-            yield [self._translation(sentence, candidates, *found) for found in paths]
+            texts: dict[str, Translation] = {}
+            for found in paths:
+                text = self._translation(part, total, *found)
+                texts.setdefault(text.hanzi if part.written else str(len(texts)), text)
+            yield list(texts.values())[: max(nbest, 1)]
 
-    def _translation(
-        self, sentence: _Sentence, candidates: Sequence[Candidates], score: float, path: Sequence[int | None]
-    ) -> Translation:
+    def _translation(self, part: _Part, total: float | None, score: float, path: Sequence[int | None]) -> Translation:
         """The characters of a path through a sentence, and which of its alternatives go with them."""
-        taken = [(place, int(candidates[place].ids[n])) for place, n in enumerate(path) if n is not None]
+        taken = []
+        for place, n in enumerate(path):
+            if n is None:
+                continue
+            written = part.written.get((place, n))
+            if written is None:
+                character = int(part.candidates[place].ids[n])
+                said = self.model.lexicon.said(part.sentence.places[place], character)
+                written = Written(self.model.characters[character], said)
+            taken.append((place, written))
         return Translation(
-            "".join(self.model.characters[character] for _, character in taken),
+            "".join(written.character for _, written in taken),
             score,
-            tuple(self.model.lexicon.said(sentence.places[place], character) for place, character in taken),
-            tuple(sentence.slots[place] for place, _ in taken) if sentence.slots else (),
+            tuple(written.syllable for _, written in taken),
+            tuple(part.sentence.slots[place] for place, _ in taken) if part.sentence.slots else (),
+            None if total is None else min(score - total, 0.0),
         )

@@ -11,6 +11,7 @@ All sentences of a batch go one place on at a time; each hypothesis takes its de
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,14 @@ from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
 from ramospeech.translate.seq2seq.model import Seq2Seq
 
 IMPOSSIBLE = -1e30
+
+
+class Found(NamedTuple):
+    """A sentence: what ranks it, its character ids, and the first term alone, log p(characters | syllables)."""
+
+    score: float
+    ids: list[int]
+    log_prob: float
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,8 @@ def search(
     costs: Tensor,
     scoring: Scoring,
     beam: int,
-) -> list[list[tuple[float, list[int]]]]:
-    """Best first, up to `beam` (score, character ids) for each sentence.
+) -> list[list[Found]]:
+    """Best first, up to `beam` for each sentence.
 
     Args:
         encoded: (B, U, E) encoder states of sentences sorted by `lengths`, longest first.
@@ -48,6 +57,7 @@ def search(
     batch, places = candidates.shape[:2]
     scores = torch.full((batch, beam), IMPOSSIBLE)
     scores[:, 0] = 0.0
+    own = torch.zeros(batch, beam)  # the network's part of the scores
     written = torch.full((batch, beam, places + 2), BOUNDARY)  # two boundaries stand before the first character
     state = torch.zeros(batch, beam, network.config.decoder), torch.zeros(batch, beam, network.config.decoder)
     left = np.asarray(lengths)
@@ -59,7 +69,8 @@ def search(
         states, state = network.step(encoded[:active, place], before[..., -1], (hidden[:active], cell[:active]))
         logits = torch.baddbmm(network.bias[chosen][:, None], states, network.character.weight[chosen].transpose(1, 2))
         channel = costs[:active, place].clamp_min(IMPOSSIBLE)[:, None]  # (active, 1, C)
-        here = (logits + channel).log_softmax(-1) + scoring.ngram_weight * channel  # (active, K, C)
+        by_network = (logits + channel).log_softmax(-1)  # (active, K, C)
+        here = by_network + scoring.ngram_weight * channel
         chosen = chosen[:, None].expand_as(here)
         if scoring.ngram is not None:
             context = before[..., None, -2:].expand(*chosen.shape, 2).numpy()
@@ -69,22 +80,25 @@ def search(
         totals = (scores[:active, :, None] + here).flatten(1)
         scores[:active], best = totals.topk(beam, dim=-1)
         parent = best // here.shape[-1]
+        own[:active] = own[:active].gather(1, parent) + by_network.flatten(1).gather(1, best)
         written[:active] = written[:active].gather(1, parent[..., None].expand(-1, -1, written.shape[-1]))
         written[:active, :, place + 2] = chosen.flatten(1).gather(1, best)
         index = parent[..., None].expand(-1, -1, network.config.decoder)
         state = state[0].gather(1, index), state[1].gather(1, index)
-    return _results(scores, written, left, scoring)
+    return _results(scores, own, written, left, scoring)
 
 
-def _results(
-    scores: Tensor, written: Tensor, lengths: np.ndarray, scoring: Scoring
-) -> list[list[tuple[float, list[int]]]]:
+def _results(scores: Tensor, own: Tensor, written: Tensor, lengths: np.ndarray, scoring: Scoring) -> list[list[Found]]:
     if scoring.ngram is not None:  # the sentence must also be able to end here
         ends = np.stack([written.numpy()[b, :, n : n + 2] for b, n in enumerate(lengths)])
         over = scoring.ngram.log_probs(ends[..., 0], ends[..., 1], np.full(ends.shape[:2], BOUNDARY))
         scores = scores + scoring.ngram_weight * torch.from_numpy(over)
     results = []
-    for row, texts, length in zip(scores.tolist(), written.tolist(), lengths, strict=True):
-        found = sorted(zip(row, texts, strict=True), key=lambda item: -item[0])
-        results.append([(score, text[2 : 2 + length]) for score, text in found if score > IMPOSSIBLE / 2])
+    for row, log_probs, texts, length in zip(
+        scores.tolist(), own.tolist(), written.tolist(), lengths.tolist(), strict=True
+    ):
+        found = sorted(zip(row, texts, log_probs, strict=True), key=lambda item: -item[0])
+        results.append(
+            [Found(score, text[2 : 2 + length], log_p) for score, text, log_p in found if score > IMPOSSIBLE / 2]
+        )
     return results

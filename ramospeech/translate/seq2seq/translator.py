@@ -11,7 +11,7 @@ from ramospeech.errors import ModelError
 from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram.model import NgramModel
-from ramospeech.translate.ngram.translator import NgramTranslator, ngram_path
+from ramospeech.translate.ngram.translator import HotwordsOfEach, NgramTranslator, ngram_path
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.beam import Scoring, search
 from ramospeech.translate.seq2seq.model import Seq2Seq, for_characters
@@ -43,7 +43,7 @@ class Seq2SeqTranslator:
         self.channel = Channel(ngram.lexicon, ngram.unigram)
         self.beam = beam
         self.ngram_weight = ngram_weight
-        self._of_networks = NgramTranslator(ngram)
+        self.of_networks = NgramTranslator(ngram)  # reads confusion networks
 
     @classmethod
     def load(cls, path: str | Path, ngram: str | Path | None = None, beam: int = BEAM) -> "Seq2SeqTranslator":
@@ -83,9 +83,11 @@ class Seq2SeqTranslator:
         for i in range(len(todo)):
             yield found[i]
 
-    def translate_networks(self, networks: Iterable[ConfusionNetwork], nbest: int = 1) -> Iterator[list[Translation]]:
+    def translate_networks(
+        self, networks: Iterable[ConfusionNetwork], nbest: int = 1, hotwords: HotwordsOfEach = None
+    ) -> Iterator[list[Translation]]:
         """Translations of a decoder's confusion networks, as `NgramTranslator.translate_networks` gives them."""
-        return self._of_networks.translate_networks(networks, nbest)
+        return self.of_networks.translate_networks(networks, nbest, hotwords)
 
     def reads(self, syllable: str) -> bool:
         """Whether this is a syllable."""
@@ -96,7 +98,7 @@ class Seq2SeqTranslator:
         """Sentences sorted by length, longest first."""
         lengths = [len(sentence) for sentence in sentences]
         filled = sum(length > 0 for length in lengths)
-        empty = [[Translation("", 0.0)]] * (len(lengths) - filled)
+        empty = [[Translation("", 0.0, log_prob=0.0)]] * (len(lengths) - filled)
         if not filled:
             return empty
         sentences, lengths = sentences[:filled], lengths[:filled]
@@ -116,8 +118,8 @@ class Seq2SeqTranslator:
         characters = self.ngram.characters
         return [
             [
-                Translation("".join(characters[i] for i in text), score, tuple(sentence))
-                for score, text in result[:nbest]
+                Translation("".join(characters[i] for i in found.ids), found.score, tuple(sentence), (), found.log_prob)
+                for found in result[:nbest]
             ]
             for sentence, result in zip(sentences, results, strict=True)
         ] + empty
