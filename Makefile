@@ -1,8 +1,9 @@
 # make demo       sets up, trains on the demo corpus with two Horovod workers and transcribes its test clips
 # make test       sets up and runs the tests;  make test-slow: those that take minutes too
+# make test-gpu  the tests that need an NVIDIA GPU
 # make bench      measures and writes docs/benchmarks.md (ace.py and models.py, which take hours, go by themselves)
 # make check      ruff and mypy
-.PHONY: demo test test-slow bench check setup
+.PHONY: demo test test-slow test-gpu bench check setup
 PY := .venv/bin/python
 # One process for each processor, one thread in each (tests/conftest.py); the slowest tests are named at the end.
 TEST := $(PY) -m pytest -n auto --dist loadgroup --durations 15
@@ -15,6 +16,9 @@ test: setup
 
 test-slow: setup
 	$(TEST) -m 'slow or not slow'
+
+test-gpu: setup
+	$(PY) -m pytest -m gpu -rs tests/device
 
 bench: setup
 	for name in bench_training decoder translator translator_design recordings inference; do $(PY) benchmarks/$$name.py || exit 1; done
