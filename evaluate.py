@@ -26,7 +26,7 @@ from pathlib import Path
 
 from ramospeech.corpora import read_list
 from ramospeech.errors import ListError, UsageError, program
-from ramospeech.files import whole_file
+from ramospeech.files import split_lines, whole_file
 from ramospeech.help import Help
 from ramospeech.output import read_tsv
 from ramospeech.score import (
@@ -112,7 +112,7 @@ def read_references(path: str) -> dict[str, Texts]:
 
 
 def _second_line(path: str, name: str) -> int:
-    lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    lines = split_lines(Path(path).read_bytes().decode("utf-8"), path)
     return [number for number, line in enumerate(lines, 1) if line.split("\t")[0].strip() == name][1]
 
 

@@ -19,6 +19,7 @@ from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypot
 from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
 from ramospeech.corpora import read_list
 from ramospeech.errors import AudioError, ListError, ModelError, UsageError
+from ramospeech.files import split_lines
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.timing import syllable_times
 from ramospeech.translate import (
@@ -340,7 +341,7 @@ def recordings(inputs: Iterable[str], data_root: str | Path = "data") -> list[tu
 def _paths_of(path: Path) -> list[str]:
     """The paths in a list of either kind."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = split_lines(path.read_bytes().decode("utf-8"), path)
     except OSError as error:
         raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
     except UnicodeDecodeError:

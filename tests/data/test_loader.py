@@ -93,6 +93,6 @@ def test_selection_counts_what_it_leaves_out(tmp_path):
         "too short",
         "unreadable",
     ]
-    assert "1 missing" in part.describe() and "4 clips" in part.describe()
+    assert "1 missing" in part.describe() and "4 of 8 clips" in part.describe()
     table = dropped_table([part]).splitlines()
     assert len(table) == 5 and all(line.count("\t") == 2 for line in table)
