@@ -20,6 +20,7 @@ from ramospeech.corpora.check import Limits
 from ramospeech.corpora.lists import canonical
 from ramospeech.corpora.prepare import write_lists
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import UNITS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     check = parser.add_argument_group("check")
     check.add_argument("--max_window", type=int, default=1600, help="longest clip in frames of 10 ms")
     check.add_argument("--reduction", type=int, default=8, help="frames that the model makes one output of")
-    check.add_argument("--vocabulary", type=Path, help="units of the model; the inventory if not given")
+    check.add_argument("--units", choices=UNITS, default="pinyin", help="what labels are made of")
+    check.add_argument(
+        "--vocabulary", type=Path, help="those of the model; the inventory (or what occurs) if not given"
+    )
     check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is no unit")
     check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
     check.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="recordings at once")
@@ -96,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             max_frames=args.max_window,
             reduction=args.reduction,
             vocabulary=vocabulary,
+            units=UNITS[args.units],
             drop_unknown=args.drop_unknown,
             durations="audio" if args.read_audio else "header",
         ),

@@ -13,6 +13,7 @@ from ramospeech.corpora.lists import Utterance
 from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import UNITS, Units
 
 _WINDOW, _HOP = audio.SAMPLE_RATE * 25 // 1000, audio.SAMPLE_RATE // 100  # samples: 25 ms and 10 ms
 _BATCH = 64  # clips a task of the pool
@@ -48,8 +49,9 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its units.
+    """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its vocabulary.
 
+    `units` is the kind of the vocabulary's units, which tells how to read labels.
     `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`. `durations` says
     whom to ask how long a clip is: its "list" (its header where the list does not say), the "header" of its
     recording, or the "audio", decoded whole.
@@ -59,6 +61,7 @@ class Limits:
     max_labels: int | None = None
     reduction: int = 8
     vocabulary: Vocabulary = field(default_factory=Vocabulary.inventory)
+    units: Units = UNITS["pinyin"]
     drop_unknown: bool = False
     durations: Literal["list", "header", "audio"] = "header"
 

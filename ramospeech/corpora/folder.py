@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ramospeech.audio import EXTENSIONS
 from ramospeech.corpora.manifests import PIECE, is_manifest, lists_recordings, of_release, read_manifests, split_of
+from ramospeech.corpora.progress import progress
 from ramospeech.corpora.recordings import Recording, Table, locate, read_table
 from ramospeech.errors import ListError, UsageError
 from ramospeech.files import MEDIA_EXTENSIONS, walk
@@ -141,7 +142,8 @@ def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
         written = [file for file in found if file is not None]
         texts[path] = written[0] if written else None
         second |= dict.fromkeys(written[1:], path)
-    contents = {written: written.read_bytes() for written in {*texts.values()} if written and written.is_file()}
+    written_texts = [file for file in dict.fromkeys(texts.values()) if file and file.is_file()]
+    contents = {file: file.read_bytes() for file in progress(written_texts, "read", len(written_texts), "text")}
     likely = common_encoding(contents.values())
     for path, file in texts.items():
         name = path.relative_to(folder.parent if split else folder).with_suffix("").as_posix()

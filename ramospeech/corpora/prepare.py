@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import abspath
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from ramospeech.corpora.lists import SPLITS, Utterance, write_list, write_text
 from ramospeech.corpora.progress import progress
 from ramospeech.corpora.recordings import Recording, split
 from ramospeech.errors import ListError, UnitError
-from ramospeech.text import UNK_UNIT, hanzi, pinyin
+from ramospeech.text import UNK_UNIT, Vocabulary, hanzi
+from ramospeech.text.units import Units, vocabulary_of
 
 _NO_SPLIT = "-"  # of a transcript without a recording, where no split tells
 
@@ -70,10 +71,14 @@ def write_lists(
     list, and an older list of it goes. Raises ListError when no clip is left at all; the report is written.
     """
     utterances, split_note = split(utterances, *shares)
-    candidates, dropped, notes = _label(utterances, data_root)
-    kept, unusable = check(candidates, data_root, limits or Limits(), threads)
+    limits = limits or Limits()
+    candidates, dropped, notes = _label(utterances, data_root, limits.units)
+    if limits.units.labels_text and limits.vocabulary == Vocabulary.inventory():  # which has syllables only
+        found = vocabulary_of(clip.tokens for part in candidates.values() for clip in part)
+        limits = replace(limits, vocabulary=found)
+    kept, unusable = check(candidates, data_root, limits, threads)
     dropped += unusable
-    notes = [*([split_note] if split_note else []), *notes, *_remarks(kept, limits or Limits())]
+    notes = [*([split_note] if split_note else []), *notes, *_remarks(kept, limits)]
     report = Report(name, kept, dropped, notes)
     folder = Path(config_path)
     write_text(folder / f"{name}_dropped.tsv", _table(dropped))
@@ -91,9 +96,9 @@ def write_lists(
 
 
 def _label(
-    utterances: Sequence[Recording], data_root: str | Path
+    utterances: Sequence[Recording], data_root: str | Path, units: Units
 ) -> tuple[dict[str, list[Utterance]], list[Dropped], list[str]]:
-    """Clips with their pinyin, what was dropped on the way, and what is worth a remark."""
+    """Clips with their tokens, what was dropped on the way, and what is worth a remark."""
     base = Path(abspath(data_root))
     clips: dict[str, list[Utterance]] = {part: [] for part in SPLITS}
     dropped: list[Dropped] = []
@@ -105,7 +110,7 @@ def _label(
     for utterance in progress(utterances, "label", len(utterances)):
         part, path = utterance.split or _NO_SPLIT, _listed(utterance, base)
         reason, detail, label = utterance.problem, utterance.detail, hanzi.Normalised((), {})
-        syllables: list[str] = []
+        tokens: list[str] = []
         if not reason and utterance.text is None:
             reason, detail = "no transcript", utterance.detail or "the corpus has no text for this recording"
         elif not reason and utterance.id in ids:
@@ -114,18 +119,20 @@ def _label(
         elif not reason:
             label = hanzi.normalise(utterance.text or "")
             try:
-                syllables = pinyin.from_hanzi(label.tokens)
+                tokens = units.from_normalised(label)
             except UnitError as error:
                 reason, detail = "no reading", str(error)
-            if not reason and not label.text:
-                reason, detail = "no label", f"no hanzi in {utterance.text!r}"
+            if not reason and not set(tokens) - {UNK_UNIT}:
+                what = "no hanzi and no letter" if units.labels_text else "no hanzi"
+                reason, detail = "no label", f"{what} in {utterance.text!r}"
         ids.setdefault(utterance.id, f"on {utterance.source}" if utterance.source else f"as {path}")
         if reason:
             dropped.append(Dropped(part, path, reason, detail))
             continue
-        clips[part].append(Utterance(path, tuple(syllables), label.text))
-        words.update(label.unknown)
-        with_words += bool(label.unknown)
+        clips[part].append(Utterance(path, tuple(tokens), units.to_text(tokens) or label.text))
+        if UNK_UNIT in tokens:
+            words.update(label.unknown)
+            with_words += 1
         tags.update(label.tags)
         with_tags += bool(label.tags)
         notes.update([utterance.note] if utterance.note else [])
@@ -135,7 +142,7 @@ def _label(
         remarks.append(f"tags of sounds left out of the labels of {with_tags} clips: {common}")
     if words:
         common = ", ".join(f"{word} ({count})" for word, count in words.most_common(10))
-        remarks.append(f"words without a syllable are labelled {UNK_UNIT} in {with_words} clips: {common}")
+        remarks.append(f"words without a unit are labelled {UNK_UNIT} in {with_words} clips: {common}")
     return clips, dropped, remarks
 
 
@@ -147,7 +154,7 @@ def _remarks(kept: Mapping[str, Sequence[Utterance]], limits: Limits) -> list[st
     remarks = []
     if unknown:
         common = ", ".join(f"{unit} ({count})" for unit, count in unknown.most_common(10))
-        remarks.append(f"syllables that the vocabulary does not have, {UNK_UNIT} to the model: {common}")
+        remarks.append(f"units that the vocabulary does not have, {UNK_UNIT} to the model: {common}")
     for part, both, size in overlaps(kept):
         remarks.append(f"text of {part} that is in train too: {both} of {size} clips")
     empty = [part for part in SPLITS if not kept[part]]

@@ -111,7 +111,7 @@ class Loader:
     ) -> None:
         self.clips = clips
         self.data_root = Path(data_root)
-        self.labels = [vocabulary.encode(clip.pinyin) for clip in clips]
+        self.labels = [vocabulary.encode(clip.tokens) for clip in clips]
         self.reduction = reduction
         self.workers = max(1, workers)
         self.speeds = tuple(speeds)

@@ -51,12 +51,12 @@ def read_clips(
     Raises: ListError: a bad line.
     """
     root = Path(data_root)
-    clips = [(number, clip) for number, path in enumerate(lists) for clip in read_list(path)]
+    clips = [(number, clip) for number, path in enumerate(lists) for clip in read_list(path, limits.units)]
     with ThreadPoolExecutor(threads) as pool:
         examined = list(watch(pool.map(lambda item: examine(item[1], root, limits), clips), len(clips)))
     kept = [(number, clip) for (number, _), clip in zip(clips, examined, strict=True) if isinstance(clip, Clip)]
     dropped = [(clip, *why) for (_, clip), why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
-    unknown = sum(len(limits.vocabulary.unknown(clip.pinyin)) for _, clip in kept)
+    unknown = sum(len(limits.vocabulary.unknown(clip.tokens)) for _, clip in kept)
     return Selection([clip for _, clip in kept], [number for number, _ in kept], dropped, unknown)
 
 

@@ -13,6 +13,7 @@ from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
 from ramospeech.model.heads import HEADS, CtcHead
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import UNITS, Units
 
 OLD_NAMES = (("network.fc3.", "heads.ctc.output."), ("network.", "encoder."))  # of weights in files of version 0.1
 
@@ -53,6 +54,11 @@ class AcousticModel(nn.Module):
         self.augment = None
         self.summary = {}
         self.register_load_state_dict_pre_hook(_rename_old_weights)
+
+    @property
+    def units(self) -> Units:
+        """What the units of the vocabulary are: how to read labels, and what text they make."""
+        return UNITS[self.config.unit_type]
 
     @property
     def ctc(self) -> CtcHead:

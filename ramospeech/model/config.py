@@ -8,6 +8,7 @@ from ramospeech.features import FEATURES, MODES
 from ramospeech.model.encoders import ENCODERS
 from ramospeech.model.heads import HEADS
 from ramospeech.settings import check, shown
+from ramospeech.text.units import UNITS
 
 
 @dataclass(frozen=True, init=False)
@@ -19,6 +20,7 @@ class ModelConfig:
         architecture: a name in `ENCODERS`.
         features, normalise: names in `FEATURES` and `MODES`; None for the default of the encoder.
         heads: names in `HEADS`.
+        unit_type: what the units are, a name in `ramospeech.text.units.UNITS`.
         share_parts: whether syllables share weights of the output layer by initial, final and tone.
         sizes: an instance of the encoder's `Sizes`; None for its defaults.
         values: sizes by name, which override those of `sizes`.
@@ -31,6 +33,7 @@ class ModelConfig:
     features: str
     normalise: str
     heads: tuple[str, ...]
+    unit_type: str
     share_parts: bool
     sizes: Any
 
@@ -43,6 +46,7 @@ class ModelConfig:
         heads: tuple[str, ...] = ("ctc",),
         share_parts: bool = False,
         sizes: Any = None,
+        unit_type: str = "pinyin",
         **values: Any,
     ) -> None:
         if architecture not in ENCODERS:
@@ -58,6 +62,7 @@ class ModelConfig:
             "features": encoder.default_features if features is None else features,
             "normalise": encoder.default_normalise if normalise is None else normalise,
             "heads": heads,
+            "unit_type": unit_type,
             "share_parts": share_parts,
             "sizes": replace(sizes, **values),
         }
@@ -68,6 +73,10 @@ class ModelConfig:
     def _check(self) -> None:
         if len(self.units) < 3 or not all(isinstance(unit, str) for unit in self.units):
             raise ModelError("a model needs the names of the blank, of the unknown unit and of at least one unit more")
+        if self.unit_type not in UNITS:
+            raise ModelError(f"unknown type of units {self.unit_type!r}; there is {', '.join(UNITS)}")
+        if self.share_parts and not UNITS[self.unit_type].parts(self.units[2]):
+            raise ModelError(f"{self.unit_type} have no parts that could share weights; leave --share_parts out")
         if self.features not in FEATURES:
             raise ModelError(f"unknown features {self.features!r}; choose one of {', '.join(FEATURES)}")
         if self.normalise not in MODES:

@@ -137,6 +137,22 @@ def test_one_recording_under_two_names_is_used_once(speak, tmp_path):
     ]
 
 
+def test_labels_of_characters(speak, tmp_path, capsys):
+    texts = {"a": "打开iPad Pro[笑]", "b": "hello", "c": "3个", "d": "？"}
+    for name, text in texts.items():
+        speak(tmp_path / f"in/{name}.wav", 1.5)
+        (tmp_path / f"in/{name}.txt").write_text(text, encoding="utf-8")
+    place = ["--root", f"{tmp_path}/in", "--config_path", f"{tmp_path}/lists", "--data_root", str(tmp_path / "in")]
+    shares = ["--dev_share", "0", "--test_share", "0"]
+    assert main(["folder", "--name", "x", *place, *shares, "--units", "characters"]) == 0
+    assert "x: 4 found, 3 kept, 1 left out (no label 1)" in capsys.readouterr().out
+    assert [line.split("\t")[:3] for line in (tmp_path / "lists/x_train.txt").read_text("utf-8").splitlines()] == [
+        ["a.wav", "打 开 i p a d ▁ p r o", "打开ipad pro"],
+        ["b.wav", "h e l l o", "hello"],
+        ["c.wav", "三 个", "三个"],
+    ]
+
+
 def test_nothing_left_is_an_error_that_leaves_the_table(tmp_path):
     with pytest.raises(ListError, match=r"c: none of 1 clips can be used; .*c_dropped.tsv"):
         write_lists("c", [make("a", path=tmp_path / "gone.wav", split="train")], tmp_path, tmp_path)

@@ -255,3 +255,23 @@ def test_training_states_of_version_0_1_load(model: AcousticModel) -> None:
     fresh = AcousticModel(CONFIG).eval()
     fresh.load_state_dict(old)
     assert torch.equal(posteriors(fresh), posteriors(model))
+
+
+def test_the_type_of_units_is_saved_and_pinyin_where_a_file_does_not_tell(tmp_path: Path) -> None:
+    config = ModelConfig(("<blank>", "<UNK>", "你", "a"), unit_type="characters", maps=(4, 4, 8, 8), fc=8, rnn=8)
+    save_model(AcousticModel(config), tmp_path / "a.safetensors", {})
+    assert load_model(tmp_path / "a.safetensors").units.name == "characters"
+    old = {name: value for name, value in CONFIG.to_dict().items() if name != "unit_type"}
+    assert ModelConfig.from_dict(old) == CONFIG and CONFIG.unit_type == "pinyin"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit_type": "jamo"}, "unknown type of units 'jamo'; there is pinyin, characters"),
+        ({"unit_type": "characters", "share_parts": True}, "characters have no parts that could share weights"),
+    ],
+)
+def test_wrong_types_of_units_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        ModelConfig(("<blank>", "<UNK>", "你"), **options)
