@@ -5,9 +5,9 @@
 
 Each recording is heard once; then its posteriors are decoded greedily, by beam search, and by beam search with the
 language model, and the syllables translated: by the n-gram translator and by the seq2seq one, by the seq2seq one on 10
-hypotheses together with their scores and on their confusion network, by the n-gram one with the recogniser's errors
-elsewhere (a report of evaluate.py on recordings of other people), and by both on the network of the posteriors
-around the best hypothesis, which is what speech2text.py does. Give development lists; weights are to be found
+hypotheses together with their scores, by the n-gram one with the recogniser's errors elsewhere (a report of evaluate.py
+on recordings of other people), and by the n-gram one on the network of the posteriors around the best hypothesis, which
+is what speech2text.py does. Give development lists; weights are to be found
 on them as well (python -m ramospeech.tune). Writes its section of docs/benchmarks.md.
 """
 
@@ -26,6 +26,7 @@ from table import shown, write_section
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech import errors
 from ramospeech.corpora import Clip, read_list
+from ramospeech.lm.tune import listen
 from ramospeech.model import load_model
 from ramospeech.score import cer, ser
 from ramospeech.translate import (
@@ -36,7 +37,6 @@ from ramospeech.translate import (
     load_translator,
     translate_nbest,
 )
-from ramospeech.tune import listen
 
 NBEST = 10
 Decoded = list[list[list[Hypothesis]]]  # of each recording its pieces, of each piece its hypotheses
@@ -49,8 +49,8 @@ def decode(decoder: GreedyDecoder | BeamSearchDecoder, pieces: Sequence[Sequence
 
 def rows(
     name: str,
+    decoder: GreedyDecoder | BeamSearchDecoder,
     pieces: Sequence[Sequence[np.ndarray]],
-    decoded: Decoded,
     units: Sequence[str],
     clips: Sequence[Clip],
     ngram: NgramTranslator,
@@ -58,9 +58,12 @@ def rows(
     confusions: Confusions | None,
 ) -> list[str]:
     """A row of the table for each way from hypotheses to text."""
+    decoded = decode(decoder, pieces)
     flat = [hypotheses for parts in decoded for hypotheses in parts]
     posteriors = [piece for parts in pieces for piece in parts]
     around = [ConfusionNetwork.from_posteriors(p, h[0], units) for p, h in zip(posteriors, flat, strict=True)]
+    if isinstance(decoder, BeamSearchDecoder):
+        around = [decoder.weigh(network, h[0]) for network, h in zip(around, flat, strict=True)]
     first = [hypotheses[0].tokens for hypotheses in flat]
     ways: dict[str, Iterable[Sequence[Translation]]] = {
         "n-gram": ngram.translate_batch(first),
@@ -69,9 +72,6 @@ def rows(
     if confusions:
         ways["n-gram, errors made elsewhere"] = ngram.translate_networks(map(confusions.network, first))
     several = any(len(hypotheses) > 1 for hypotheses in flat)
-    if several:
-        nbest = [ConfusionNetwork.from_nbest(hypotheses) for hypotheses in flat]
-        ways[f"n-gram, network of {NBEST} best"] = ngram.translate_networks(nbest)
     if isinstance(best, Seq2SeqTranslator):
         ways["seq2seq"] = best.translate_batch(first)
         if several:
@@ -135,7 +135,7 @@ def main() -> None:
             "|---|---|---|---|",
         ]
         for name, decoder in decoders.items():
-            table += rows(name, pieces, decode(decoder, pieces), units, clips, *translating)
+            table += rows(name, decoder, pieces, units, clips, *translating)
         parts.append("\n".join(table))
         print(parts[-1], flush=True)
     write_section("recordings", "\n\n".join(parts))

@@ -1,8 +1,7 @@
 """Confusion networks: a row of slots, each with its alternatives and their probabilities.
 
 What comes next, such as a translator from pinyin to hanzi, then sees at each place of the sentence what else may
-have been said. Made of an N-best list (Mangu, Brill and Stolcke, 2000), which also knows tokens that may not have been
-there, or of the posteriors around one hypothesis, which is quicker and knows many more alternatives.
+have been said. Made of the posteriors around one hypothesis, which know many more alternatives than an N-best list.
 """
 
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class ConfusionNetwork:
-    """Slots in the order of time. Every hypothesis is a path through them, one alternative a slot.
+    """Slots in the order of time. The hypothesis is a path through them, one alternative per slot.
 
     A translator goes through the slots and adds the log of the probability of each alternative that it takes:
 
@@ -42,30 +41,6 @@ class ConfusionNetwork:
     """
 
     slots: tuple[Slot, ...]
-
-    @classmethod
-    def from_nbest(cls, hypotheses: Sequence[Hypothesis], scale: float = 1.0) -> Self:
-        """Align the K hypotheses of one utterance, best first, as the decoder returns them.
-
-        A hypothesis has the probability softmax(scale * score) among the K; a scale below 1 trusts scores less.
-        Hypotheses join the network one after another, each by the alignment that expects the fewest wrong tokens,
-        with tokens nearer in time preferred. Raises ValueError for no hypotheses and for scores that are not finite.
-        """
-        if not hypotheses:
-            raise ValueError("no hypotheses: a confusion network needs at least one")
-        scores = scale * np.array([hypothesis.score for hypothesis in hypotheses], dtype=np.float64)
-        for k in np.flatnonzero(~np.isfinite(scores))[:1]:
-            raise ValueError(f"hypothesis {k} has score {hypotheses[k].score}, with scale {scale}; it must be finite")
-        weights = np.exp(scores - scores.max())
-        weights /= weights.sum()
-        best = hypotheses[0]
-        spacing = (best.end_frames[-1] - best.start_frames[0]) / len(best.ids) if best.ids else 1.0
-        columns: list[_Column] = []
-        joined = 0.0
-        for hypothesis, weight in zip(hypotheses, weights.tolist(), strict=True):
-            columns = _join(columns, hypothesis, weight, joined, max(spacing, 1.0))
-            joined += weight
-        return cls(tuple(column.slot(joined) for column in columns))
 
     @classmethod
     def from_posteriors(
@@ -139,84 +114,3 @@ def _gaps(
         weights[np.arange(len(gap)), unit[gap]] = 0.0
     weights[:, blank] = 1.0 - others[frames]
     return frames, weights
-
-
-@dataclass
-class _Column:
-    """A slot being filled: the weight of each alternative so far, and where the first token to come in was."""
-
-    weights: dict[str | None, float]
-    start_frame: int
-    end_frame: int
-
-    def slot(self, total: float) -> Slot:
-        ranked = sorted(self.weights.items(), key=lambda item: -item[1])
-        return Slot(tuple((token, weight / total) for token, weight in ranked), self.start_frame, self.end_frame)
-
-
-def _join(
-    columns: list[_Column], hypothesis: Hypothesis, weight: float, joined: float, spacing: float
-) -> list[_Column]:
-    """The columns with another hypothesis in them; `joined` is the weight of those there before."""
-    places = _places(columns, hypothesis, joined, spacing)
-    result: list[_Column] = []
-    token = 0
-    for j in range(len(columns) + 1):
-        while token < len(places) and places[token] == (j, False):
-            weights: dict[str | None, float] = {hypothesis.tokens[token]: weight}
-            if joined:
-                weights[None] = joined
-            result.append(_Column(weights, hypothesis.start_frames[token], hypothesis.end_frames[token]))
-            token += 1
-        if j < len(columns):
-            said: str | None = None
-            if token < len(places) and places[token] == (j, True):
-                said = hypothesis.tokens[token]
-                token += 1
-            columns[j].weights[said] = columns[j].weights.get(said, 0.0) + weight
-            result.append(columns[j])
-    return result
-
-
-def _places(columns: list[_Column], hypothesis: Hypothesis, joined: float, spacing: float) -> list[tuple[int, bool]]:
-    """Of each token its column j and True, or, where it needs a new one, the column before which and False.
-
-    The cheapest alignment, where a token costs the probability that the column says something else, plus its
-    distance in time in units of `spacing`, at most 1; a new column costs 1, and a column left out the probability
-    that something is said there.
-    """
-    U, S = len(hypothesis.tokens), len(columns)
-    cost = np.ones((U, S))
-    rows: dict[str, list[int]] = {}
-    for i, token in enumerate(hypothesis.tokens):
-        rows.setdefault(token, []).append(i)
-    for j, column in enumerate(columns):
-        for said, mass in column.weights.items():
-            if said in rows:
-                cost[rows[said], j] -= mass / joined
-    here = np.add(hypothesis.start_frames, hypothesis.end_frames) / 2
-    there = np.array([column.start_frame + column.end_frame for column in columns]) / 2
-    cost += np.minimum(np.abs(here[:, None] - there) / spacing, 1.0)
-    leave = np.array([1.0 - column.weights.get(None, 0.0) / joined for column in columns])
-
-    left = np.append(0.0, np.cumsum(leave))
-    total = np.empty((U + 1, S + 1))
-    total[0] = left
-    for i in range(U):
-        come = total[i] + 1.0
-        come[1:] = np.minimum(come[1:], total[i, :-1] + cost[i])
-        total[i + 1] = np.minimum.accumulate(come - left) + left
-
-    places: list[tuple[int, bool]] = []
-    i, j = U, S
-    while i:
-        new = total[i - 1, j] + 1.0
-        same = total[i - 1, j - 1] + cost[i - 1, j - 1] if j else np.inf
-        skip = total[i, j - 1] + leave[j - 1] if j else np.inf
-        if skip < min(new, same):
-            j -= 1
-            continue
-        i -= 1
-        j -= same <= new
-        places.append((j, bool(same <= new)))
-    return places[::-1]

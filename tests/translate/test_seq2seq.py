@@ -119,19 +119,19 @@ def test_a_long_line(translator: Seq2SeqTranslator) -> None:
 
 def test_a_certain_confusion_network_is_the_sentence(small_translator: NgramTranslator) -> None:
     sentences = ["ni3 hao3 ma", "de", "", "jin1 qqq hao3"]
-    networks = [ConfusionNetwork.from_nbest([hypothesis(sentence)]) for sentence in sentences]
+    networks = [network_of(*({syllable: 1.0} for syllable in sentence.split())) for sentence in sentences]
     for sentence, [found] in zip(sentences, small_translator.translate_networks(networks), strict=True):
         [expected] = small_translator.translate(sentence.split())
         assert (found.hanzi, found.syllables) == (expected.hanzi, tuple(sentence.split()))
         assert found.score == pytest.approx(expected.score, abs=1e-4)
 
 
-@pytest.mark.parametrize(("score", "text", "slots"), [(-2.0, "你好吗", (0, 1, 2)), (-12.0, "你好", (0, 1))])
+@pytest.mark.parametrize(("last", "text", "slots"), [(0.2, "你好吗", (0, 1, 2)), (6e-6, "你好", (0, 1))])
 def test_what_may_have_been_said_is_there_where_it_makes_sense(
-    small_translator: NgramTranslator, score: float, text: str, slots: tuple[int, ...]
+    small_translator: NgramTranslator, last: float, text: str, slots: tuple[int, ...]
 ) -> None:
-    hypotheses = [hypothesis("ni3 hao3", 0.0), hypothesis("ni3 hao3 ma", score), hypothesis("ni3 bao3", -3.0)]
-    networks = [ConfusionNetwork.from_nbest(hypotheses), ConfusionNetwork(()), network_of({None: 1.0})]
+    unsure = network_of({"ni3": 1.0}, {"hao3": 0.95, "bao3": 0.05}, {None: 1 - last, "ma": last})
+    networks = [unsure, ConfusionNetwork(()), network_of({None: 1.0})]
     [found], *nothing = small_translator.translate_networks(networks)
     assert (found.hanzi, found.slots) == (text, slots)
     assert found.syllables == ("ni3", "hao3", "ma")[: len(text)]
