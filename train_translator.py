@@ -17,8 +17,8 @@ environment.prepare()
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count as counting
 from itertools import islice
@@ -31,8 +31,7 @@ from torch.nn import functional
 
 import ramospeech
 from ramospeech import parallel
-from ramospeech.cli import Parser, count, count_or_0, few, fraction, positive, seed
-from ramospeech.cli import learning_rate as rate
+from ramospeech.cli import Parser, count, count_or_0, few, fraction, peak_rate, positive, seed
 from ramospeech.corpora.lists import write_text
 from ramospeech.errors import ListError, ModelError, TrainingError, program
 from ramospeech.help import Help
@@ -41,19 +40,22 @@ from ramospeech.losses import Loss
 from ramospeech.score import cer
 from ramospeech.text import pinyin
 from ramospeech.training import (
+    Checkpoints,
     Meter,
     Monitor,
-    Stopper,
+    Progress,
+    Run,
+    RunFolder,
     Trainer,
     advice,
     choose_device,
     learning_rate,
     load_state,
-    save_state,
     scaled,
 )
 from ramospeech.translate import Seq2SeqTranslator, ngram_path
 from ramospeech.translate.channel import Channel, Noise, Syllables
+from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
@@ -85,7 +87,7 @@ def options() -> argparse.ArgumentParser:
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--steps", type=count, default=20_000, help="of training; the text is read again as needed")
-    optimiser.add_argument("--lr", type=rate, default=2e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--lr", type=peak_rate, default=2e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--warmup", type=count, default=300, help="steps of linear warm-up")
     optimiser.add_argument("--clip", type=positive, default=1.0, help="largest gradient norm")
     optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
@@ -151,9 +153,9 @@ def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) 
 
 
 def steps_of(
-    stream: TextStream, labeller: Labeller, workers: parallel.Alone, seed: int, first: int
+    stream: TextStream, labeller: Labeller, workers: parallel.Alone, seed: int, consumed: int
 ) -> Iterator[TextBatch]:
-    """This worker's batch of step `first`, `first` + 1, ... without end."""
+    """This worker's batches without end, after those that all workers have `consumed` since the run began."""
 
     def lists() -> Iterator[list[str]]:
         for epoch in counting():
@@ -164,20 +166,51 @@ def steps_of(
             if not number:
                 raise TrainingError("there are no sentences of hanzi in the text; give text with one a line")
 
-    for step, sentences in enumerate(islice(lists(), first * workers.size + workers.rank, None, workers.size), first):
-        yield labeller.batch(sentences, np.random.default_rng((seed, step, workers.rank)))
+    mine = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
+    for number, sentences in mine:
+        yield labeller.batch(sentences, np.random.default_rng((seed, number // workers.size, number % workers.size)))
 
 
-def build(args: argparse.Namespace, characters: str, files: dict[str, Path]) -> tuple[Seq2Seq, dict | None]:
+def dev_cer(
+    network: Seq2Seq,
+    ngram: NgramModel,
+    dev: tuple[list[list[str]], list[str]],
+    seed: int,
+    monitor: Monitor,
+    trainer: Trainer,
+) -> float:
+    """CER of greedy search without the n-gram model: the mean of clean and misheard sentences; shows both."""
+    sentences, references = dev
+    network.eval()
+    translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
+    rates = {}
+    for name, heard in (("clean", sentences), ("misheard", misheard(sentences, seed))):
+        texts = [found[0].hanzi for found in translator.translate_batch(heard)]
+        rates[f"dev/cer_{name}"] = cer(references, texts).rate
+    network.to(trainer.device)
+    monitor.scalars(rates, trainer.steps)
+    shown = ", ".join(f"{100 * rate:.2f}% {name.removeprefix('dev/cer_')}" for name, rate in rates.items())
+    monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(sentences)} sentences, greedy, no n-gram")
+    return sum(rates.values()) / len(rates)
+
+
+def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
+    """How far a training state is, in steps between measurements, which may be others than before."""
+    progress = Progress.of(state, workers)
+    epoch, done = divmod(state["steps"], dev_step)
+    return replace(progress, epoch=epoch, batches=done * workers)
+
+
+def build(args: argparse.Namespace, characters: str, run: RunFolder) -> tuple[Seq2Seq, dict | None]:
     """The network of the options, and with --load_model the state to resume from; raises ModelError."""
     config = Seq2SeqConfig(len(Syllables()), len(characters), args.width, args.layers, args.decoder, args.dropout)
     torch.manual_seed(args.seed)
     network = Seq2Seq(config)
     if not args.load_model:
         return network, None
-    state = load_state(files["state"])
+    state = load_state(run.state)
     if state["characters"] != characters or state["shapes"] != [list(p.shape) for p in network.parameters()]:
-        raise ModelError(f"{files['state']}: is of another --ngram or other sizes; give the same options")
+        raise ModelError(f"{run.state}: is of another --ngram or other sizes; give the same options")
     return network, state
 
 
@@ -189,11 +222,9 @@ def main(argv: list[str] | None = None) -> int:
     workers = parallel.connect()
     device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device))
     workers.agree("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
-    folder = Path(args.model_path)
-    endings = {"model": ".safetensors", "state": ".state.pt", "config": ".json"}
-    files = {kind: folder / (args.model_name + ending) for kind, ending in endings.items()}
+    run = RunFolder(Path(args.model_path), args.model_name)
     ngram = workers.together(lambda: ngram_file.read(args.ngram))
-    network, state = workers.rank_0(partial(build, args, ngram.characters, files))
+    network, state = workers.rank_0(partial(build, args, ngram.characters, run))
     network.to(device)
 
     # Data: every worker streams the same sentences and takes its share.
@@ -211,77 +242,56 @@ def main(argv: list[str] | None = None) -> int:
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
     trainer = Trainer(network, optimizer, partial(training_loss, network, heard.to(device)), workers, device, stand_in,
                       clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
-    best = float("inf")
+    progress = Progress(group=workers.size)
     if state:
         trainer.load_state(state)
-        best = state["best"]
+        progress = translator_progress(state, args.dev_step, workers.size)
         if trainer.steps >= args.steps:
-            if workers.rank == 0:
-                print(advice.on_finished(trainer.steps, args.steps, "steps"), file=sys.stderr)
+            advice.say(advice.on_finished(trainer.steps, args.steps, "steps"), workers.rank)
             return 0
-    peak, warmup = scaled(args.lr, workers.size, "sqrt"), min(args.warmup, max(1, args.steps // 5))
+
+    # What is written and said.
     settings = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
     setting = json.dumps(settings, indent=1, default=str)
-    workers.rank_0(lambda: write_text(files["config"], setting + "\n"))
-    monitor = Monitor(folder / "tensorboard" / args.model_name, workers.rank == 0, args.steps, trainer.steps)
+    workers.rank_0(lambda: write_text(run.config, setting + "\n"))
+    monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
     monitor.say(f"{left_out} lines are sentences of --exclude and are left out")
-    monitor.say(f"TensorBoard: tensorboard --logdir {folder / 'tensorboard'}")
+    monitor.say(f"TensorBoard: tensorboard --logdir {run.events.parent}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 
-    def measure_dev(sentences: list[list[str]], references: list[str]) -> float:
-        """CER of greedy search without the n-gram model: the mean of clean and misheard sentences."""
-        network.eval()
-        translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
-        rates = {}
-        for name, heard in (("clean", sentences), ("misheard", misheard(sentences, args.seed))):
-            texts = [found[0].hanzi for found in translator.translate_batch(heard)]
-            rates[f"dev/cer_{name}"] = cer(references, texts).rate
-        network.to(device)
-        monitor.scalars(rates, trainer.steps)
-        shown = ", ".join(f"{100 * rate:.2f}% {name.removeprefix('dev/cer_')}" for name, rate in rates.items())
-        monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(sentences)} sentences, greedy, no n-gram")
-        return sum(rates.values()) / len(rates)
+    def write_models(best: bool) -> None:
+        if best or not dev:
+            training = {"steps": trainer.steps, "dev_cer": progress.best, "options": json.loads(setting)}
+            seq2seq_file.write(run.best, network, ngram.characters, training)
 
-    def save() -> None:
-        """Rank 0: dev, the model if it is the best, and the state."""
-        nonlocal best
-        rate = measure_dev(*dev) if dev else 0.0
-        if rate <= best:
-            best = rate
-            training = {"steps": trainer.steps, "dev_cer": best, "options": json.loads(setting)}
-            seq2seq_file.write(files["model"], network, ngram.characters, training)
-        shapes = [list(parameter.shape) for parameter in network.parameters()]
-        save_state(files["state"], {**trainer.state(), "best": best, "characters": ngram.characters, "shapes": shapes})
+    shapes = [list(parameter.shape) for parameter in network.parameters()]
+    extra = {"characters": ngram.characters, "shapes": shapes}
+    checkpoints = Checkpoints(run.state, trainer, progress, workers, write_models, extra)
+    peak, warmup = scaled(args.lr, workers.size, "sqrt"), min(args.warmup, max(1, args.steps // 5))
 
-    # The loop.
-    meter, moved = Meter("speed/characters_per_second"), 0
-    with Stopper().listening() as stopper:
-        for batch in steps_of(stream, labeller, workers, args.seed, trainer.steps):
-            if trainer.steps >= args.steps:
-                break
-            lr = learning_rate(trainer.steps, peak, warmup, args.steps)
-            step = trainer.step(batch, lr, stop=stopper.wanted)
-            meter.add(step)
-            moved += step.taken
-            monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", text=f"{meter.speed:.0f}/s")
-            if trainer.steps % 20 == 0:
-                monitor.scalars({**meter.reset(), "train/lr": lr}, trainer.steps)
-            if step.stop or trainer.steps % args.dev_step == 0 or trainer.steps == args.steps:
-                workers.rank_0(save)
-            if step.stop:
-                monitor.close()
-                if workers.rank == 0:
-                    print(f"stopped and saved; go on with: {advice.resume_command(workers.size)}", file=sys.stderr)
-                return 130
+    def batches(epoch: int, taken: int) -> tuple[int, Iterator[TextBatch]]:
+        """An epoch is the steps up to the next measurement."""
+        steps = min(args.dev_step, args.steps - epoch * args.dev_step)
+        left = steps - taken // workers.size
+        return steps, islice(steps_of(stream, labeller, workers, args.seed, progress.consumed), left)
+
+    def rate(epoch: int, done: int, _: int) -> float:
+        return learning_rate(epoch * args.dev_step + done, peak, warmup, args.steps)
+
+    def evaluate(_: int) -> float | None:
+        return workers.rank_0(lambda: dev_cer(network, ngram, dev, args.seed, monitor, trainer)) if dev else None
+
+    loop = Run(trainer, progress, -(-args.steps // args.dev_step), batches, rate, evaluate, checkpoints, monitor,
+               meter=Meter("speed/characters_per_second", "text", "/s"))  # fmt: skip
+    if not loop.fit():
+        return 130
     monitor.close()
-    if not moved:
-        raise TrainingError(f"none of {args.steps} steps had a finite loss; start again with a lower --lr or --amp no")
-    if workers.rank == 0:
-        what = f"mean dev CER {best:.2%}, the best" if dev else "of the last step; there is no --dev"
-        own = f"python speech2text.py --translator {files['model']} RECORDING"
-        print(advice.on_model(files["model"], what, own), file=sys.stderr)
+    what = f"mean dev CER {progress.best:.2%}, the best" if dev else "of the last step; there is no --dev"
+    advice.say(
+        advice.on_model(run.best, what, f"python speech2text.py --translator {run.best} RECORDING"), workers.rank
+    )
     return 0
 
 

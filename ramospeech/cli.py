@@ -61,5 +61,5 @@ count, count_or_0 = number(int, 1, LARGEST_COUNT), number(int, 0, LARGEST_COUNT)
 few = number(int, 1, 1024)  # threads, layers
 positive, positive_or_0 = number(float, above=0), number(float, 0)
 fraction = number(float, 0, below=1)
-learning_rate = number(float, above=0, maximum=100)
+peak_rate = number(float, above=0, maximum=100)
 seed = number(int, 0, LARGEST_SEED)

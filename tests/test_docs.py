@@ -100,5 +100,5 @@ def test_the_changelog_has_this_version() -> None:
 def test_the_tags_of_tensorboard_are_those_that_are_written() -> None:
     section = (ROOT / "docs" / "tensorboard.md").read_text("utf-8")
     told = set(re.findall(r"^\| `([a-z_]+/[a-z_]+)`", section, re.MULTILINE))
-    source = (ROOT / "train.py").read_text("utf-8") + (ROOT / "ramospeech/training/monitor.py").read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "ramospeech" / "training").glob("*.py"))
     assert told == set(re.findall(r'"((?:train|dev|speed)/[a-z_]+)"', source))

@@ -3,25 +3,40 @@
 from ramospeech.training import advice
 from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
-from ramospeech.training.dev import DevMetrics, dev_sums, show_clips
 from ramospeech.training.device import choose_device
+from ramospeech.training.fine_tuning import move_towards_start
+from ramospeech.training.folder import RunFolder
 from ramospeech.training.guard import Guard
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.memory import keep_freed_memory
 from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
+from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.recipe import parse_with_recipe
+from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, scaled
+from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
+from ramospeech.training.start import make_optimizer, new_or_resumed
+from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
+from ramospeech.training.writer import ModelWriter
 
 __all__ = [
     "BATCH_SIZE",
     "EMPTY",
     "Average",
+    "Checkpoints",
     "DevMetrics",
+    "EvalBatches",
+    "Evaluation",
     "Guard",
     "Meter",
+    "ModelWriter",
     "Monitor",
+    "Progress",
+    "Run",
+    "RunFolder",
     "Stopper",
+    "TrainBatches",
     "Trainer",
     "advice",
     "check_options",
@@ -30,11 +45,17 @@ __all__ = [
     "evaluate",
     "keep_freed_memory",
     "learning_rate",
+    "lists_of",
     "load_state",
+    "make_optimizer",
+    "move_towards_start",
+    "new_or_resumed",
     "options",
     "parse_with_recipe",
+    "read_sets",
     "save_state",
     "scaled",
     "show_clips",
     "tracked",
+    "validate",
 ]

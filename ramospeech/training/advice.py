@@ -2,8 +2,17 @@
 
 import shlex
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+
+import torch
+
+from ramospeech.data import Selection
+from ramospeech.model import AcousticModel
+from ramospeech.training.folder import RunFolder
+from ramospeech.training.options import BATCH_SIZE
+from ramospeech.training.progress import Progress
 
 USUAL_BLANK_STEPS = 1_000  # in our runs the first syllables came after 100 to 1,000 steps
 FEW_DEV_CLIPS = 30
@@ -48,6 +57,60 @@ def on_finished(done: int, wanted: int, unit: str) -> str:
         f"{done} of {wanted} {unit} are done; give more --{unit}, or leave out --load_model and choose another "
         "--model_name to train anew"
     )
+
+
+def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
+    """Where an error rate says little, or there is too little to learn from; seconds: of all training clips."""
+    lines = []
+    if 0 < dev_clips < FEW_DEV_CLIPS:
+        lines.append(
+            f"warning: {dev_clips} dev clips are few: their error rate says little, and the best model may be so by "
+            f"chance; give {FEW_DEV_CLIPS} or more"
+        )
+    if from_nothing and seconds < LITTLE_AUDIO:
+        lines.append(
+            f"warning: {seconds / 60:.0f} minutes of speech are too little for a model that understands new sentences; "
+            "start from one that does: --init_from accurate"
+        )
+    return lines
+
+
+def on_start(
+    args: Namespace,
+    model: AcousticModel,
+    device: torch.device,
+    workers: int,
+    train: Selection,
+    dev: Selection,
+    events: Path,
+) -> list[str]:
+    """The first lines of a run."""
+    lines = [f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)"]
+    lines += [f"train: {train.describe()}", f"dev: {dev.describe()}"]
+    lines += on_little(len(dev.clips), sum(train.seconds), not args.init_from)
+    if args.batch_size != BATCH_SIZE and (on := on_batches(train.seconds, args.batch_seconds, args.batch_size)):
+        lines.append(on)
+    lines += on_epochs(args.epochs, args.save_step, args.dev_step, bool(dev.clips))
+    return [*lines, f"TensorBoard: tensorboard --logdir {events}"]
+
+
+def on_end(
+    run: RunFolder, train: Selection, has_dev: bool, progress: Progress, unreadable: list[set[str]], skipped: int
+) -> list[str]:
+    """The last lines of a run; unreadable: messages of each worker."""
+    lines, unread = [f"trained on {train.describe()}"], set().union(*unreadable)
+    if unread or skipped:
+        lines.append(f"in training {len(unread)} could not be read, {skipped} times a clip had no finite loss")
+    if progress.before is not None:
+        lines.append(f"dev SER {progress.before:.2%} before, {progress.best:.2%} after")
+    what = f"dev SER {progress.best:.2%}, the best" if has_dev else "of the last step; there are no dev clips"
+    return [*lines, on_model(run.best, what, transcribe_command(run.best))]
+
+
+def say(line: str, rank: int) -> None:
+    """Print a line on rank 0."""
+    if rank == 0:
+        print(line, file=sys.stderr)
 
 
 def on_model(path: Path, what: str, own: str) -> str:

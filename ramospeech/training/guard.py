@@ -21,8 +21,8 @@ class Guard:
     `factor` is what the learning rate is to be multiplied by.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.factor = trainer, 1.0
+    def __init__(self, trainer: Trainer, factor: float = 1.0) -> None:
+        self.trainer, self.factor = trainer, factor
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._lowest = math.inf
         self._good: dict[str, Any] | None = None

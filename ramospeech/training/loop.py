@@ -149,7 +149,7 @@ class Trainer:
         self.model.train()
         torch.manual_seed(hash((self.seed, self.steps, self.workers.rank)) % 2**63)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("rate", 1.0)
         self.optimizer.zero_grad()
         loss = self._loss(batch)
         totals = torch.tensor(

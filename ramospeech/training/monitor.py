@@ -36,11 +36,13 @@ def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 class Meter:
     """Sums steps into means; `reset` gives them and starts again.
 
-    speed_tag: under which TensorBoard shows the speed.
+    speed_tag: under which TensorBoard shows the speed; name, unit: how the bar does.
     """
 
-    def __init__(self, speed_tag: str = "speed/audio_seconds_per_second") -> None:
-        self.speed_tag = speed_tag
+    def __init__(
+        self, speed_tag: str = "speed/audio_seconds_per_second", name: str = "audio", unit: str = "s/s"
+    ) -> None:
+        self.speed_tag, self.name, self.unit = speed_tag, name, unit
         self._clear()
 
     def _clear(self) -> None:
@@ -61,6 +63,10 @@ class Meter:
     def speed(self) -> float:
         """Of the steps' amount, how much a second since the last reset."""
         return self.amount / max(time.perf_counter() - self.started, 1e-9)
+
+    def shown(self) -> dict[str, str]:
+        """The speed for the bar."""
+        return {self.name: f"{self.speed:.0f}{self.unit}"}
 
     def reset(self) -> dict[str, float]:
         """Means since the last reset, by TensorBoard tag."""
@@ -137,6 +143,13 @@ class Monitor:
                 ).strip()
             )
 
+    def expect(self, total: int) -> None:
+        """The run is likely to have `total` steps."""
+        if self.active:
+            self.total = total
+            if self.bar is not None:
+                self.bar.total = total
+
     def note(self, **values: str) -> None:
         """Show `values` beside the bar from now on."""
         if self.active:
@@ -188,6 +201,7 @@ class Monitor:
         """End the bar and write out the events."""
         if self.active and self.bar is not None:
             self.bar.close()
+            self.bar = None
         if self.recording:
             try:
                 self.writer.close()

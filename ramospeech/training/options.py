@@ -10,8 +10,8 @@ from ramospeech.cli import (
     count_or_0,
     few,
     fraction,
-    learning_rate,
     number,
+    peak_rate,
     positive,
     positive_or_0,
     seed,
@@ -34,7 +34,9 @@ def options(about: str) -> argparse.ArgumentParser:
 
     data = parser.add_argument_group("data")
     data.add_argument("--recipe", metavar="NAME", help="options in a .toml file, or in data_config/recipes/NAME.toml")
-    data.add_argument("--data_type", required=True, help="corpus names joined by commas, or all")
+    data.add_argument("--data_type", help="corpus names joined by commas, or all")
+    data.add_argument("--train_manifest", nargs="+", metavar="LIST", help="lists to train on, instead of --data_type")
+    data.add_argument("--dev_manifest", nargs="+", metavar="LIST", help="lists to choose the best model on")
     data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
     data.add_argument("--weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch")
@@ -48,13 +50,15 @@ def options(about: str) -> argparse.ArgumentParser:
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
     model.add_argument("--model_name", default="dfcnn", help="its name there")
-    model.add_argument("--load_model", action="store_true", help="resume it, or start from its weights")
-    model.add_argument("--model", choices=sorted(ENCODERS), default="dfcnn", help="architecture of the encoder")
+    model.add_argument("--load_model", action="store_true", help="resume it")
+    model.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept")
+    model.add_argument("--freeze", type=count_or_0, default=0, help="layers of a Whisper encoder that stay as they are")
+    model.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
     defaults = "; ".join(f"{name}: {values}" for name, values in own.items())
     model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
     model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")
-    model.add_argument("--share_parts", action=flag, default=False, help="syllables share weights part by part")
+    model.add_argument("--share_parts", action=flag, default=None, help="syllables share weights part by part")
     sizes = parser.add_argument_group("sizes of the encoder, with their defaults")
     add_options(sizes, sizes_of_encoders())
 
@@ -90,7 +94,7 @@ def options(about: str) -> argparse.ArgumentParser:
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
-    optimiser.add_argument("--lr", type=learning_rate, default=1e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--lr", type=peak_rate, default=1e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
     optimiser.add_argument("--warmup", type=count, default=500, help="steps of linear warm-up, at most a fifth of all")
     optimiser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
@@ -98,6 +102,9 @@ def options(about: str) -> argparse.ArgumentParser:
     optimiser.add_argument("--clip", type=positive, default=5.0, help="largest gradient norm")
     optimiser.add_argument(
         "--average", type=fraction, default=0.0, help="keep a running average of the weights; decay (0.999)"
+    )
+    optimiser.add_argument(
+        "--layer_decay", type=number(float, 0.1, 1), default=1.0, help="rate of each layer below, with --init_from"
     )
     optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
 

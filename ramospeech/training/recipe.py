@@ -11,13 +11,15 @@ from ramospeech.errors import UsageError
 from ramospeech.text.vocabulary import inventory_path
 
 FOLDER = inventory_path().parent / "recipes"
+FINE_TUNING = "finetune"  # the recipe of --init_from, where none is given
 RIVALS = {"gpu_rank": "device", "device": "gpu_rank"}  # options that say the same: one on the command line wins
 
 
 def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse `argv`, where `--recipe FILE_OR_NAME` (an option of the parser) gives other defaults.
 
-    A NAME stands for data_config/recipes/NAME.toml of this installation. Keys are the names of options without the
+    A NAME stands for data_config/recipes/NAME.toml of this installation; without one, `--init_from` stands for the
+    recipe of fine-tuning. Keys are the names of options without the
     dashes; their values are checked as those of the command line are.
 
     Raises: UsageError: a recipe that is missing or no TOML, an option that the program does not have, or a value that
@@ -26,7 +28,9 @@ def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
     arguments = list(sys.argv[1:] if argv is None else argv)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe")
-    name = first.parse_known_args(arguments)[0].recipe
+    first.add_argument("--init_from")
+    found = first.parse_known_args(arguments)[0]
+    name = found.recipe or (FINE_TUNING if found.init_from else None)
     if name:
         _set_defaults(parser, _find(name), {word.partition("=")[0] for word in arguments})
     return parser.parse_args(arguments)

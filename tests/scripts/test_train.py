@@ -21,6 +21,7 @@ from speech import SYLLABLES, make_corpus, say
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train as train_program
+from ramospeech.model import load_model
 from ramospeech.training import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,6 +204,36 @@ def test_what_is_left_out_is_counted(corpus, tmp_path, capsys):
     assert re.search(r"--batch_size 4 is an upper limit: --batch_seconds 3 holds about \d", said)
 
 
+def test_fine_tuning_in_one_command(corpus, tmp_path, capsys):
+    """Sizes, features and units are the file's; dev is measured before and after; what is known is kept."""
+    assert train_here(capsys, corpus, tmp_path / "run", "--epochs", 2)[0] == 0
+    start = tmp_path / "run" / "dfcnn.safetensors"
+    where = ["--config_path", corpus / "lists", "--data_root", corpus / "audio", "--model_path", tmp_path / "tuned"]
+    more = ["--data_type", "tones", "--init_from", start, "--model_name", "mine", "--epochs", 2, "--device", "cpu"]
+    line = [str(part) for part in (*where, *more)]
+    assert train_program.main(line) == 0
+    said = capsys.readouterr().err
+    assert "epoch 0: dev loss" in said and re.search(r"dev SER \d+\.\d+% before, \d+\.\d+% after", said)
+    assert load_model(tmp_path / "tuned" / "mine.safetensors").config.matches(load_model(start).config)
+    options = json.loads((tmp_path / "tuned" / "mine.json").read_text())
+    assert options["lr"] == 2e-4 and options["lr_scaling"] == "none"  # the recipe of fine-tuning
+    assert train_program.main([*line, "--epochs", "3", "--load_model"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_lists_given_themselves(corpus, tmp_path, capsys):
+    options = command(corpus, tmp_path / "run", "--epochs", 1)[2:]
+    at = options.index("--data_type")
+    lists = corpus / "lists"
+    options[at : at + 2] = ["--train_manifest", f"{lists}/tones_train.txt", "--dev_manifest", f"{lists}/tones_dev.txt"]
+    assert train_program.main(options) == 0
+    said = capsys.readouterr().err
+    assert "24 of 24 clips" in said and "epoch 1: dev loss" in said
+    options[at + 1] = str(tmp_path / "none.txt")
+    assert train_program.main(options) == 2
+    assert "none.txt: cannot be read" in capsys.readouterr().err
+
+
 @needs_horovod
 def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
     """After 5 steps of the real program in float32, whose rounding Adam scales up where gradients are tiny: hence the
@@ -336,4 +367,4 @@ def test_the_aishell_recipe_runs_as_the_readme_says(tmp_path):
         assert done.returncode == 0, done.stderr
     assert re.search(r"train: 6 of 6 clips.*", done.stderr) and "epoch 1: dev loss" in done.stderr
     options = json.loads((tmp_path / "runs" / "aishell.json").read_text())
-    assert (options["features"], options["maps"], options["share_parts"]) == ("fbank", [32, 64, 128, 128], True)
+    assert (options["features"], options["share_parts"]) == ("fbank", True)

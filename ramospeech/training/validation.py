@@ -1,5 +1,7 @@
 """How well an acoustic model does on dev clips: error rates, and pictures for TensorBoard."""
 
+from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +11,15 @@ from ctc_decode import GreedyDecoder
 from ramospeech import losses
 from ramospeech.data import Batch
 from ramospeech.model import AcousticModel
+from ramospeech.parallel import Alone
 from ramospeech.score import edits
 from ramospeech.text import pinyin
+from ramospeech.training import advice
+from ramospeech.training.loop import Trainer, evaluate
 from ramospeech.training.monitor import Monitor
+from ramospeech.training.sets import EvalBatches
+
+SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
 
 
 class DevMetrics(NamedTuple):
@@ -57,6 +65,13 @@ class DevMetrics(NamedTuple):
         return line + (f", {self.unreadable:.0f} unreadable" if self.unreadable else "")
 
 
+def validate(
+    model: AcousticModel, batches: Iterable[Batch], decoder: GreedyDecoder, workers: Alone, device: torch.device
+) -> DevMetrics:
+    """The error rates of a model on the dev batches of all workers."""
+    return DevMetrics(*evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch), workers, device))
+
+
 def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torch.Tensor:
     """The values of `DevMetrics` for a batch, (8,) float64."""
     if not len(batch):
@@ -90,3 +105,40 @@ def show_clips(monitor: Monitor, model: AcousticModel, batch: Batch, decoder: Gr
         picture = features[i, : frames[i]].float().cpu().numpy(), log_probs[i, : lengths[i]].numpy()
         clip = batch.clips[i]
         monitor.clip(Path(clip.path).stem, *picture, decoder.vocabulary, clip.pinyin, best.tokens, step)
+
+
+class Evaluation:
+    """Measures the dev clips after every --dev_step epochs and after the last, and shows the result."""
+
+    def __init__(
+        self, model: AcousticModel, trainer: Trainer, batches: EvalBatches, monitor: Monitor, args: Namespace
+    ) -> None:
+        self.model, self.trainer, self.batches, self.monitor, self.args = model, trainer, batches, monitor, args
+        self.decoder = GreedyDecoder(model.vocabulary.units)
+        self.shown = batches.first(SHOWN_CLIPS).to(trainer.device)
+
+    def __call__(self, epoch: int) -> float | None:
+        """The SER after so many epochs; None where it is not measured."""
+        due = epoch % self.args.dev_step == 0 or epoch == self.args.epochs
+        return self.measure(epoch).ser if self.batches.clips and due else None
+
+    def measure(self, epoch: int) -> DevMetrics:
+        """Measure the averaged weights, and show what comes out."""
+        trainer, monitor = self.trainer, self.monitor
+        with trainer.averaged():
+            trainer.workers.average_batch_norm(self.model)
+            metrics = self.validate()
+            if self.batches.clips and trainer.workers.rank == 0 and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0:
+                show_clips(monitor, self.model, self.shown, self.decoder, trainer.steps)
+        monitor.scalars(
+            {"dev/loss": metrics.loss, "dev/ser": metrics.ser, "dev/ser_toneless": metrics.ser_toneless}, trainer.steps
+        )
+        monitor.say(f"epoch {epoch}: {metrics.describe()}")
+        if metrics.all_blank:
+            monitor.say(advice.on_blank(trainer.steps))
+        monitor.note(last_dev_ser=f"{metrics.ser:.1%}")
+        return metrics
+
+    def validate(self) -> DevMetrics:
+        """Measure the model as it is."""
+        return validate(self.model, self.batches, self.decoder, self.trainer.workers, self.trainer.device)

@@ -1,0 +1,49 @@
+"""Where a run writes what."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of the run `name` in the folder `path`."""
+
+    path: Path
+    name: str
+
+    @property
+    def best(self) -> Path:
+        """The best model on the dev lists: the one to use."""
+        return self._file(".safetensors")
+
+    @property
+    def last(self) -> Path:
+        """The latest model."""
+        return self._file(".last.safetensors")
+
+    @property
+    def state(self) -> Path:
+        """What resuming needs."""
+        return self._file(".state.pt")
+
+    @property
+    def config(self) -> Path:
+        """All options, as JSON."""
+        return self._file(".json")
+
+    @property
+    def dropped(self) -> Path:
+        """The clips that were left out, with the reason."""
+        return self._file(".dropped.tsv")
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's."""
+        return self.path / "tensorboard" / self.name
+
+    def of_epoch(self, epoch: int) -> Path:
+        """The model that --save_step keeps of an epoch."""
+        return self._file(f".epoch{epoch}.safetensors")
+
+    def _file(self, ending: str) -> Path:
+        return self.path / (self.name + ending)

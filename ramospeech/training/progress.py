@@ -1,0 +1,99 @@
+"""How far a run is, and what it saves."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ramospeech.parallel import Alone
+from ramospeech.training.checkpoint import save_state
+from ramospeech.training.loop import Trainer
+
+
+@dataclass
+class Progress:
+    """How far a run is; saved and loaded whole.
+
+    Attributes: epoch: epochs done; batches: of the next one that all workers together have taken; group: batches of
+    similar length that follow each other, as many as there were workers when the run began; best: the lowest error rate
+    on dev; stale: evaluations since then; lr_factor: what divergence made of the learning rate; before: the error rate
+    that fine-tuning started from; consumed: batches of all workers since the run began.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    group: int = 1
+    best: float = math.inf
+    stale: int = 0
+    lr_factor: float = 1.0
+    before: float | None = None
+    consumed: int = 0
+
+    @classmethod
+    def of(cls, state: dict[str, Any], workers: int) -> "Progress":
+        """The progress in a training state; of version 0.1 too, which counted steps of so many workers."""
+        if "progress" in state:
+            return cls(**state["progress"])
+        group = state.get("workers", workers)
+        batches = state.get("epoch_step", 0) * group
+        return cls(
+            epoch=state.get("epoch", 0),
+            batches=batches,
+            group=group,
+            best=state["best"],
+            stale=state.get("worse", 0),
+            lr_factor=state.get("lr_factor", 1.0),
+            consumed=state["steps"] * group,
+        )
+
+    def record(self, error_rate: float) -> bool:
+        """Take in an evaluation; whether it is the best so far."""
+        better = error_rate < self.best
+        self.best = min(error_rate, self.best)
+        self.stale = 0 if better else self.stale + 1
+        return better
+
+
+class Checkpoints:
+    """Saves models and the training state.
+
+    Args:
+        path: of the state.
+        write_models: called on rank 0 while the model has its averaged weights; its argument is whether they are the
+            best so far.
+        extra: more of the state.
+        minutes: between saves within an epoch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        trainer: Trainer,
+        progress: Progress,
+        workers: Alone,
+        write_models: Callable[[bool], None],
+        extra: dict[str, Any] | None = None,
+        minutes: float = math.inf,
+    ) -> None:
+        self.path, self.trainer, self.progress, self.workers = path, trainer, progress, workers
+        self.write_models, self.extra, self.minutes = write_models, extra or {}, minutes
+        self._saved = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether rank 0 wants to save; always False on the other ranks."""
+        return self.workers.rank == 0 and time.monotonic() - self._saved > 60 * self.minutes
+
+    def save(self, best: bool = False) -> None:
+        """All workers: make the statistics one; rank 0: write the models and the state.
+
+        Raises: TrainingError, ModelError: a file cannot be written; what was there before is whole.
+        """
+        with self.trainer.averaged():
+            self.workers.average_batch_norm(self.trainer.model)
+            self.workers.rank_0(lambda: self.write_models(best))
+        self.workers.average_batch_norm(self.trainer.model)
+        state = {**self.trainer.state(), "progress": asdict(self.progress), **self.extra}
+        self.workers.rank_0(lambda: save_state(self.path, state))
+        self._saved = time.monotonic()

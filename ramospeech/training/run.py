@@ -1,0 +1,106 @@
+"""The loop of both training programs: steps, learning rate, checkpoints, evaluations, from wherever a run is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ramospeech.errors import TrainingError
+from ramospeech.training import advice
+from ramospeech.training.guard import Guard
+from ramospeech.training.loop import Stopper, Trainable, Trainer
+from ramospeech.training.monitor import Meter, Monitor
+from ramospeech.training.progress import Checkpoints, Progress
+
+SCALARS_EVERY = 20  # steps
+
+Batches = Callable[[int, int], tuple[int, Iterator[Trainable]]]
+"""(epoch, batches of all workers done before) -> the steps of the whole epoch, this worker's batches that are left."""
+
+
+@dataclass
+class Run:
+    """What a run consists of. For a translator an epoch is what lies between two evaluations.
+
+    Attributes: rate: (epoch, steps of it done, steps of it) -> the learning rate; evaluate: (epochs done) -> an error
+    rate, None where it is not time for one; patience: evaluations without a better one that end the run, 0 for none;
+    augment: whose strength grows over the fraction `ramp` of the run; moved, skipped: steps that moved the weights, and
+    clips without a finite loss; unreadable: messages on what was left out.
+    """
+
+    trainer: Trainer
+    progress: Progress
+    epochs: int
+    batches: Batches
+    rate: Callable[[int, int, int], float]
+    evaluate: Callable[[int], float | None]
+    checkpoints: Checkpoints
+    monitor: Monitor
+    meter: Meter = field(default_factory=Meter)
+    patience: int = 0
+    augment: Any = None
+    ramp: float = 0.0
+    moved: int = 0
+    skipped: int = 0
+    unreadable: set[str] = field(default_factory=set)
+
+    def fit(self) -> bool:
+        """Train to the end; False where the run was asked to stop, and has saved.
+
+        Raises: TrainingError: an epoch trained on nothing, or the loss diverged too often.
+        """
+        guard = Guard(self.trainer, self.progress.lr_factor)
+        with Stopper().listening() as stopper:
+            while self.progress.epoch < self.epochs:
+                if not self._epoch(guard, stopper):
+                    return False
+                rate = self.evaluate(self.progress.epoch)
+                best = rate is not None and self.progress.record(rate)
+                self.checkpoints.save(best)
+                if self.patience and self.progress.stale >= self.patience:
+                    self.monitor.say(
+                        f"epoch {self.progress.epoch}: no better on dev {self.progress.stale} times in a row "
+                        "(--patience): the end"
+                    )
+                    break
+        return True
+
+    def _epoch(self, guard: Guard, stopper: Stopper) -> bool:
+        """The rest of an epoch; False where the run was asked to stop, and has saved."""
+        progress, trainer, workers = self.progress, self.trainer, self.trainer.workers
+        steps, batches = self.batches(progress.epoch, progress.batches)
+        first = done = progress.batches // workers.size
+        self.monitor.expect(trainer.steps + steps - done + steps * (self.epochs - progress.epoch - 1))
+        for done, batch in enumerate(batches, first + 1):
+            lr = progress.lr_factor * self.rate(progress.epoch, done - 1, steps)
+            if self.augment is not None:
+                fraction = (progress.epoch + (done - 1) / steps) / self.epochs
+                self.augment.strength = min(1.0, fraction / self.ramp) if self.ramp else 1.0
+            step = trainer.step(batch, lr, stop=stopper.wanted, save=self.checkpoints.due())
+            progress.batches += workers.size
+            progress.consumed += workers.size
+            self.meter.add(step)
+            self.moved, self.skipped = self.moved + step.taken, self.skipped + step.skipped
+            if news := guard.watch(step):
+                self.monitor.say(news)
+            progress.lr_factor = guard.factor
+            for message in set(batch.unreadable) - self.unreadable:
+                self.unreadable.add(message)
+                self.monitor.say(f"worker {workers.rank}: left out: {message}", everywhere=True)
+            self.monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", **self.meter.shown())
+            if trainer.steps % SCALARS_EVERY == 0 or done == steps:
+                self.monitor.scalars({**self.meter.reset(), "train/lr": lr}, trainer.steps)
+            if step.stop or step.save:
+                self.checkpoints.save()
+            if step.stop:
+                self.monitor.close()
+                command = advice.resume_command(workers.size)
+                self.monitor.say(f"stopped and saved; go on with: {command}")
+                return False
+        if done > first and not self.moved:
+            raise TrainingError(
+                f"epoch {progress.epoch + 1} trained on nothing: {len(self.unreadable)} of its clips could not be read "
+                f"on worker {workers.rank}, {self.skipped} had no finite loss. Nothing was saved; try a lower --lr or "
+                "--amp no, and look at the recordings that are named above"
+            )
+        progress.epoch, progress.batches = progress.epoch + 1, 0
+        return True

@@ -1,0 +1,144 @@
+"""The clips of a run and the batches that are made of them."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from ramospeech import corpora
+from ramospeech.augment import WaveAugment
+from ramospeech.data import Batch, Loader, Selection, epoch_plan, eval_plan, read_clips
+from ramospeech.errors import TrainingError, UsageError
+from ramospeech.model import AcousticModel
+from ramospeech.parallel import Alone
+from ramospeech.training.monitor import tracked
+
+
+def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
+    """The lists to train on and to choose the model on: given themselves, or of the corpora. Raises UsageError."""
+    if args.data_type is None and not args.train_manifest:
+        raise UsageError("give --data_type CORPUS, or lists as --train_manifest and --dev_manifest")
+    given = [Path(path) for path in args.train_manifest or ()], [Path(path) for path in args.dev_manifest or ()]
+    if args.train_manifest:
+        return given
+    return corpora.lists_of(args.data_type, "train", args.config_path), given[1] or corpora.lists_of(
+        args.data_type, "dev", args.config_path
+    )
+
+
+def read_sets(
+    args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Alone
+) -> tuple[Selection, Selection]:
+    """The clips to train on and those to choose the model on: rank 0 checks them, all workers have the same ones.
+
+    Raises: ListError, UsageError: a list cannot be read; DistributedError: the workers' lists differ; TrainingError:
+        nothing is left to train on.
+    """
+    sums = workers.together(lambda: [sha256(_bytes(path)).hexdigest() for paths in lists for path in paths])
+    workers.agree("set of lists", sums)
+    dev_limits = corpora.Limits(
+        max_frames=model.max_frames, reduction=model.reduction, vocabulary=model.vocabulary, durations="list"
+    )
+    longest = min(args.max_window, model.max_frames or args.max_window)
+    limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
+
+    def read() -> tuple[Selection, Selection]:
+        return (
+            read_clips(lists[0], args.data_root, limits, watch=partial(tracked, what="checking clips to train on")),
+            read_clips(lists[1], args.data_root, dev_limits, watch=partial(tracked, what="checking dev clips")),
+        )
+
+    train, dev = workers.rank_0(read)
+    if not train.clips:
+        raise TrainingError(f"{', '.join(map(str, lists[0]))}: no clip can be trained on: {train.describe()}")
+    return train, dev
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path of the list") from None
+
+
+class TrainBatches:
+    """The batches of each epoch, dealt to the workers in an order that does not depend on their number.
+
+    `group` batches of similar length follow each other: the number of workers at the start of the run, so that the
+    batches of a step are similar. Where they do not fill the last step, the first ones are seen again.
+    """
+
+    def __init__(
+        self,
+        args: Namespace,
+        lists: list[Path],
+        train: Selection,
+        model: AcousticModel,
+        workers: Alone,
+        group: int,
+    ) -> None:
+        self.args, self.train, self.workers, self.group = args, train, workers, group
+        augment = workers.together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
+        self.weights = workers.together(lambda: clip_weights(args.weights or [], lists, train))
+        self.loader = _loader(
+            args, train, model, 1.0, speeds=args.speeds, augment=augment if augment.probabilities else None
+        )
+
+    def __call__(self, epoch: int, taken: int) -> tuple[int, Iterator[Batch]]:
+        """The steps of the epoch, and this worker's batches after those that all workers have `taken`.
+
+        Raises: TrainingError: the weights of the corpora leave no clip.
+        """
+        args, size = self.args, self.workers.size
+        plan = epoch_plan(
+            self.train.clips, self.weights, args.join, args.silence, args.max_seq_length, args.batch_seconds,
+            args.batch_size, self.group, args.seed, epoch,
+        )  # fmt: skip
+        order = [batch for group in plan for batch in group]
+        if not order:
+            raise TrainingError(f"--weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
+        left = max(0, -(-(len(order) - taken) // size))
+        mine = [order[(taken + step * size + self.workers.rank) % len(order)] for step in range(left)]
+        return taken // size + left, self.loader(mine, epoch)
+
+
+class EvalBatches:
+    """The dev clips: each once, on one of the workers."""
+
+    def __init__(self, args: Namespace, dev: Selection, model: AcousticModel, workers: Alone) -> None:
+        self.loader = _loader(args, dev, model, 0.25)
+        self.plan = eval_plan(dev.seconds, args.batch_seconds, args.batch_size, workers.size, workers.rank)
+        self.clips = len(dev.clips)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.loader(self.plan)
+
+    def first(self, count: int) -> Batch:
+        """One batch of the first clips."""
+        return next(self.loader([list(range(min(count, self.clips)))]))
+
+
+def _loader(args: Namespace, clips: Selection, model: AcousticModel, cache: float, **variation) -> Loader:
+    """cache: the fraction of --cache_gb."""
+    return Loader(
+        clips.clips, args.data_root, model.vocabulary, model.reduction, args.num_workers, seed=args.seed,
+        cache_bytes=int(cache * args.cache_gb * 2**30), **variation,
+    )  # fmt: skip
+
+
+def clip_weights(words: list[str], lists: list[Path], train: Selection) -> list[float]:
+    """How often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
+    names = [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
+    weights = dict.fromkeys(names, 1.0)
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = -1.0
+        if name not in weights or not 0 <= weight <= 100:
+            raise UsageError(f"--weights {word}: write CORPUS=W, W from 0 to 100, CORPUS one of {', '.join(names)}")
+        weights[name] = weight
+    return [weights[names[source]] for source in train.sources]

@@ -1,0 +1,107 @@
+"""What a run of train.py starts from: a new model, one to fine-tune, or a run to resume."""
+
+from argparse import Namespace
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
+from ramospeech.errors import ModelError, UsageError
+from ramospeech.model import AcousticModel, CtcObjective, ModelConfig, load_model, sizes_of_encoders
+from ramospeech.model.pretrained import initial_model
+from ramospeech.settings import given
+from ramospeech.text import Vocabulary
+from ramospeech.training.checkpoint import load_state
+from ramospeech.training.folder import RunFolder
+
+DEFAULT_ENCODER = "dfcnn"
+
+
+def new_or_resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, Any] | None]:
+    """The model to train, and with --load_model the state to resume from where there is one.
+
+    Raises: ModelError: nothing to load, or a model of another shape than the options ask for; UsageError.
+    """
+    if args.load_model and args.init_from:
+        raise UsageError("--load_model resumes a run, --init_from starts one from another model: give one of them")
+    torch.manual_seed(args.seed)
+    asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
+    asked = {name: value for name, value in {**asked, "share_parts": args.share_parts}.items() if value is not None}
+    state = None
+    if args.init_from:
+        model = initial_model(args.init_from, Vocabulary.inventory().units, {**asked, **_sizes(args)})
+    elif args.load_model:
+        model, state = _resumed(args, run, asked)
+    else:
+        model = AcousticModel(_config(args, asked))
+    if args.freeze:
+        freeze(model, args.freeze)
+    warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
+    model.augment = Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
+    model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+    return model, state
+
+
+def _sizes(args: Namespace) -> dict[str, Any]:
+    """The sizes on the command line, of any encoder."""
+    names = {item.name for sizes in sizes_of_encoders().values() for item in fields(sizes)}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in vars(args).items() if name in names
+    }
+
+
+def _config(args: Namespace, asked: dict[str, Any]) -> ModelConfig:
+    sizes = given(args, args.model or DEFAULT_ENCODER, sizes_of_encoders())
+    return ModelConfig(Vocabulary.inventory().units, **{"architecture": DEFAULT_ENCODER, **asked}, **sizes)
+
+
+def _resumed(args: Namespace, run: RunFolder, asked: dict[str, Any]) -> tuple[AcousticModel, dict[str, Any] | None]:
+    state = load_state(run.state) if run.state.exists() else None
+    weights = run.last if state and run.last.exists() else run.best
+    model = load_model(weights)
+    # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
+    start = model.config if model.summary.get("options", {}).get("init_from") else _config(args, asked)
+    config = replace(start, units=model.config.units)
+    if not config.matches(model.config):
+        raise ModelError(
+            f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "
+            "options, or another --model_name"
+        )
+    resumed = AcousticModel(config)
+    resumed.load_state_dict(model.state_dict())
+    return resumed, state
+
+
+def freeze(model: AcousticModel, layers: int) -> None:
+    """Keep the weights of so many layers of the encoder, from the features up. Raises UsageError."""
+    parts = model.encoder.pretrained_layers()
+    if layers > len(parts):
+        raise UsageError(f"--freeze {layers}: {model.config.architecture} has {len(parts)} parts that can be kept")
+    for part in parts[:layers]:
+        part.requires_grad_(False)
+
+
+def make_optimizer(model: AcousticModel, args: Namespace) -> torch.optim.AdamW:
+    """AdamW, with weight decay for matrices and kernels and none for biases and normalisation.
+
+    With --layer_decay the layers that `--init_from` brought have lower rates, the lower the layer the lower.
+    """
+    parts = model.encoder.pretrained_layers() if args.layer_decay < 1 else []
+    scale = {id(p): args.layer_decay ** (len(parts) - i) for i, part in enumerate(parts) for p in part.parameters()}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((scale.get(id(parameter), 1.0), parameter.ndim >= 2), []).append(parameter)
+    # The order of the groups is that of version 0.1, whose training states are still resumed.
+    ordered = sorted(groups.items(), key=lambda item: (-item[0][0], not item[0][1]))
+    return torch.optim.AdamW(
+        [
+            {"params": members, "weight_decay": args.weight_decay if matrices else 0.0, "rate": rate}
+            for (rate, matrices), members in ordered
+        ],
+        lr=args.lr,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
