@@ -18,8 +18,12 @@ environment.prepare(environment.TRANSCRIBING_THREADS)
 import argparse
 import io
 import os
+import re
 import sys
+import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -29,8 +33,9 @@ from tqdm import tqdm
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.errors import OutputError, UnitError, UsageError, program
 from ramospeech.help import Help
+from ramospeech.inputs import find_inputs
 from ramospeech.output import WRITERS, Output
-from ramospeech.pipeline import Decoder, Transcriber, recordings
+from ramospeech.pipeline import Decoder, Transcriber
 from ramospeech.text import HotwordReadings, read_hotwords
 from ramospeech.translate import Phrases
 
@@ -43,9 +48,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "inputs",
         metavar="INPUT",
-        nargs="+",
-        help="an audio file (any format of libsndfile, any rate), a folder, or a list: a .txt, .tsv, .lst or .list "
-        "file with the path first, alone or followed by a tab and more",
+        nargs="*",
+        help="an audio or video file (wav, flac, mp3, m4a, mp4 ...; any rate), a folder, or a list: a .txt, .tsv, .lst "
+        "or .list file with the path first, alone or followed by a tab and more, or a wav.scp; after -- all are inputs",
     )
     group = parser.add_argument_group("models")
     group.add_argument("--model", metavar="FILE", help="acoustic model; None is the one in pretrained/")
@@ -93,7 +98,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PATH",
         help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
     )
-    args = parser.parse_intermixed_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    end = argv.index("--") if "--" in argv else len(argv)
+    args = parser.parse_intermixed_args(argv[:end])
+    args.inputs += argv[end + 1 :]
+    if not args.inputs:
+        parser.error("the following arguments are required: INPUT")
     if args.decoder == "greedy" and args.lm:
         raise UsageError("--lm works in the beam search; add --decoder beam")
     if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
@@ -147,7 +157,10 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     if args.threads:
         torch.set_num_threads(args.threads)
-    found = recordings(args.inputs, args.data_root)
+    inputs = find_inputs(args.inputs, args.data_root)
+    for line in (*inputs.notes, *inputs.left_out):
+        print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
+    found = inputs.recordings
     output = Output(args.format, args.output, several=len(found) > 1)
     hotwords = hotwords_of(args)
     transcriber = Transcriber.from_pretrained(
@@ -158,27 +171,77 @@ def main(argv: list[str] | None = None) -> int:
         decoder=partial(make_decoder, args, hotwords),
         hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
     )
-    failed = 0
-    with output, tqdm(total=len(found), unit="clip", disable=_quiet(args.output)) as bar:
-        transcripts = transcriber.transcribe_batch([path for _, path in found], args.batch_seconds)
-        for (name, _), transcript in zip(found, transcripts, strict=True):
+    reasons: Counter[str] = Counter()
+    with output, Progress(len(found)) as progress:
+        transcripts = transcriber.transcribe_batch(
+            [path for _, path in found], args.batch_seconds, progress=progress.audio
+        )
+        for (name, path), transcript in zip(found, transcripts, strict=True):
+            for warning in transcript.warnings:
+                progress.say(f"warning: {warning}")
             if transcript.error:
-                failed += 1
-                bar.write(f"error: {transcript.error}", file=sys.stderr)
+                reasons[_reason(transcript.error, str(path))] += 1
+                progress.say(f"error: {transcript.error}")
             try:
-                output.write(replace(transcript, id=name))
+                with progress.paused():
+                    output.write(replace(transcript, id=name))
+                    sys.stdout.flush()
             except OutputError as error:
-                failed += not transcript.error
-                bar.write(f"error: {error}", file=sys.stderr)
-            bar.update()
-    if failed:
-        print(f"{failed} of {len(found)} recordings were not transcribed or not written", file=sys.stderr)
-    return 3 if failed else 0
+                if not transcript.error:
+                    reasons["not written"] += 1
+                progress.say(f"error: {error}")
+            progress.recording()
+    failed = sum(reasons.values())
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    left_out = f", {len(inputs.left_out)} left out" if inputs.left_out else ""
+    print(
+        f"{len(found)} recordings: {len(found) - failed} transcribed, {failed} failed{f' ({why})' if why else ''}"
+        f"{left_out}; {progress.speed()}",
+        file=sys.stderr,
+    )
+    return 3 if failed or inputs.left_out else 0
 
 
-def _quiet(output: str) -> bool:
-    """No bar where nobody watches, nor where it would run into the results."""
-    return not sys.stderr.isatty() or (output == "-" and sys.stdout.isatty())
+def _reason(error: str, path: str) -> str:
+    """What kind of error that is: its first words."""
+    return re.split("[:;(]", error.removeprefix(f"{path}: "))[0].strip()
+
+
+class Progress:
+    """A bar of recordings with the audio that was transcribed, where stderr is a terminal. A context manager."""
+
+    def __init__(self, recordings: int):
+        self._bar = tqdm(total=recordings, unit="clip", leave=False, disable=not sys.stderr.isatty())
+        self._begin = time.monotonic()
+        self._seconds = 0.0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def audio(self, seconds: float) -> None:
+        """So much more audio was recognised."""
+        self._seconds += seconds
+        self._bar.set_postfix_str(self.speed())
+
+    def recording(self) -> None:
+        """One more recording is written."""
+        self._bar.update()
+
+    def say(self, line: str) -> None:
+        """A line on stderr, above the bar."""
+        self._bar.write(line, file=sys.stderr)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """While results are written, perhaps to the same terminal, the bar is away."""
+        return self._bar.external_write_mode(file=sys.stdout)
+
+    def speed(self) -> str:
+        """How much audio was recognised, and in how much less time than it lasts."""
+        elapsed = max(time.monotonic() - self._begin, 1e-3)
+        return f"{self._seconds:.1f} s of audio in {elapsed:.1f} s ({self._seconds / elapsed:.1f} times real time)"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Metadata for the build: the dependencies of the package are the lines of requirements.txt."""
+"""Metadata for the build: the package depends on the lines of requirements.txt, but for an extra, marked [media]."""
 
 from pathlib import Path
 from typing import Any
@@ -9,5 +9,5 @@ def dynamic_metadata(field: str, settings: dict[str, Any], project: dict[str, An
     if field != "dependencies" or settings:
         raise RuntimeError(f"packaging/dependencies.py gives dependencies and has no settings, not {field} {settings}")
     lines = Path(__file__).resolve().parent.parent.joinpath("requirements.txt").read_text("utf-8").splitlines()
-    requirements = (line.split("#")[0].strip() for line in lines)
+    requirements = (line.split("#")[0].strip() for line in lines if "# [media]" not in line)
     return [requirement for requirement in requirements if requirement]

@@ -11,9 +11,10 @@ from ramospeech.errors import ListError, RamospeechError
 # What holds sound though libsndfile does not read it: such a file is used or named, never passed over.
 # fmt: off
 MEDIA_EXTENSIONS = frozenset({
-    ".3ga", ".3gp", ".aac", ".ac3", ".adts", ".aifc", ".amr", ".ape", ".avi", ".awb", ".dss", ".flv", ".m4a",
-    ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpeg", ".mpg", ".oga", ".ogv", ".ogx", ".qt",
-    ".ra", ".rm", ".silk", ".slk", ".snd", ".spx", ".tta", ".weba", ".webm", ".wma", ".wmv", ".wv",
+    ".3g2", ".3ga", ".3gp", ".aac", ".ac3", ".adts", ".aifc", ".amr", ".ape", ".asf", ".avi", ".awb", ".dsf", ".dss",
+    ".dts", ".eac3", ".f4v", ".flv", ".m2ts", ".m4a", ".m4b", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp4",
+    ".mpeg", ".mpg", ".mpga", ".mts", ".oga", ".ogv", ".ogx", ".qt", ".ra", ".rm", ".silk", ".slk", ".snd", ".spx",
+    ".ts", ".tta", ".vob", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv",
 })
 # fmt: on
 

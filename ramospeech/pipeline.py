@@ -16,10 +16,9 @@ import numpy as np
 import torch
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
-from ramospeech.audio import EXTENSIONS, SAMPLE_RATE, name_of, segments
-from ramospeech.corpora import read_list
-from ramospeech.errors import AudioError, ListError, ModelError, UsageError
-from ramospeech.files import split_lines
+from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
+from ramospeech.errors import AudioError, ModelError, UsageError
+from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.timing import syllable_times
 from ramospeech.translate import (
@@ -37,9 +36,8 @@ PRETRAINED = pretrained_folder()
 _WINDOW_BATCHES = 16
 # Audio a batch. On a CPU more takes twice the time and three times the memory: activations leave the caches.
 _CPU_SECONDS, _GPU_SECONDS = 8.0, 60.0
-_LISTS = frozenset({".txt", ".tsv", ".lst", ".list"})
 
-Source = str | Path | bytes
+__all__ = ["PRETRAINED", "Decoder", "Token", "Transcriber", "Transcript", "Translation", "recordings"]
 
 
 class Decoder(Protocol):
@@ -67,6 +65,7 @@ class Transcript:
         before a translator chose among them.
     nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
     error: None, or why there is no transcript; everything but id and seconds is then empty.
+    warnings: what should be known about the recording although it was transcribed, such as bytes that are not audio.
     """
 
     id: str
@@ -77,6 +76,7 @@ class Transcript:
     score: float = 0.0
     error: str | None = None
     nbest: tuple[Translation, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -110,6 +110,7 @@ class _Draft:
     hotwords: Phrases | None = None
     pieces: list[_Piece] = field(default_factory=list)
     samples: int = 0
+    warnings: list[str] = field(default_factory=list)
     error: str | None = None
     read: bool = False
 
@@ -189,11 +190,13 @@ class Transcriber:
         sources: Iterable[Source],
         batch_seconds: float | None = None,
         hotwords: Iterable[Phrases | None] | None = None,
+        progress: Callable[[float], object] | None = None,
     ) -> Iterator[Transcript]:
         """Transcribe many recordings, several at a time; gives transcripts in the order of the sources.
 
         batch_seconds: audio per batch, padding included; None is 8 on a CPU and 60 on a GPU.
         hotwords: of each source its own; None is those of the transcriber for all.
+        progress: is called with the seconds of audio of each batch that was recognised.
         Sources are read ahead by a bounded amount.
         A recording that cannot be transcribed gives a Transcript with `error`; the others go on.
         """
@@ -209,18 +212,18 @@ class Transcriber:
                 window.append((piece, waveform))
                 held += len(waveform)
                 if held >= _WINDOW_BATCHES * batch_seconds * SAMPLE_RATE:
-                    self._recognise(window, batch_seconds)
+                    self._recognise(window, batch_seconds, progress)
                     window, held = [], 0
             while drafts and drafts[0].ready:
                 yield self._finish(drafts.popleft())
-        self._recognise(window, batch_seconds)
+        self._recognise(window, batch_seconds, progress)
         for draft in drafts:
             yield self._finish(draft)
 
     def _pieces(self, source: Source, draft: _Draft) -> Iterator[tuple[_Piece, np.ndarray]]:
         """Read a recording into its draft; an error is kept there."""
         try:
-            for start, waveform in segments(source, self.max_seconds):
+            for start, waveform in segments(source, self.max_seconds, draft.warnings.append):
                 draft.samples += len(waveform)
                 if len(waveform) >= self._least_samples:
                     piece = _Piece(start, draft.hotwords)
@@ -236,7 +239,12 @@ class Transcriber:
         draft.read = True
 
     @torch.inference_mode()
-    def _recognise(self, window: list[tuple[_Piece, np.ndarray]], batch_seconds: float) -> None:
+    def _recognise(
+        self,
+        window: list[tuple[_Piece, np.ndarray]],
+        batch_seconds: float,
+        progress: Callable[[float], object] | None,
+    ) -> None:
         """Fill in what was heard in the pieces, batched by length so that little is padded."""
         longest_first = sorted(window, key=lambda item: -len(item[1]))
         while longest_first:
@@ -259,6 +267,8 @@ class Transcriber:
                     piece.network = ConfusionNetwork.from_posteriors(rows[:length], piece.heard, units)
                     if isinstance(self.decoder, BeamSearchDecoder):
                         piece.network = self.decoder.weigh(piece.network, piece.heard)
+            if progress:
+                progress(int(lengths.sum()) / SAMPLE_RATE)
         self._translate([piece for piece, _ in window])
 
     def _translate(self, pieces: list[_Piece]) -> None:
@@ -285,7 +295,7 @@ class Transcriber:
         """Join the pieces of a recording."""
         seconds = draft.samples / SAMPLE_RATE
         if draft.error:
-            return Transcript(draft.id, seconds=seconds, error=draft.error)
+            return Transcript(draft.id, seconds=seconds, error=draft.error, warnings=tuple(draft.warnings))
         texts = [Translation("", 0.0)]
         for piece in draft.pieces:
             texts = _joined(texts, piece.texts, self.nbest)
@@ -306,49 +316,8 @@ class Transcriber:
             seconds=seconds,
             score=sum(piece.heard.score for piece in draft.pieces),
             nbest=tuple(texts) if self.translator else (),
+            warnings=tuple(draft.warnings),
         )
-
-
-def recordings(inputs: Iterable[str], data_root: str | Path = "data") -> list[tuple[str, Path]]:
-    """(id, path) of every recording that the inputs of a program name.
-
-    An input is an audio file, a folder (searched through, in the order of names, for files that look like audio),
-    or a list: a .txt, .tsv, .lst or .list file in the format of DESIGN's list line, or with one path a line. Paths
-    in lists are looked for under `data_root`, then as they are; the id of a recording is its path as given.
-    Raises UsageError where there is nothing to transcribe, ListError for a list that cannot be read.
-    """
-    found: list[tuple[str, Path]] = []
-    for name in inputs:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("[!.]*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-            if not inside:
-                raise UsageError(f"{name}: no audio in this folder ({', '.join(sorted(EXTENSIONS))})")
-            found += [(str(p), p) for p in inside]
-        elif path.suffix.lower() in _LISTS:
-            ids = _paths_of(path)
-            if not ids:
-                raise UsageError(f"{name}: the list names no recordings")
-            under = [(id, Path(data_root) / id) for id in ids]
-            found += [(id, there if there.exists() else Path(id)) for id, there in under]
-        else:
-            found.append((name, path))
-    if not found:
-        raise UsageError("no recordings given; name audio files, folders or lists")
-    return found
-
-
-def _paths_of(path: Path) -> list[str]:
-    """The paths in a list of either kind."""
-    try:
-        lines = split_lines(path.read_bytes().decode("utf-8"), path)
-    except OSError as error:
-        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
-    if any("\t" in line for line in lines):
-        return [clip.path for clip in read_list(path)]
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _joined(heads: list[Translation], tails: list[Translation], nbest: int) -> list[Translation]:

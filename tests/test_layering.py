@@ -32,6 +32,7 @@ ROOMS = (
     "lm",
     "translate",
     "timing",
+    "inputs",
     "pipeline",
     "output",
     "train_lm",

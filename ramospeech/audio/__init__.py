@@ -1,6 +1,20 @@
 """Audio: a file or its bytes -> float32 mono samples at 16 kHz, whole or in pieces cut at pauses."""
 
-from ramospeech.audio.reading import EXTENSIONS, SAMPLE_RATE, duration, load, name_of
+from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
+from ramospeech.audio.reading import SAMPLE_RATE, AudioWarning, Report, Source, duration, load, name_of, warn
 from ramospeech.audio.segmenting import segments
 
-__all__ = ["EXTENSIONS", "SAMPLE_RATE", "duration", "load", "name_of", "segments"]
+__all__ = [
+    "EXTENSIONS",
+    "SAMPLE_RATE",
+    "AudioWarning",
+    "Found",
+    "Report",
+    "Source",
+    "duration",
+    "find_recordings",
+    "load",
+    "name_of",
+    "segments",
+    "warn",
+]

@@ -1,146 +1,298 @@
-"""Reading recordings with libsndfile (wav, flac, ogg, opus, mp3, aiff ...) and resampling them with soxr.
+"""Reading recordings: libsndfile (wav, flac, ogg, opus, mp3 ...) or PyAV (m4a, mp4, webm ...), resampled with soxr.
 
 Whatever the rate, width and number of channels of a file, samples come out as float32 mono at 16 kHz. A
 file that is shorter than its header says is refused: half a recording under a whole transcript teaches a
-model wrong.
+model wrong. One that is longer than its header says is read to its end.
 """
 
 import io
 import re
-from collections.abc import Iterator
+import shutil
+import stat
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
 import soxr
 
+from ramospeech.audio import media
+from ramospeech.audio.bytesource import Bytes, Section, Window
+from ramospeech.audio.folders import EXTENSIONS
+from ramospeech.audio.sections import sections
 from ramospeech.errors import AudioError
+from ramospeech.files import MEDIA_EXTENSIONS
 
 SAMPLE_RATE = 16_000
-EXTENSIONS = frozenset(
-    {
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".opus",
-        ".mp3",
-        ".aiff",
-        ".aif",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-        ".sph",
-        ".voc",
-    }
-)
 
 _BLOCK_SECONDS = 30
+_BLOCK_VALUES = 1 << 24  # of all channels, whatever rate and channels a header announces
+_RATES = (1_000, 1_000_000)
 # Float files are nominally within [-1, 1] and may overshoot a little; far beyond, they hold integers.
 _MAX_PEAK = 16.0
 # libsndfile mends the size of a short file without an error, and tells so only in its log.
 _SHORT_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
-_BROKEN_PAGE = re.compile(r"Ogg\s?: Junk after the last page")
-# Programs that write to a pipe cannot know the size and put the largest number there.
-_UNKNOWN_SIZE = 0x7FFF0000
+# Channels whose mean has less than this fraction of the power that independent channels would have cancel each other.
+_CANCELLED = 0.05
+_CONVERT = "convert it to wav or flac, for instance `ffmpeg -i FILE -ar 16000 -ac 1 FILE.wav`"
+_PCM_KINDS = frozenset({"wav", "aiff", "w64", "au"})
+_BY_SOUNDFILE = _PCM_KINDS | {"flac", "ogg", "mp3", "other"}
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
-Source = str | Path | bytes
+Source = str | Path | bytes | IO[bytes]
+Report = Callable[[str], None]
+Decoded = tuple[Section, int, np.ndarray]
+
+
+class AudioWarning(UserWarning):
+    """A recording was read, and something about it should be known: bytes left out, a header that was wrong."""
+
+
+def warn(message: str) -> None:
+    """Report as a Python warning, where no other way was given."""
+    warnings.warn(AudioWarning(message), stacklevel=2)
 
 
 def name_of(source: Source) -> str:
     """What to call a source in a message."""
-    return f"<{len(source)} bytes of audio>" if isinstance(source, bytes) else str(source)
+    if isinstance(source, bytes):
+        return f"<{len(source)} bytes of audio>"
+    return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[soundfile.SoundFile]:
-    """Open a recording; everything that is wrong with it, here or while it is read, becomes an AudioError."""
-    name = name_of(source)
-    try:
-        if not isinstance(source, bytes):
-            path = Path(source)
-            if not path.exists():
-                raise AudioError(f"{name}: no such file; check the path and, for lists, --data_root")
-            if path.is_dir():
-                raise AudioError(f"{name}: is a folder, where an audio file is expected")
-            if path.stat().st_size == 0:
-                raise AudioError(f"{name}: the file is empty (0 bytes); copy or record it again")
-        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as file:
-            _check_whole(file, name)
+def _opened(source: Source) -> Iterator[IO[bytes]]:
+    """A seekable binary file of a source."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif not isinstance(source, str | Path):
+        if source.seekable():
+            yield source
+        else:
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(source, copy)
+                yield copy
+    else:
+        _check_path(str(source))
+        with Path(source).open("rb") as file:
             yield file
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:  # TypeError: a raw file has no rate
+
+
+def _check_path(name: str) -> None:
+    """Refuse what is no file, with the reason."""
+    if _URL.match(name):
+        raise AudioError("is a URL; download the recording first and give its file")
+    if name.rstrip().endswith("|"):
+        raise AudioError("is a command; run it first and list the file that it makes")
+    path = Path(name)
+    if not path.exists():
+        raise AudioError("no such file; check the path and, for lists, --data_root")
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise AudioError("is a folder, where an audio file is expected")
+    if not stat.S_ISREG(mode):
+        raise AudioError("is not a regular file; write the recording to a file first")
+
+
+def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterator[Decoded]:
+    """(section, rate, (n, channels) float32) block by block.
+
+    count_only: only the lengths of blocks are used, so samples that need no counting are not read.
+    Errors are AudioErrors that do not name the source yet.
+    """
+    try:
+        with _opened(source) as file:
+            content = Bytes(file)
+            if content.size == 0:
+                raise AudioError("the file is empty (0 bytes); copy or record it again")
+            parts, notes = sections(content)
+            for note in notes:
+                report(note)
+            path = str(source) if isinstance(source, str | Path) else None
+            for part in parts:
+                whole = len(parts) == 1 and not part.header
+                yield from _section(file, part, path if whole else None, whole, report, count_only)
+    except OSError as error:
+        raise AudioError(f"cannot be read ({error.strerror or error}); check the disk and the name") from error
+
+
+def _section(
+    file: IO[bytes], part: Section, path: str | None, whole: bool, report: Report, count_only: bool
+) -> Iterator[Decoded]:
+    """One recording of a file, which is opened by `path` where that is given."""
+    if part.kind not in _BY_SOUNDFILE:
+        for rate, block in media.blocks(_window(file, part), part.kind, _block_size, report):
+            yield part, rate, block
+        return
+    readable = False
+    try:
+        if path is None:
+            target: str | IO[bytes] = _whole(file) if whole else _window(file, part)
+        else:
+            target = path
+        with soundfile.SoundFile(target) as opened:
+            readable = True
+            slack = 1152  # samples of a frame of mp3
+            if not part.repair or part.samples is None or opened.frames >= part.samples - slack:
+                yield from _blocks_of(opened, part, count_only)
+                return
+        report("its header is missing, and the length was counted from its frames")
+        with soundfile.SoundFile(_window(file, part, part.repair)) as opened:
+            yield from _blocks_of(opened, part, count_only)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a raw file has no rate
+        known = part.kind != "other" or (
+            path is not None and Path(path).suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS
+        )
+        if not readable and known and part.kind not in _PCM_KINDS | {"mp3"} and media.installed():
+            for rate, block in media.blocks(_window(file, part), part.kind, _block_size, report):
+                yield part, rate, block
+            return
         reason = getattr(error, "error_string", "") or "damaged or not audio"
-        raise AudioError(
-            f"{name}: cannot be read as audio ({reason.strip(' .')}); convert it to wav or flac, "
-            "for instance `ffmpeg -i FILE -ar 16000 -ac 1 FILE.wav`"
-        ) from error
+        if part.kind == "other" and _is_text(file):
+            reason = "it is text; the name of a list must end in .txt, .tsv, .lst, .list or .scp"
+        raise AudioError(f"cannot be read as audio ({reason.strip(' .')}); {_CONVERT}") from error
 
 
-def _check_whole(file: soundfile.SoundFile, name: str) -> None:
-    """Refuse a file that ends before its header says."""
-    log = file.extra_info
-    if (short := _SHORT_CHUNK.search(log)) and int(short[2]) < int(short[1]) < _UNKNOWN_SIZE:
+def _whole(file: IO[bytes]) -> IO[bytes]:
+    file.seek(0)
+    return file
+
+
+def _window(file: IO[bytes], part: Section, header: bytes | None = None) -> IO[bytes]:
+    return io.BufferedReader(Window(file, part, header), 1 << 16)
+
+
+def _is_text(file: IO[bytes]) -> bool:
+    file.seek(0)
+    head = file.read(4096)
+    return b"\0" not in head and not any(byte < 9 or 13 < byte < 32 for byte in head)
+
+
+def _block_size(rate: int, channels: int) -> int:
+    """Samples that are read at a time."""
+    return max(1, min(rate * _BLOCK_SECONDS, _BLOCK_VALUES // channels))
+
+
+def _blocks_of(file: soundfile.SoundFile, part: Section, count_only: bool) -> Iterator[Decoded]:
+    """As `_decoded`, of a file that libsndfile has open. Refuses one that ends before its header says."""
+    if part.kind == "other" and (short := _SHORT_CHUNK.search(file.extra_info)) and int(short[2]) < int(short[1]):
         raise AudioError(
-            f"{name}: truncated: its header says {short[1]} bytes of samples and {short[2]} are there; "
+            f"truncated: its header says {short[1]} bytes of samples and {short[2]} are there; "
             "copy or download it again"
         )
-    if _BROKEN_PAGE.search(log):
-        raise AudioError(f"{name}: truncated: it ends within an Ogg page; copy or download it again")
-    if file.frames == 0:
-        raise AudioError(f"{name}: holds no samples; leave it out or record it again")
+    exact = part.kind in _PCM_KINDS and file.subtype.startswith(("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW"))
+    if exact and count_only:  # the size of the file says how many there are
+        yield part, file.samplerate, np.broadcast_to(np.float32(0), (file.frames, 1))
+        return
+    found = 0
+    size = _block_size(file.samplerate, file.channels)
+    while len(block := file.read(size, dtype="float32", always_2d=True)):
+        found += len(block)
+        yield part, file.samplerate, block
+    announced = file.frames if part.samples is None else min(file.frames, part.samples)
+    # An mp3 header counts whole frames, so the samples found may be a little fewer.
+    if found < 0.99 * announced - 2400:
+        raise AudioError(
+            f"truncated: its header says {announced} samples and {found} could be read; copy or download it again"
+        )
 
 
-def _checked_mono(block: np.ndarray, name: str) -> np.ndarray:
-    """(n, channels) -> (n,), the mean of the channels."""
+def _mono(block: np.ndarray, rate: int) -> tuple[np.ndarray, bool]:
+    """(n, channels) -> (n,): the mean of the channels, or where they cancel each other, second by second, a loud one.
+
+    Also whether they did.
+    """
     mono = block.mean(axis=1, dtype=np.float32)
     peak = np.abs(mono).max(initial=0.0)
     if not np.isfinite(peak):
-        raise AudioError(f"{name}: holds samples that are not numbers (NaN or infinite); export it again")
+        raise AudioError("holds samples that are not numbers (NaN or infinite); export it again")
     if peak > _MAX_PEAK:
         raise AudioError(
-            f"{name}: holds samples as large as {peak:.6g} where floating point audio lies within [-1, 1]; "
+            f"holds samples as large as {peak:.6g} where floating point audio lies within [-1, 1]; "
             "divide them by 32768 if they are 16-bit integers"
         )
-    return mono
+    channels = block.shape[1]
+    if channels == 1:
+        return mono, False
+    starts = np.arange(0, len(block), rate)
+    power = np.add.reduceat(np.square(block), starts, axis=0)
+    cancelled = np.add.reduceat(np.square(mono), starts) < _CANCELLED / channels * power.mean(axis=1)
+    if cancelled.any():
+        total = power.sum(axis=0)
+        loudest = int((total > total.max() / 2).argmax())  # the first of about equals, so that it stays the same
+        for second in np.flatnonzero(cancelled):
+            part = slice(starts[second], starts[second] + rate)
+            mono[part] = block[part, loudest]
+    return mono, bool(cancelled.any())
 
 
-def blocks(source: Source) -> Iterator[np.ndarray]:
+def blocks(source: Source, report: Report = warn) -> Iterator[np.ndarray]:
     """A recording of any length as consecutive pieces (n,) of float32 mono at 16 kHz, in bounded memory.
 
-    The pieces together are what `load` returns. Raises AudioError, possibly after some pieces were given.
+    The pieces together are what `load` returns. report: is called with a line for what should be known about the
+    recording although it was read. Raises AudioError, possibly after some pieces were given.
     """
     name = name_of(source)
-    with _opened(source) as file:
-        rate = file.samplerate
-        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
-        found = 0
-        while len(block := file.read(rate * _BLOCK_SECONDS, dtype="float32", always_2d=True)):
+    told: set[str] = set()
+
+    def tell(note: str) -> None:
+        if note not in told:
+            told.add(note)
+            report(f"{name}: {note}")
+
+    resampler, shape, found = None, None, 0
+    try:
+        for part, rate, block in _decoded(source, tell):
+            if shape != (part, rate):
+                if resampler:
+                    yield _last(resampler)
+                if not _RATES[0] <= rate <= _RATES[1]:
+                    raise AudioError(f"has a sampling rate of {rate} Hz; speech needs 8000 or more: record it again")
+                resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+                shape = (part, rate)
             found += len(block)
-            mono = _checked_mono(block, name)
+            mono, cancelled = _mono(block, rate)
+            if cancelled:
+                tell("its channels cancel each other; where they do, one of them was used")
             yield np.clip(resampler.resample_chunk(mono) if resampler else mono, -1.0, 1.0)
-        # An mp3 header counts whole frames, so the samples found may be a little fewer.
-        if found < 0.99 * file.frames - 2400:
-            raise AudioError(
-                f"{name}: truncated: its header says {file.frames} samples and {found} could be read; "
-                "copy or download it again"
-            )
         if resampler:
-            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            yield np.clip(rest, -1.0, 1.0)
+            yield _last(resampler)
+        if not found:
+            raise AudioError("holds no samples; leave it out or record it again")
+    except AudioError as error:
+        raise AudioError(f"{name}: {error}") from error.__cause__
 
 
-def load(source: Source) -> np.ndarray:
+def _last(resampler: soxr.ResampleStream) -> np.ndarray:
+    return np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+
+
+def load(source: Source, report: Report = warn) -> np.ndarray:
     """Read a whole recording.
 
-    source: the path of an audio file, or its bytes.
+    source: the path of an audio file, its bytes, or a binary file object. report: as for `blocks`.
     Returns (S,) float32 mono at 16 kHz in [-1, 1].
     Raises AudioError that names the source: missing, a folder, empty, truncated, not audio, not finite.
     """
-    return np.concatenate(list(blocks(source)))
+    return np.concatenate(list(blocks(source, report)))
 
 
-def duration(path: str | Path) -> float:
-    """Seconds of a recording, from its header alone. Raises AudioError for what a header shows."""
-    with _opened(path) as file:
-        return file.frames / file.samplerate
+def duration(source: Source, report: Report = warn) -> float:
+    """Seconds of a recording: counted samples, and never what a header says of a compressed file.
+
+    Raises AudioError as `load` does, except for samples that are no sound.
+    """
+    name = name_of(source)
+    seconds = 0.0
+    try:
+        for _, rate, block in _decoded(source, lambda note: report(f"{name}: {note}"), count_only=True):
+            seconds += len(block) / rate
+    except AudioError as error:
+        raise AudioError(f"{name}: {error}") from error.__cause__
+    if not seconds:
+        raise AudioError(f"{name}: holds no samples; leave it out or record it again")
+    return seconds

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ramospeech.audio.reading import SAMPLE_RATE, Source, blocks
+from ramospeech.audio.reading import SAMPLE_RATE, Report, Source, blocks, warn
 
 _HOP = SAMPLE_RATE // 100
 _SMOOTHING = 20  # hops: a pause that is worth a cut lasts about 0.2 s
 _SHORTEST = 0.5  # seconds that any piece keeps, so that none is too short for a model
 
 
-def segments(source: Source, max_seconds: float = 20.0) -> Iterator[tuple[float, np.ndarray]]:
+def segments(source: Source, max_seconds: float = 20.0, report: Report = warn) -> Iterator[tuple[float, np.ndarray]]:
     """Pieces (start in seconds, (S,) float32 at 16 kHz) of a recording; together they are the whole of it.
 
     No piece is longer than `max_seconds` (at least 2). A recording that is longer is cut again and again
     at the quietest 0.2 s of the second half of the window. Memory is bounded by the window alone.
-    Raises AudioError as `load` does, possibly after some pieces were given.
+    report: as for `blocks`. Raises AudioError as `load` does, possibly after some pieces were given.
     """
     if max_seconds < 2:
         raise ValueError(f"max_seconds is {max_seconds}; it must be at least 2")
@@ -24,7 +24,7 @@ def segments(source: Source, max_seconds: float = 20.0) -> Iterator[tuple[float,
     tail = int(_SHORTEST * SAMPLE_RATE)
     start = 0
     buffer = np.zeros(0, np.float32)
-    for block in blocks(source):
+    for block in blocks(source, report):
         buffer = np.concatenate([buffer, block])
         while len(buffer) >= window + tail:
             cut = quietest(buffer, window // 2, window)
@@ -39,8 +39,12 @@ def segments(source: Source, max_seconds: float = 20.0) -> Iterator[tuple[float,
 
 
 def quietest(waveform: np.ndarray, first: int, last: int) -> int:
-    """The sample between `first` and `last` (at least 0.2 s apart) in the middle of the quietest 0.2 s."""
-    hops = (last - first) // _HOP
-    energy = np.square(waveform[first : first + hops * _HOP].reshape(hops, _HOP)).sum(axis=1)
+    """The sample between `first` and `last` (at least 0.2 s apart) in the middle of the quietest 0.2 s.
+
+    Energy is that of each hop less its mean: a constant offset, as of some sound cards, is no sound.
+    """
+    count = (last - first) // _HOP
+    hops = waveform[first : first + count * _HOP].reshape(count, _HOP)
+    energy = np.square(hops - hops.mean(axis=1, keepdims=True)).sum(axis=1)
     smooth = np.convolve(energy, np.ones(_SMOOTHING), mode="valid")
     return first + (int(smooth.argmin()) + _SMOOTHING // 2) * _HOP

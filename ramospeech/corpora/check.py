@@ -53,8 +53,8 @@ class Limits:
 
     `units` is the kind of the vocabulary's units, which tells how to read labels.
     `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`. `durations` says
-    whom to ask how long a clip is: its "list" (its header where the list does not say), the "header" of its
-    recording, or the "audio", decoded whole.
+    whom to ask how long a clip is: its "list" (its recording where the list does not say), its recording ("header";
+    compressed ones are decoded), or the "audio", read whole and checked.
     """
 
     max_frames: int | None = 1600

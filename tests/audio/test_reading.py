@@ -119,7 +119,7 @@ BAD = {
     "nan": (float_wav(0.0, np.nan), "NaN or infinite"),
     "infinite": (float_wav(0.0, -np.inf), "NaN or infinite"),
     "integers": (float_wav(0.0, 12000.0), "divide them by 32768"),
-    "half flac": (half_of("FLAC"), "cannot be read as audio"),
+    "half flac": (half_of("FLAC"), "truncated"),
     "half vorbis": (half_of("OGG"), "truncated"),
     "half opus": (half_of("OGG", subtype="OPUS"), "truncated"),
     "half mp3": (half_of("MP3"), "truncated"),

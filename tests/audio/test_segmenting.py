@@ -63,3 +63,13 @@ def test_two_hours_in_bounded_memory(tmp_path):
     total = sum(len(piece) for _, piece in segments(path))
     assert total == 7200 * SAMPLE_RATE
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB; the whole is 460 MB
+
+
+@pytest.mark.parametrize("offset", [0.02, -0.3])
+def test_a_constant_offset_does_not_move_the_cuts(tmp_path, rng, offset):
+    waveform = 0.3 * speech_like(rng, 70, [13.0, 29.0, 41.0, 55.5])
+    starts = []
+    for name, added in (("a.wav", 0.0), ("b.wav", offset)):
+        soundfile.write(tmp_path / name, waveform + added, SAMPLE_RATE, subtype="FLOAT")
+        starts.append([start for start, _ in segments(tmp_path / name, 18.0)])
+    assert starts[0] == starts[1]

@@ -81,8 +81,8 @@ def test_read_audio_finds_what_headers_hide(speak, tmp_path):
     content = bytearray(flac.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 2000] = bytes(2000)
     flac.write_bytes(content)
-    clips = {"train": [Clip("a.flac", LABEL, "")]}
-    assert check(clips, tmp_path, Limits())[0]["train"]
+    clips = {"train": [Clip("a.flac", LABEL, "", 3.0)]}
+    assert check(clips, tmp_path, Limits(durations="list"))[0]["train"]
     assert [row.reason for row in check(clips, tmp_path, Limits(durations="audio"))[1]] == ["unreadable"]
 
 

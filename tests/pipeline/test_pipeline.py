@@ -10,8 +10,8 @@ import torch
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE
-from ramospeech.errors import AudioError, ListError, ModelError, UsageError
-from ramospeech.pipeline import Transcriber, Translation, recordings
+from ramospeech.errors import AudioError, ModelError, UsageError
+from ramospeech.pipeline import Transcriber, Translation
 from ramospeech.text import Vocabulary
 from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, translator_path
 
@@ -266,6 +266,22 @@ def test_without_a_translator(say):
     assert (transcript.text, transcript.pinyin, transcript.nbest) == ("", ("yi1", "er4"), ())
 
 
+def test_what_should_be_known_about_a_recording_is_in_its_transcript(say):
+    path = say("a.wav", 2, 3)
+    path.write_bytes(path.read_bytes() + b"\x01garbage" * 40)
+    transcript = transcriber().transcribe(path)
+    assert transcript.text == "一二"
+    [warning] = transcript.warnings
+    assert warning == f"{path}: 320 bytes behind its end are not audio; they were left out"
+
+
+def test_progress_counts_all_audio(say):
+    paths = [say(f"{i}.wav", 2, 3, 4) for i in range(3)]
+    seconds: list[float] = []
+    transcripts = list(transcriber().transcribe_batch(paths, progress=seconds.append))
+    assert sum(seconds) == pytest.approx(sum(transcript.seconds for transcript in transcripts))
+
+
 def test_one_bad_recording_raises(tmp_path):
     with pytest.raises(AudioError, match="no such file"):
         transcriber().transcribe(tmp_path / "none.wav")
@@ -296,38 +312,6 @@ def test_a_transcript_cannot_be_changed(say):
     transcript: Any = transcriber().transcribe(say("a.wav", 2))
     with pytest.raises(FrozenInstanceError):
         transcript.text = ""
-
-
-def test_recordings_of_files_folders_and_lists(tmp_path):
-    for name in ("b.wav", "a.FLAC", "sub/c.mp3", ".hidden.wav", "notes.pdf"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    folder = str(tmp_path)
-    inside = [str(tmp_path / name) for name in ("a.FLAC", "b.wav", "sub/c.mp3")]
-    assert [id for id, _ in recordings([folder])] == inside
-    assert recordings(["x.wav"]) == [("x.wav", tmp_path.__class__("x.wav"))]
-
-    ours = tmp_path / "ours.txt"
-    ours.write_text("\ufeffsub/c.mp3\tni3 hao3\t你好\r\n\r\nb.wav\tni3\t你\t1.5\r\n", encoding="utf-8")
-    assert recordings([str(ours)], tmp_path) == [("sub/c.mp3", tmp_path / "sub/c.mp3"), ("b.wav", tmp_path / "b.wav")]
-    plain = tmp_path / "plain.lst"
-    plain.write_text(f"b.wav\n\n{tmp_path}/a.FLAC\n")
-    assert [path for _, path in recordings([str(plain)], tmp_path)] == [tmp_path / "b.wav", tmp_path / "a.FLAC"]
-
-
-def test_recordings_that_are_none(tmp_path):
-    with pytest.raises(UsageError, match="no audio in this folder"):
-        recordings([str(tmp_path)])
-    with pytest.raises(UsageError, match="no recordings given"):
-        recordings([])
-    with pytest.raises(ListError, match=r"none\.txt"):
-        recordings([str(tmp_path / "none.txt")])
-    (tmp_path / "bad.txt").write_text("a.wav\tonly two\n")
-    with pytest.raises(ListError, match=r"bad\.txt:1"):
-        recordings([str(tmp_path / "bad.txt")])
-    (tmp_path / "empty.txt").write_text("\n")
-    with pytest.raises(UsageError, match="names no recordings"):
-        recordings([str(tmp_path / "empty.txt")])
 
 
 def test_the_shipped_weights_and_which_translator_is_loaded():

@@ -96,7 +96,8 @@ def test_every_kind_of_input(transcribe, tmp_path):
         assert f"error: {failed[name][5]}" in done.stderr
     assert [row[3] for row in rows[1:4]] == ["1.000"] * 3
     assert rows[5][3] == "45.000"
-    assert "5 of 10 recordings were not transcribed" in done.stderr
+    counts = "10 recordings: 5 transcribed, 5 failed (1 the file is empty, 1 too short, 1 cannot be read as audio, "
+    assert done.stderr.splitlines()[-1].startswith(counts + "1 truncated, 1 no such file); ")
 
 
 def test_syllables_as_they_were_heard(transcribe, tmp_path):
@@ -118,6 +119,38 @@ def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):
     assert [entry["id"] for entry in entries] == ids
     assert all(len(entry["text"]) == len(entry["pinyin"].split()) for entry in entries)
     assert len(os.listdir(tmp_path / "out")) == 3 + 2 * len(ids)
+
+
+def test_a_folder_in_which_not_all_can_be_transcribed(transcribe, tmp_path):
+    """Joined, unfinished and damaged files, formats of other libraries, samples without a header: each is named."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for kind in ("wav", "flac", "mp3", "ogg"):
+        soundfile.write(folder / f"a.{kind}", noise(1.0), 16000)
+        content = (folder / f"a.{kind}").read_bytes()
+        (folder / f"a.{kind}").write_bytes(content + content)
+    (folder / "b.m4a").write_bytes(b"\0\0\0\x18ftypM4A " + bytes(12))
+    (folder / "c.pcm").write_bytes(bytes(32000))
+    (folder / "d.mp3").symlink_to(tmp_path / "gone.mp3")
+    done = transcribe("in", "--format", "tsv")
+    assert done.returncode == 3
+    rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+    assert [(row[0], row[3]) for row in rows] == [
+        *((f"in/a.{kind}", "2.000") for kind in ("flac", "mp3", "ogg", "wav")),
+        ("in/b.m4a", "0.000"),
+    ]
+    assert "in/b.m4a: " in rows[-1][5]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert [line.split(": ")[1] for line in errors] == ["in/c.pcm", "in/d.mp3", "in/b.m4a"]
+    assert "5 recordings: 4 transcribed, 1 failed" in done.stderr and "2 left out" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--", "-a.wav"], ["--format", "tsv", "--", "-a.wav"], ["-", "--", "-a.wav"]])
+def test_names_after_two_dashes_are_inputs(transcribe, tmp_path, arguments):
+    soundfile.write(tmp_path / "-a.wav", noise(1.0), 16000)
+    done = transcribe(*arguments)
+    assert done.returncode == (3 if "-" in arguments else 0), done.stderr
+    assert "1 transcribed" in done.stderr
 
 
 @pytest.mark.parametrize(
