@@ -53,7 +53,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "or .list file with the path first, alone or followed by a tab and more, or a wav.scp; after -- all are inputs",
     )
     group = parser.add_argument_group("models")
-    group.add_argument("--model", metavar="FILE", help="acoustic model; None is the one in pretrained/")
+    group.add_argument(
+        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
+    )
     group.add_argument(
         "--translator",
         metavar="FILE",

@@ -3,7 +3,6 @@
 In the environment of Whisper there is no ramospeech, so each system imports what it needs.
 """
 
-import contextlib
 import json
 import resource
 import sys
@@ -16,17 +15,14 @@ from pathlib import Path
 Texts = tuple[list[str], list[list[str]]]  # of each recording, and its syllables, or no list
 
 
-def ramospeech(model: str, bfloat16: bool) -> Callable[[list[str]], Texts]:
+def ramospeech(model: str) -> Callable[[list[str]], Texts]:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import torch
-
     from ramospeech import Transcriber
 
-    transcriber = Transcriber.from_pretrained(None if model == "." else model)
+    transcriber = Transcriber.from_pretrained(model)
 
     def transcribe(paths: list[str]) -> Texts:
-        with torch.autocast("cpu", torch.bfloat16) if bfloat16 else contextlib.nullcontext():
-            found = list(transcriber.transcribe_batch(paths))
+        found = list(transcriber.transcribe_batch(paths))
         return [each.text for each in found], [list(each.pinyin) for each in found]
 
     return transcribe
@@ -52,7 +48,7 @@ def main() -> None:
     if given["system"] == "whisper":
         transcribe = whisper(given["model"], given["threads"])
     else:
-        transcribe = ramospeech(given["model"], given["system"].endswith("bf16"))
+        transcribe = ramospeech(given["model"])
     with tempfile.TemporaryDirectory() as folder:
         silence = str(Path(folder) / "silence.wav")
         with wave.open(silence, "wb") as file:

@@ -20,6 +20,7 @@ from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
+from ramospeech.model.pretrained import SHIPPED, model_path
 from ramospeech.timing import syllable_times
 from ramospeech.translate import (
     Phrases,
@@ -143,7 +144,8 @@ class Transcriber:
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
-        self.max_seconds = max_seconds
+        longest = model.max_frames
+        self.max_seconds = max_seconds if longest is None else min(max_seconds, longest / 100)
         self.hotwords = hotwords
         self._least_samples = model.min_samples
 
@@ -159,19 +161,22 @@ class Transcriber:
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
+        model: a file, or `accurate` (None is that) or `fast`, which are shipped. The model is made ready for inference
+        only: see `AcousticModel.optimise_for_inference`.
         translator: False leaves it out: `pinyin` is then what was heard, `text` is empty. decoder: makes the decoder
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
         Raises ModelError for a file that is missing or cannot be used.
         """
         _checked_device(device)
-        path = PRETRAINED / "dfcnn.safetensors" if model is None else Path(model)
-        if model is None and not path.is_file():
+        name = "accurate" if model is None else model
+        path = model_path(name)
+        if name in SHIPPED and not path.is_file():
             raise ModelError(
                 f"{path}: no acoustic model is shipped there; train one (`make demo`, or train.py) "
                 "and pass its file with --model"
             )
         loaded = load_model(path, device)
-        loaded.fold_batch_norm()
+        loaded.optimise_for_inference()
         found = decoder(loaded.vocabulary.units) if decoder else None
         if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded

@@ -17,6 +17,7 @@ ROOMS = (
     "files",
     "cli",
     "help",
+    "malloc",
     "settings",
     "audio",
     "features",

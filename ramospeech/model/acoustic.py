@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
 from ramospeech.losses import Loss
+from ramospeech.malloc import release_freed_memory
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
 from ramospeech.model.heads import HEADS, CtcHead
@@ -123,9 +124,12 @@ class AcousticModel(nn.Module):
         """Frames of posteriors that a clip with these labels needs."""
         return max(head.min_frames(labels) for head in self._heads())
 
-    def fold_batch_norm(self) -> None:
-        """Make inference faster where that gives the same; the model can no longer be trained or saved."""
-        self.encoder.fold_batch_norm()
+    def optimise_for_inference(self) -> None:
+        """Make inference faster on the device of the model; it can no longer be trained or saved."""
+        self.encoder.optimise_for_inference()
+        for head in self._heads():
+            head.merge_shared_rows()
+        release_freed_memory()  # the weights that were replaced
 
     def tree(self) -> str:
         """The layers by name, as torch prints a module, the output layer of the CTC head among those of the encoder."""

@@ -1,5 +1,6 @@
 """The training loop: steps, learning rate, checkpoints, what a person sees of it."""
 
+from ramospeech.malloc import keep_freed_memory
 from ramospeech.training import advice
 from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
@@ -8,7 +9,6 @@ from ramospeech.training.fine_tuning import move_towards_start
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.guard import Guard
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
-from ramospeech.training.memory import keep_freed_memory
 from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
 from ramospeech.training.progress import Checkpoints, Progress

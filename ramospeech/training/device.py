@@ -6,8 +6,8 @@ import torch
 
 from ramospeech.environment import cpu_threads
 from ramospeech.errors import UsageError
+from ramospeech.malloc import keep_freed_memory
 from ramospeech.parallel import Alone
-from ramospeech.training.memory import keep_freed_memory
 
 
 def choose_device(

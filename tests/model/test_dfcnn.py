@@ -151,7 +151,7 @@ def test_folded_it_gives_the_same(reduction: int) -> None:
     network = small(reduction=reduction).double().eval()
     batch, lengths = padded([torch.randn(n, 16, dtype=torch.double) for n in (64, 41, 17)])
     expected, frames = network(batch, lengths)
-    network.fold_batch_norm()
+    network.optimise_for_inference()
     assert sum(isinstance(module, MaskedBatchNorm2d) for module in network.modules()) == 1  # after a ReLU
     found, same = network(batch, lengths)
     assert torch.equal(frames, same)

@@ -29,6 +29,7 @@ class ToneModel(torch.nn.Module):
         self.vocabulary = Vocabulary(UNITS)
         self.reduction = 8
         self.min_samples = 400 + 7 * 160
+        self.max_frames = None
         self.seconds_per_frame = 0.08
         self.batches = []
 
@@ -303,9 +304,18 @@ def test_devices_and_weights_that_are_not_there(tmp_path, monkeypatch):
         transcriber(device="quantum")
     with pytest.raises(ModelError):
         Transcriber.from_pretrained(tmp_path / "none.safetensors")
-    monkeypatch.setattr("ramospeech.pipeline.PRETRAINED", tmp_path)
+    monkeypatch.setattr("ramospeech.model.pretrained.pretrained_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match="make demo"):
         Transcriber.from_pretrained()
+    with pytest.raises(ModelError, match=r"dfcnn\.safetensors: no acoustic model is shipped"):
+        Transcriber.from_pretrained("fast")
+
+
+def test_recordings_are_cut_to_what_the_model_takes():
+    model = ToneModel()
+    model.max_frames = 700
+    assert Transcriber(model).max_seconds == 7
+    assert Transcriber(model, max_seconds=5).max_seconds == 5
 
 
 def test_a_transcript_cannot_be_changed(say):

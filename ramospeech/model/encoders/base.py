@@ -39,8 +39,8 @@ class Encoder(nn.Module, ABC):
     def reset_parameters(self) -> None:
         """Initialise the weights, where torch's defaults do not do. Called once, when all layers of a model exist."""
 
-    def fold_batch_norm(self) -> None:
-        """Take batch normalisations into the layers before them. For inference only; a no-op where there are none."""
+    def optimise_for_inference(self) -> None:
+        """Make the encoder faster; it can no longer be trained or saved. Its states may change a little."""
 
     def pretrained_layers(self) -> list[nn.Module]:
         """The parts that `--init_from` brings weights for and `--freeze` keeps, from the features up."""

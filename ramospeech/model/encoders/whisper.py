@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ramospeech.errors import ModelError
 from ramospeech.features import padding_mask
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, open_forget_gates, register_encoder
+from ramospeech.model.layers.int8 import int8_linear
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
 
@@ -96,6 +97,12 @@ class WhisperEncoder(Encoder):
         for layer in self.layers:
             x = layer(x, attended)
         return self.norm(x), frames
+
+    def optimise_for_inference(self) -> None:
+        """Linear layers of the transformer in 8 bits, on a CPU."""
+        for layer in self.layers:
+            for name in ("qkv", "out", "fc1", "fc2"):
+                setattr(layer, name, int8_linear(getattr(layer, name)))
 
     def pretrained_layers(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.conv2]), *self.layers, self.norm]
