@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ramospeech.errors import ListError, UsageError
+from ramospeech.text.hanzi import fold_hanzi
 
 BLOCK = 1 << 22  # characters read at once
 VARIANTS = {"〇": "零"}  # the zero of written years, which transcripts of speech spell out
@@ -44,7 +45,7 @@ class TextFile:
             with gzip.open(self.path) if packed else open(self.path, "rb") as binary:
                 for raw in binary:
                     number += 1
-                    if line := raw.decode("utf-8-sig").strip():
+                    if line := fold_hanzi(raw.decode("utf-8-sig")).strip():
                         yield line
         except (OSError, EOFError, zlib.error) as error:
             raise ListError(f"{self.path}: cannot be read: {error}") from None

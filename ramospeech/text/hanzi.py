@@ -30,7 +30,8 @@ _RADICALS = str.maketrans(
 )
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]")
 _ROUND_ZERO = re.compile("(?<=[一二三四五六七八九零〇○◯十百千])[○◯]|[○◯](?=[一二三四五六七八九零〇○◯])")
-_PLAIN = re.compile(f"[{_HAN}\\s\\x00-\\x7f，。！？、；：“”‘’（）《》…—]*")
+_COMPATIBLE = re.compile(f"(?![{_UNIFIED}])[\\uf900-\\ufaff\\u2e80-\\u2fdf\\U0002f800-\\U0002fa1f]")
+_FOLDED = re.compile(f"{_COMPATIBLE.pattern}|{_INVISIBLE.pattern}|[○◯]")
 _THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _CLAUSE_END = re.compile(r"[。,;!?\n]")
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
@@ -70,19 +71,28 @@ class Normalised:
         return "".join(token for token in self.tokens if token != UNK_UNIT)
 
 
-def fold(text: str) -> str:
-    """The usual characters for their compatibility forms, and nothing for those that cannot be seen.
+def fold_hanzi(text: str) -> str:
+    """The usual hanzi for their compatibility forms; all else stays, but what cannot be seen.
 
-    That is NFKC, and what it does not know: radicals that stand for characters, variation selectors, marks of zero
-    width, and a circle for the zero of years (二○二四).
+    Compatibility forms are those of Unicode, radicals that stand for characters, and a circle for the zero of years
+    (二○二四). Variation selectors and marks of zero width go.
 
-    >>> fold("\uf967\u2f00⻓ＫＴＶ３\ufe00")
-    '不一长KTV3'
+    >>> fold_hanzi("\uf967\u2f00⻓二○二四，３\ufe00")
+    '不一长二〇二四，３'
     """
-    if _PLAIN.fullmatch(text):
+    if not _FOLDED.search(text):
         return text
-    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_RADICALS)
-    return _ROUND_ZERO.sub("〇", text)
+    text = _COMPATIBLE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), _INVISIBLE.sub("", text))
+    return _ROUND_ZERO.sub("〇", text.translate(_RADICALS))
+
+
+def fold(text: str) -> str:
+    """As `fold_hanzi`, with letters, digits and punctuation of full width folded too (NFKC).
+
+    >>> fold("⻓ＫＴＶ３")
+    '长KTV3'
+    """
+    return unicodedata.normalize("NFKC", fold_hanzi(text))
 
 
 def normalise(text: str) -> Normalised:
@@ -93,12 +103,12 @@ def normalise(text: str) -> Normalised:
     >>> normalise("买3个iPad").tokens
     ('买', '三', '个', '<UNK>')
     """
-    if _HANZI_ONLY.fullmatch(text) and unicodedata.is_normalized("NFKC", text):  # no compatibility forms
+    if _HANZI_ONLY.fullmatch(text):
         return Normalised(tuple(text), {}, words=tuple(text))
     text, tags = remove_tags(text)
     # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
-    text = unicodedata.normalize("NFKC", fold(text))
+    text = fold(text)
     if re.search(r"\d", text):
         text = _MOBILE.sub(lambda match: match[0].translate(_SPOKEN_DIGITS), text)
         for pattern, replacement in _REWRITES:

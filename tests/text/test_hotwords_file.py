@@ -74,7 +74,7 @@ def test_a_phrase_with_two_boosts_is_named(tmp_path):
     ("line", "message"),
     [
         ("北京:20", "hotwords.txt:2: '北京:20' is no phrase with a boost"),
-        ("北京，20", "hotwords.txt:2: '北京，20' is no phrase with a boost; write phrase<TAB>boost"),
+        ("北京，20", "hotwords.txt:2: '北京,20' is no phrase with a boost; write phrase<TAB>boost"),
         ("北京=20", "is no phrase with a boost"),
         ("北京(20)", "is no phrase with a boost"),
         ('{"北京": 20}', "is no phrase with a boost"),
