@@ -18,6 +18,7 @@ from ramospeech.corpora.progress import progress
 from ramospeech.corpora.recordings import Recording, Table, locate, read_table
 from ramospeech.errors import ListError, UsageError
 from ramospeech.files import MEDIA_EXTENSIONS, walk
+from ramospeech.text import hanzi
 from ramospeech.text.encoding import common_encoding, decode
 
 _TEXTS = (".txt", ".trn", ".lab")
@@ -56,9 +57,19 @@ def _source(folder: Path, split: str | None) -> list[Recording]:
         found = _source(inside[0], split)
     else:
         found = list(_beside(folder, split))
+        if not any(recording.text for recording in found):  # then perhaps the folders in it have a layout
+            within = [recording for path in parts if _has_layout(path) for recording in _source(path, split)]
+            found = within or found
     if candidates and not any(utterance.text for utterance in found):
         return read_manifests(candidates, split)  # which names what is wrong with them
     return found + _ignored(candidates, [], split)
+
+
+def _has_layout(folder: Path) -> bool:
+    """Whether a folder has Kaldi's files, or a manifest."""
+    return (folder / "wav.scp").exists() or any(
+        is_manifest(path) and lists_recordings(path) for path in folder.iterdir()
+    )
 
 
 def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None) -> list[Recording]:
@@ -123,6 +134,12 @@ def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
         yield from table.again(split)
 
 
+def _words(transcript: str) -> str:
+    """The first line of a .trn: of THCHS-30's the words, before their pinyin and phones."""
+    words, _, rest = transcript.partition("\n")
+    return transcript if any(map(hanzi.is_hanzi, rest)) else words
+
+
 def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
     """Recordings with a text file each. The speaker is the folder, where there are several."""
     files = walk(folder)
@@ -151,6 +168,8 @@ def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
         text, note, problem, detail = None, "", "", ""
         try:
             text, note = decode(contents[file], file, likely) if file in contents else (None, "")
+            if text and file and file.suffix.lower() == ".trn":
+                text = _words(text)
         except ListError as error:
             problem, detail = "unreadable text", str(error)
         yield Recording(name, path, text, speaker if speaker != "." else "", split, problem, detail, note)

@@ -142,7 +142,8 @@ def _label(
         remarks.append(f"tags of sounds left out of the labels of {with_tags} clips: {common}")
     if words:
         common = ", ".join(f"{word} ({count})" for word, count in words.most_common(10))
-        remarks.append(f"words without a unit are labelled {UNK_UNIT} in {with_words} clips: {common}")
+        unit = "unit" if units.labels_text else "syllable"
+        remarks.append(f"words without a {unit} are labelled {UNK_UNIT} in {with_words} clips: {common}")
     return clips, dropped, remarks
 
 

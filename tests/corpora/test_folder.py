@@ -397,6 +397,29 @@ def test_a_second_text_of_a_recording_is_named(put, tmp_path):
     assert problems(tmp_path) == {(str(tmp_path / "a.lab"), "side file")}
 
 
+def test_a_trn_holds_the_words_in_its_first_line(put, tmp_path):
+    for name, content in {"a": "你好\nni3 hao3\nn i3 h ao3\n", "b": "你好\n再见\n", "c": "你好\n"}.items():
+        put(f"{name}.wav")
+        put(f"{name}.wav.trn", content)
+    assert {(path, hanzi.normalise(text).text) for path, text, *_ in seen(tmp_path)} == {
+        ("a.wav", "你好"),
+        ("b.wav", "你好再见"),
+        ("c.wav", "你好"),
+    }
+    assert not any(hanzi.normalise(text).unknown for _, text, *_ in seen(tmp_path))
+
+
+def test_folders_that_each_have_a_layout(put, tmp_path):
+    put("one/a.wav")
+    put("one/t.jsonl", [{"wav": "a.wav", "txt": "你好"}])
+    put("two/wav/b.wav")
+    put("two/wav.scp", "b wav/b.wav\n")
+    put("two/text", "b 再见\n")
+    put("three/c.wav")
+    assert {(path, text) for path, text, *_ in seen(tmp_path)} == {("one/a.wav", "你好"), ("two/wav/b.wav", "再见")}
+    assert [u.id for u in prepare_folder(tmp_path) if u.text is None] == ["three/c.wav"]
+
+
 def test_links_are_followed_once_and_loops_end(put, tmp_path):
     put("elsewhere/b.wav")
     put("elsewhere/b.txt", "再见")
