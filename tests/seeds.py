@@ -139,6 +139,7 @@ def main() -> int:
         for seed in range(1, args.seeds + 1):
             with tempfile.TemporaryDirectory() as folder:
                 values.append(measure.of(seed, Path(folder)))
+            print(f"{name}, seed {seed}: {values[-1]:.3g}", file=sys.stderr, flush=True)
         mean, deviation = statistics.fmean(values), statistics.pstdev(values)
         passed, margin = sum(value < measure.limit for value in values), (measure.limit - mean) / (deviation or 1e-9)
         fine = fine and passed == len(values) and margin >= 3

@@ -1,5 +1,7 @@
 """Batches of real files: padding, order, seeded speed, and clips that cannot be read."""
 
+import threading
+
 import numpy as np
 import pytest
 import soundfile
@@ -61,10 +63,19 @@ def test_unreadable_clips_are_left_out_and_named(corpus, loader):
     assert len(empty) == 0 and len(empty.unreadable) == 1
 
 
-def test_reading_stops_when_the_reader_does(loader):
+def test_reading_stops_when_the_reader_does(loader, monkeypatch):
+    read, load = [], audio.load
+
+    def counted(path):
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(audio, "load", counted)
     batches = loader(workers=2)([[i % 24] for i in range(10_000)])
     next(batches)
     batches.close()
+    assert 1 <= len(read) < 100
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
 
 
 def test_pad_and_noise():

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 
 import numpy as np
@@ -194,6 +195,11 @@ def test_two_hours(transcribe, tmp_path):
             file.write(noise(60.0))
     done = transcribe("long.wav", "--format", "srt", "--output", "long.srt")
     assert done.returncode == 0, done.stderr
+    cues = (tmp_path / "long.srt").read_text(encoding="utf-8").strip().split("\n\n")
+    assert [int(cue.split("\n")[0]) for cue in cues] == list(range(1, len(cues) + 1))
+    times = re.findall(r"(\d\d):(\d\d):(\d\d),\d{3}", " ".join(cue.split("\n")[1] for cue in cues))
+    seconds = [int(hours) * 3600 + int(minutes) * 60 + int(rest) for hours, minutes, rest in times]
+    assert seconds == sorted(seconds) and len(seconds) == 2 * len(cues) and 7000 < seconds[-1] <= 7200
 
 
 def test_beam_search_with_a_language_model_and_hotwords(transcribe, tmp_path):
