@@ -150,8 +150,9 @@ def load_listener(path: str) -> Listener:
     import torch  # seconds to import, and numbers alone need none of it
 
     from ramospeech.model import load_model
+    from ramospeech.model.pretrained import model_path
 
-    model = load_model(path)
+    model = load_model(model_path(path))
 
     @torch.inference_mode()
     def listen(waveform):

@@ -25,6 +25,7 @@ from ramospeech.corpora import Clip, read_list
 from ramospeech.files import whole_file
 from ramospeech.help import Help
 from ramospeech.model import AcousticModel, load_model
+from ramospeech.model.pretrained import model_path
 from ramospeech.score import Score, ser
 
 BATCH_SECONDS = 8.0
@@ -181,7 +182,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of the program."""
     parser = argparse.ArgumentParser(prog="python -m ramospeech.tune", description=__doc__, formatter_class=Help)
     data = parser.add_argument_group("what to tune, on what")
-    data.add_argument("--model", type=Path, required=True, help="the acoustic model, .safetensors")
+    data.add_argument("--model", type=Path, required=True, help="the acoustic model: accurate, fast or a file")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
     data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
     data.add_argument("--data_root", type=Path, default=Path("data"), help="where the list's paths are")
@@ -205,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.points < 2 or arguments.rounds < 0 or arguments.jobs < 1 or arguments.lm_weight[0] < 0:
         raise errors.UsageError("--points must be 2 or more, --jobs 1 or more, --rounds and --lm_weight 0 or more")
     clips = read_list(arguments.ref)
-    model = load_model(arguments.model, arguments.device)
+    model = load_model(model_path(arguments.model), arguments.device)
     units = model.vocabulary.units
     try:
         lm = _Built(NgramModel.read(arguments.lm), units)

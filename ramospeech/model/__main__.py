@@ -23,6 +23,7 @@ from ramospeech.help import Help
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
+from ramospeech.model.pretrained import model_path
 
 PLACES = ("config_path", "data_root", "model_path", "noise")  # options that say where things lie on one's own machine
 
@@ -65,13 +66,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m ramospeech.model", description=description, epilog=epilog, formatter_class=Help
     )
     parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; the one to show if it is alone")
-    parser.add_argument("models", type=Path, nargs="*", metavar="MODEL", help="files that train.py wrote")
+    parser.add_argument(
+        "models", type=Path, nargs="*", metavar="MODEL", help="files that train.py wrote; accurate and fast are shipped"
+    )
     parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="of a weight in a matrix")
     arguments = parser.parse_args(argv)
     if not arguments.models:
-        print(shown(load_model(arguments.output)))
+        print(shown(load_model(model_path(arguments.output))))
         return
-    models = [load_model(path) for path in arguments.models]
+    models = [load_model(model_path(path)) for path in arguments.models]
     for path, model in zip(arguments.models, models, strict=True):
         if model.config != models[0].config:
             raise ModelError(f"{path}: not of the kind and sizes of {arguments.models[0]}; average alike ones")
