@@ -48,7 +48,10 @@ class AcousticModel(nn.Module):
             self.features = Features(config.features, config.normalise)
         self.encoder = ENCODERS[config.architecture](self.features.bins, config.sizes)
         self.heads = nn.ModuleDict(
-            {name: HEADS[name](self.encoder.dim, config.units, config.share_parts) for name in config.heads}
+            {
+                name: HEADS[name](self.encoder.dim, config.units, config.share_parts, self.encoder.output_bias)
+                for name in config.heads
+            }
         )
         self.encoder.reset_parameters()
         self.head_weights = dict.fromkeys(config.heads, 1.0)

@@ -201,7 +201,7 @@ def test_transcripts_are_those_of_the_cpu(folded: bool, tmp_path) -> None:
     models = [new_model().eval(), new_model().eval()]
     for model in models:
         if folded:
-            model.fold_batch_norm()
+            model.optimise_for_inference()
     expected = list(Transcriber(models[0]).transcribe_batch(names))
     with pretended_device():
         found = list(Transcriber(models[1], device="meta").transcribe_batch(names))

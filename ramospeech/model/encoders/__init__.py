@@ -1,12 +1,15 @@
 """Encoders: features in, states out. A new one is a module here: its sizes and a class under `register_encoder`."""
 
 from ramospeech.model.encoders.base import ENCODERS, Encoder, register_encoder, sizes_of_encoders
+from ramospeech.model.encoders.deepspeech import DeepSpeech, DeepSpeechSizes
 from ramospeech.model.encoders.dfcnn import DFCNN, DfcnnSizes
 from ramospeech.model.encoders.whisper import WhisperEncoder, WhisperSizes
 
 __all__ = [
     "DFCNN",
     "ENCODERS",
+    "DeepSpeech",
+    "DeepSpeechSizes",
     "DfcnnSizes",
     "Encoder",
     "WhisperEncoder",

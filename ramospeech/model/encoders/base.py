@@ -25,6 +25,7 @@ class Encoder(nn.Module, ABC):
     default_features: ClassVar[str] = "spectrogram"
     default_normalise: ClassVar[str] = "clip"
     output_name: ClassVar[str] = "output"  # of the layer that follows, in the printed tree
+    output_bias: ClassVar[bool] = True  # of that layer, where it is a plain linear one
     reduction: int  # feature frames per frame of states
     dim: int  # D
     max_frames: int | None = None  # longest clip in feature frames; None for any length

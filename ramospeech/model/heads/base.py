@@ -9,14 +9,15 @@ from ramospeech.losses import Loss
 
 
 class Head(nn.Module, ABC):
-    """States (B, T', D) of an encoder -> a loss in training. Its constructor takes D, the units and `share_parts`.
+    """States (B, T', D) of an encoder -> a loss in training. Its constructor takes D, the units, `share_parts`,
+    and whether the encoder wants its output layer to have a bias.
 
     All heads of a model count the same thing, labels, because the trainer divides by one count.
     """
 
     views: int = 1  # how many views of each clip the loss needs, see `AcousticModel.loss`
 
-    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool) -> None:
+    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> None:
         super().__init__()
 
     @abstractmethod

@@ -38,9 +38,9 @@ class CtcHead(Head):
 
     output: nn.Module
 
-    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool) -> None:
-        super().__init__(dim, units, share_parts)
-        self.output = output_layer(dim, units, share_parts)
+    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> None:
+        super().__init__(dim, units, share_parts, bias)
+        self.output = output_layer(dim, units, share_parts, bias)
         self.objective = CtcObjective()
 
     @property

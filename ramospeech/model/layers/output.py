@@ -10,9 +10,9 @@ from ramospeech.text import parts
 from ramospeech.text.pinyin import toneless
 
 
-def output_layer(inputs: int, units: tuple[str, ...], share_parts: bool) -> nn.Module:
-    """The layer (..., inputs) -> (..., V) for the given units."""
-    return FactoredLinear(inputs, units) if share_parts else nn.Linear(inputs, len(units))
+def output_layer(inputs: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> nn.Module:
+    """The layer (..., inputs) -> (..., V) for the given units; with `share_parts` it always has a bias."""
+    return FactoredLinear(inputs, units) if share_parts else nn.Linear(inputs, len(units), bias=bias)
 
 
 class FactoredLinear(nn.Module):

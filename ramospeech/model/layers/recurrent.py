@@ -1,4 +1,6 @@
-"""A bidirectional LSTM whose padding changes nothing."""
+"""Bidirectional recurrent layers whose padding changes nothing."""
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -7,18 +9,20 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ramospeech.features import padding_mask
 
+KERNELS: dict[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh}
 
-class BiLSTM(nn.LSTM):
-    """nn.LSTM in both directions over clips of different lengths; parameters are named as there.
+
+class Bidirectional(nn.RNNBase):
+    """A recurrent layer of torch in both directions over clips of different lengths; parameters are named as there.
 
     With CUDA the batch is packed, for which cuDNN is made. Elsewhere a packed batch takes one small step after
     another, forwards and backwards; running each clip's own reversal through the fused kernel is two to four times
     as fast and gives the same.
     """
 
-    def __init__(self, inputs: int, cells: int, layers: int, dropout: float = 0.0) -> None:
-        between = dropout if layers > 1 else 0.0
-        super().__init__(inputs, cells, layers, batch_first=True, bidirectional=True, dropout=between)
+    def __init__(self, inputs: int, cells: int, layers: int = 1, dropout: float = 0.0) -> None:
+        between: Any = {"batch_first": True, "bidirectional": True, "dropout": dropout if layers > 1 else 0.0}
+        super().__init__(inputs, cells, layers, **between)  # type: ignore[arg-type]  # of a subclass
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """x (B, T', inputs), lengths (B,) on the CPU -> (B, T', 2 * cells), 0 in the padding."""
@@ -34,9 +38,10 @@ class BiLSTM(nn.LSTM):
         time = torch.arange(x.shape[1], device=x.device)
         mirror = torch.where(padding, time, lengths.unsqueeze(1) - 1 - time).unsqueeze(2)  # t -> length - 1 - t
         start = x.new_zeros(1, x.shape[0], self.hidden_size)
+        state = (start, start) if self.mode == "LSTM" else start
 
         def run(x: Tensor, weights: list[nn.Parameter]) -> Tensor:
-            return torch.lstm(x, (start, start), list[Tensor](weights), True, 1, 0.0, self.training, False, True)[0]
+            return KERNELS[self.mode](x, state, weights, True, 1, 0.0, self.training, False, True)[0]
 
         for layer in range(self.num_layers):
             if layer:
@@ -45,3 +50,15 @@ class BiLSTM(nn.LSTM):
             backwards = run(x.gather(1, mirror.expand_as(x)), self.all_weights[2 * layer + 1])
             x = torch.cat([forwards, backwards.gather(1, mirror.expand_as(backwards))], 2)
         return x.masked_fill(padding.unsqueeze(2), 0.0)
+
+
+class BiLSTM(Bidirectional, nn.LSTM):  # type: ignore[misc]  # another forward
+    """An LSTM in both directions: (B, T', inputs) -> (B, T', 2 * cells)."""
+
+
+class BiGRU(Bidirectional, nn.GRU):  # type: ignore[misc]  # another forward
+    """A GRU in both directions: (B, T', inputs) -> (B, T', 2 * cells)."""
+
+
+class BiRNN(Bidirectional, nn.RNN):  # type: ignore[misc]  # another forward
+    """A plain recurrent layer with tanh in both directions: (B, T', inputs) -> (B, T', 2 * cells)."""
