@@ -68,7 +68,7 @@ class DeepSpeech(Encoder):
         self.dropout = Dropout(sizes.dropout)
 
     def optimise_for_inference(self) -> None:
-        """Fold the normalisations of the convolutions into their weights; the model can no longer be trained or saved."""
+        """Fold the normalisations of the convolutions into their weights."""
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             if isinstance(norm, MaskedBatchNorm2d):
                 assert isinstance(conv, nn.Conv2d)
