@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 
-from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
+from ctc_decode import ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
-from ramospeech.errors import AudioError, ModelError, UsageError
+from ramospeech.data.batching import map_by_length
+from ramospeech.errors import AudioError, ModelError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import SHIPPED, model_path
+from ramospeech.recogniser import CtcRecogniser, Decoder, Recognised, Recogniser, checked_device
 from ramospeech.timing import syllable_times
+from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import (
     Phrases,
     Translation,
@@ -39,45 +42,6 @@ _WINDOW_BATCHES = 16
 _CPU_SECONDS, _GPU_SECONDS = 8.0, 60.0
 
 __all__ = ["PRETRAINED", "Decoder", "Token", "Transcriber", "Transcript", "Translation", "recordings"]
-
-
-class Decoder(Protocol):
-    """Log-posteriors (B, T', V) and lengths (B,) -> B lists of hypotheses, best first."""
-
-    def decode(self, log_probs: np.ndarray, lengths: np.ndarray) -> list[list[Hypothesis]]: ...
-
-
-@dataclass(frozen=True)
-class Token:
-    """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds."""
-
-    pinyin: str
-    hanzi: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """What was said in one recording.
-
-    id: the source as it was given. text: hanzi; "" without a translator. seconds: length of the recording.
-    score: of the decoder, summed over the pieces of a long recording: log probability of the syllables that it found,
-        before a translator chose among them.
-    nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
-    error: None, or why there is no transcript; everything but id and seconds is then empty.
-    warnings: what should be known about the recording although it was transcribed, such as bytes that are not audio.
-    """
-
-    id: str
-    text: str = ""
-    pinyin: tuple[str, ...] = ()
-    tokens: tuple[Token, ...] = ()
-    seconds: float = 0.0
-    score: float = 0.0
-    error: str | None = None
-    nbest: tuple[Translation, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -139,7 +103,7 @@ class Transcriber:
         max_seconds: float = 20.0,
         hotwords: Phrases | None = None,
     ):
-        self.device = _checked_device(device)
+        self.device = checked_device(device)
         self.model = model.to(self.device).eval()
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
@@ -147,7 +111,9 @@ class Transcriber:
         longest = model.max_frames
         self.max_seconds = max_seconds if longest is None else min(max_seconds, longest / 100)
         self.hotwords = hotwords
-        self._least_samples = model.min_samples
+        self.recogniser: Recogniser = CtcRecogniser(
+            self.model, self.decoder, self.device, networks=translator is not None
+        )
 
     @classmethod
     def from_pretrained(
@@ -167,7 +133,7 @@ class Transcriber:
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
         Raises ModelError for a file that is missing or cannot be used.
         """
-        _checked_device(device)
+        checked_device(device)
         name = "accurate" if model is None else model
         path = model_path(name)
         if name in SHIPPED and not path.is_file():
@@ -184,7 +150,11 @@ class Transcriber:
         return cls(loaded, chosen, found, device=device, nbest=nbest, hotwords=hotwords)
 
     def transcribe(self, source: Source) -> Transcript:
-        """Transcribe one recording, a path or the bytes of a file. Raises AudioError where it cannot."""
+        """Transcribe one recording. Raises AudioError where it cannot.
+
+        source: a path, the bytes of a file, a binary file object, or (waveform, sample rate): (n,) or (n, channels)
+        floats within [-1, 1] and Hz.
+        """
         [transcript] = self.transcribe_batch([source])
         if transcript.error:
             raise AudioError(transcript.error)
@@ -230,20 +200,19 @@ class Transcriber:
         try:
             for start, waveform in segments(source, self.max_seconds, draft.warnings.append):
                 draft.samples += len(waveform)
-                if len(waveform) >= self._least_samples:
+                if len(waveform) >= self.recogniser.min_samples:
                     piece = _Piece(start, draft.hotwords)
                     draft.pieces.append(piece)
                     yield piece, waveform
             if not draft.pieces:
                 raise AudioError(
                     f"{draft.id}: too short: {draft.samples / SAMPLE_RATE:.3f} s, and the model needs "
-                    f"{self._least_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
+                    f"{self.recogniser.min_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
                 )
         except AudioError as error:
             draft.error = str(error)
         draft.read = True
 
-    @torch.inference_mode()
     def _recognise(
         self,
         window: list[tuple[_Piece, np.ndarray]],
@@ -251,29 +220,22 @@ class Transcriber:
         progress: Callable[[float], object] | None,
     ) -> None:
         """Fill in what was heard in the pieces, batched by length so that little is padded."""
-        longest_first = sorted(window, key=lambda item: -len(item[1]))
-        while longest_first:
-            count = max(1, int(batch_seconds * SAMPLE_RATE) // len(longest_first[0][1]))
-            batch, longest_first = longest_first[:count], longest_first[count:]
+
+        def recognise(batch: list[tuple[_Piece, np.ndarray]]) -> list[Recognised]:
             waveforms = torch.zeros(len(batch), len(batch[0][1]))
             for row, (_, waveform) in zip(waveforms, batch, strict=True):
                 row[: len(waveform)] = torch.from_numpy(waveform)
             lengths = torch.tensor([len(waveform) for _, waveform in batch])
-            log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
-            posteriors = log_probs.float().cpu().numpy()
-            try:
-                hypotheses = self.decoder.decode(posteriors, frames.cpu().numpy())
-            except ValueError as error:
-                raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-            for (piece, _), rows, length, found in zip(batch, posteriors, frames.tolist(), hypotheses, strict=True):
-                piece.hypotheses = found
-                if self.translator:
-                    units = self.model.vocabulary.units
-                    piece.network = ConfusionNetwork.from_posteriors(rows[:length], piece.heard, units)
-                    if isinstance(self.decoder, BeamSearchDecoder):
-                        piece.network = self.decoder.weigh(piece.network, piece.heard)
+            results = self.recogniser(waveforms, lengths)
             if progress:
                 progress(int(lengths.sum()) / SAMPLE_RATE)
+            return results
+
+        budget = int(batch_seconds * SAMPLE_RATE)
+        for (piece, _), result in zip(
+            window, map_by_length(recognise, window, lambda item: len(item[1]), budget), strict=True
+        ):
+            piece.hypotheses, piece.network = result.hypotheses, result.network
         self._translate([piece for piece, _ in window])
 
     def _translate(self, pieces: list[_Piece]) -> None:
@@ -329,13 +291,3 @@ def _joined(heads: list[Translation], tails: list[Translation], nbest: int) -> l
     """The best `nbest` of all combinations of two parts of a text."""
     pairs = (Translation(a.hanzi + b.hanzi, a.score + b.score, a.syllables + b.syllables) for a in heads for b in tails)
     return heapq.nlargest(nbest, pairs, key=lambda text: text.score)
-
-
-def _checked_device(device: str) -> torch.device:
-    try:
-        checked = torch.device(device)
-        torch.zeros(1, device=checked)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"cannot use --device {device} ({reason}); cpu always works") from error
-    return checked

@@ -1,8 +1,9 @@
 """Audio: a file or its bytes -> float32 mono samples at 16 kHz, whole or in pieces cut at pauses."""
 
 from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
-from ramospeech.audio.reading import SAMPLE_RATE, AudioWarning, Report, Source, duration, load, name_of, warn
+from ramospeech.audio.reading import SAMPLE_RATE, AudioWarning, Report, duration, load, warn
 from ramospeech.audio.segmenting import segments
+from ramospeech.audio.sources import Source, name_of
 
 __all__ = [
     "EXTENSIONS",

@@ -7,12 +7,8 @@ model wrong. One that is longer than its header says is read to its end.
 
 import io
 import re
-import shutil
-import stat
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +20,7 @@ from ramospeech.audio import media
 from ramospeech.audio.bytesource import Bytes, Section, Window
 from ramospeech.audio.folders import EXTENSIONS
 from ramospeech.audio.sections import sections
+from ramospeech.audio.sources import Source, name_of, opened
 from ramospeech.errors import AudioError
 from ramospeech.files import MEDIA_EXTENSIONS
 
@@ -41,9 +38,7 @@ _CANCELLED = 0.05
 _CONVERT = "convert it to wav or flac, for instance `ffmpeg -i FILE -ar 16000 -ac 1 FILE.wav`"
 _PCM_KINDS = frozenset({"wav", "aiff", "w64", "au"})
 _BY_SOUNDFILE = _PCM_KINDS | {"flac", "ogg", "mp3", "other"}
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
-Source = str | Path | bytes | IO[bytes]
 Report = Callable[[str], None]
 Decoded = tuple[Section, int, np.ndarray]
 
@@ -57,55 +52,17 @@ def warn(message: str) -> None:
     warnings.warn(AudioWarning(message), stacklevel=2)
 
 
-def name_of(source: Source) -> str:
-    """What to call a source in a message."""
-    if isinstance(source, bytes):
-        return f"<{len(source)} bytes of audio>"
-    return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
-
-
-@contextmanager
-def _opened(source: Source) -> Iterator[IO[bytes]]:
-    """A seekable binary file of a source."""
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
-    elif not isinstance(source, str | Path):
-        if source.seekable():
-            yield source
-        else:
-            with tempfile.TemporaryFile() as copy:
-                shutil.copyfileobj(source, copy)
-                yield copy
-    else:
-        _check_path(str(source))
-        with Path(source).open("rb") as file:
-            yield file
-
-
-def _check_path(name: str) -> None:
-    """Refuse what is no file, with the reason."""
-    if _URL.match(name):
-        raise AudioError("is a URL; download the recording first and give its file")
-    if name.rstrip().endswith("|"):
-        raise AudioError("is a command; run it first and list the file that it makes")
-    path = Path(name)
-    if not path.exists():
-        raise AudioError("no such file; check the path and, for lists, --data_root")
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise AudioError("is a folder, where an audio file is expected")
-    if not stat.S_ISREG(mode):
-        raise AudioError("is not a regular file; write the recording to a file first")
-
-
 def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterator[Decoded]:
     """(section, rate, (n, channels) float32) block by block.
 
     count_only: only the lengths of blocks are used, so samples that need no counting are not read.
     Errors are AudioErrors that do not name the source yet.
     """
+    if isinstance(source, tuple):
+        yield from _of_array(*source)
+        return
     try:
-        with _opened(source) as file:
+        with opened(source) as file:
             content = Bytes(file)
             if content.size == 0:
                 raise AudioError("the file is empty (0 bytes); copy or record it again")
@@ -118,6 +75,19 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
                 yield from _section(file, part, path if whole else None, whole, report, count_only)
     except OSError as error:
         raise AudioError(f"cannot be read ({error.strerror or error}); check the disk and the name") from error
+
+
+def _of_array(waveform: np.ndarray, rate: int) -> Iterator[Decoded]:
+    """As `_decoded`, of samples (n,) or (n, channels)."""
+    if waveform.ndim not in (1, 2) or not np.issubdtype(waveform.dtype, np.floating):
+        raise AudioError(
+            f"has the shape {waveform.shape} and type {waveform.dtype}; give (n,) or (n, channels) floats "
+            "within [-1, 1] (integers of 16 bits divided by 32768)"
+        )
+    samples = waveform.reshape(len(waveform), -1).astype(np.float32)
+    size = _block_size(rate, samples.shape[1])
+    for start in range(0, len(samples), size):
+        yield Section(0, 0, "array"), rate, samples[start : start + size]
 
 
 def _section(
@@ -134,15 +104,15 @@ def _section(
             target: str | IO[bytes] = _whole(file) if whole else _window(file, part)
         else:
             target = path
-        with soundfile.SoundFile(target) as opened:
+        with soundfile.SoundFile(target) as sound:
             readable = True
             slack = 1152  # samples of a frame of mp3
-            if not part.repair or part.samples is None or opened.frames >= part.samples - slack:
-                yield from _blocks_of(opened, part, count_only)
+            if not part.repair or part.samples is None or sound.frames >= part.samples - slack:
+                yield from _blocks_of(sound, part, count_only)
                 return
         report("its header is missing, and the length was counted from its frames")
-        with soundfile.SoundFile(_window(file, part, part.repair)) as opened:
-            yield from _blocks_of(opened, part, count_only)
+        with soundfile.SoundFile(_window(file, part, part.repair)) as sound:
+            yield from _blocks_of(sound, part, count_only)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a raw file has no rate
         known = part.kind != "other" or (
             path is not None and Path(path).suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS
@@ -274,7 +244,8 @@ def _last(resampler: soxr.ResampleStream) -> np.ndarray:
 def load(source: Source, report: Report = warn) -> np.ndarray:
     """Read a whole recording.
 
-    source: the path of an audio file, its bytes, or a binary file object. report: as for `blocks`.
+    source: the path of an audio file, its bytes, a binary file object, or (waveform, sample rate).
+    report: as for `blocks`.
     Returns (S,) float32 mono at 16 kHz in [-1, 1].
     Raises AudioError that names the source: missing, a folder, empty, truncated, not audio, not finite.
     """

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ramospeech.audio.reading import SAMPLE_RATE, Report, Source, blocks, warn
+from ramospeech.audio.reading import SAMPLE_RATE, Report, blocks, warn
+from ramospeech.audio.sources import Source
 
 _HOP = SAMPLE_RATE // 100
 _SMOOTHING = 20  # hops: a pause that is worth a cut lasts about 0.2 s

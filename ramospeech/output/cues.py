@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Token, Transcript
+    from ramospeech.transcript import Token, Transcript
 
 MAX_TOKENS = 20  # of a cue: what a viewer reads at a glance
 MAX_SECONDS = 7.0

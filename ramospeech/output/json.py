@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 
 class JsonWriter(Writer):

@@ -15,7 +15,7 @@ from ramospeech.files import whole_file
 from ramospeech.output.formats import WRITERS, get_writer
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 _MAX_STEM = 230  # bytes of a file name of ours; file systems take 255, with the suffix and a number
 

@@ -10,7 +10,7 @@ from ramospeech.errors import ListError
 from ramospeech.output.writer import Writer, flat
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 COLUMNS = ("id", "pinyin", "hanzi", "seconds", "score", "error")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ramospeech.output.writer import Writer, flat
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 
 class TxtWriter(Writer):

@@ -8,7 +8,7 @@ from ramospeech.output.cues import clock, cues
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 
 class VttWriter(Writer):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:  # writing needs no torch
-    from ramospeech.pipeline import Transcript
+    from ramospeech.transcript import Transcript
 
 _FLAT = str.maketrans("\t\r\n", "   ")
 

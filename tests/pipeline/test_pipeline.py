@@ -276,6 +276,21 @@ def test_what_should_be_known_about_a_recording_is_in_its_transcript(say):
     assert warning == f"{path}: 320 bytes behind its end are not audio; they were left out"
 
 
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_arrays_and_file_objects(say, rate):
+    path = say("a.wav", 2, 5, rate=rate)
+    waveform, _ = soundfile.read(path, dtype="float32")
+    machine = transcriber()
+    assert machine.transcribe((waveform, rate)).text == "一四"
+    assert machine.transcribe((np.stack([waveform, waveform], axis=1).astype(np.float64), rate)).text == "一四"
+    with path.open("rb") as file:
+        assert machine.transcribe(file).text == "一四"
+    with pytest.raises(AudioError, match="int16"):
+        machine.transcribe(((waveform * 32767).astype(np.int16), rate))
+    with pytest.raises(AudioError, match="URL"):
+        machine.transcribe("https://example.org/a.wav")
+
+
 def test_progress_counts_all_audio(say):
     paths = [say(f"{i}.wav", 2, 3, 4) for i in range(3)]
     seconds: list[float] = []

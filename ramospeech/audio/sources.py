@@ -1,0 +1,62 @@
+"""Where audio comes from: paths, bytes, file objects and arrays; what is none of these is refused by name."""
+
+import io
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ramospeech.errors import AudioError
+
+Source = str | Path | bytes | IO[bytes] | tuple[np.ndarray, int]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def name_of(source: Source) -> str:
+    """What to call a source in a message."""
+    if isinstance(source, bytes):
+        return f"<{len(source)} bytes of audio>"
+    if isinstance(source, tuple):
+        return f"<{len(source[0])} samples at {source[1]} Hz>"
+    return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
+
+
+@contextmanager
+def opened(source: str | Path | bytes | IO[bytes]) -> Iterator[IO[bytes]]:
+    """A seekable binary file of a source."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif not isinstance(source, str | Path):
+        if source.seekable():
+            yield source
+        else:
+            with tempfile.TemporaryFile() as copy:
+                shutil.copyfileobj(source, copy)
+                yield copy
+    else:
+        _check_path(str(source))
+        with Path(source).open("rb") as file:
+            yield file
+
+
+def _check_path(name: str) -> None:
+    """Refuse what is no file, with the reason."""
+    if _URL.match(name):
+        raise AudioError("is a URL; download the recording first and give its file")
+    if name.rstrip().endswith("|"):
+        raise AudioError("is a command; run it first and list the file that it makes")
+    path = Path(name)
+    if not path.exists():
+        raise AudioError("no such file; check the path and, for lists, --data_root")
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise AudioError("is a folder, where an audio file is expected")
+    if not stat.S_ISREG(mode):
+        raise AudioError("is not a regular file; write the recording to a file first")
