@@ -54,7 +54,8 @@ from ramospeech.training import (
     scaled,
 )
 from ramospeech.translate import Seq2SeqTranslator, ngram_path
-from ramospeech.translate.channel import Channel, Noise, Syllables
+from ramospeech.translate.channel import Channel
+from ramospeech.translate.error_model import Noise, Syllables
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file

@@ -30,7 +30,7 @@ from ramospeech.lm.tune import listen
 from ramospeech.model import load_model
 from ramospeech.score import cer, ser
 from ramospeech.translate import (
-    Confusions,
+    ErrorModel,
     NgramTranslator,
     Seq2SeqTranslator,
     Translation,
@@ -55,7 +55,7 @@ def rows(
     clips: Sequence[Clip],
     ngram: NgramTranslator,
     best: NgramTranslator | Seq2SeqTranslator,
-    confusions: Confusions | None,
+    confusions: ErrorModel | None,
 ) -> list[str]:
     """A row of the table for each way from hypotheses to text."""
     decoded = decode(decoder, pieces)
@@ -117,7 +117,7 @@ def main() -> None:
             units, beam_width=arguments.beam_width, nbest=NBEST, lm=arguments.lm, **weights
         )
         head += f"; language model with weight {arguments.lm_weight:g}, length bonus {arguments.length_bonus:g}"
-    confusions = Confusions.load(arguments.confusions) if arguments.confusions else None
+    confusions = ErrorModel.from_report(arguments.confusions) if arguments.confusions else None
     translating = NgramTranslator.load(), load_translator(), confusions
     parts = ["## The whole road", f"{head}. SER with tones and CER, %, with 95 % intervals."]
     for path in arguments.lists:

@@ -29,7 +29,8 @@ from ramospeech.lm.text import TextFile
 from ramospeech.parallel import Alone
 from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path
-from ramospeech.translate.channel import Channel, Syllables
+from ramospeech.translate.channel import Channel
+from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig

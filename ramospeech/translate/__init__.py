@@ -3,11 +3,12 @@
 `load_translator()` gives the shipped translator or that of a file: a `Seq2SeqTranslator`, which allows for misheard
 syllables, or an `NgramTranslator`, the baseline, which searches exactly under a character n-gram model. Both translate
 syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` picks among
-a decoder's hypotheses, and `Confusions` makes networks of syllables alone. `python -m ramospeech.translate` translates
+a decoder's hypotheses, and `ErrorModel` makes networks of syllables alone. `python -m ramospeech.translate` translates
 lines, `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
 """
 
-from ramospeech.translate.confusions import Confusions
+from ramospeech.translate.error_model import ErrorModel
+from ramospeech.translate.error_model import LearntErrors as Confusions
 from ramospeech.translate.load import load_translator, ngram_path, pretrained_folder, translator_path
 from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import NgramTranslator
@@ -17,6 +18,7 @@ from ramospeech.translate.types import Translation, Translator
 
 __all__ = [
     "Confusions",
+    "ErrorModel",
     "NgramTranslator",
     "Phrases",
     "Seq2SeqTranslator",

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ramospeech import errors
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
-from ramospeech.translate.confusions import Confusions
+from ramospeech.translate.error_model import ErrorModel
 from ramospeech.translate.lexicon import FALLBACK
 from ramospeech.translate.load import load_translator, translator_path
 from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
@@ -84,7 +84,7 @@ def translate_lines(
     translator: NgramTranslator | Seq2SeqTranslator,
     nbest: int,
     verbose: bool,
-    confusions: Confusions | None = None,
+    confusions: ErrorModel | None = None,
 ) -> None:
     """Translates `source` line by line to standard output, in order."""
     pending: list[list[str]] = []
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         translator.beam = arguments.beam_width
     reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
     reader.log_probs = arguments.verbose
-    confusions = Confusions.load(arguments.confusions) if arguments.confusions else None
+    confusions = ErrorModel.from_report(arguments.confusions) if arguments.confusions else None
     translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose, confusions)
 
 

@@ -23,7 +23,7 @@ from ramospeech.text import Vocabulary
 from ramospeech.training import Average, Trainer, dev_sums, evaluate
 from ramospeech.training.guard import WINDOW, Guard
 from ramospeech.training.loop import Step
-from ramospeech.translate.channel import Syllables
+from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from train_translator import training_loss

@@ -5,7 +5,8 @@ import pytest
 
 from ramospeech.text import Vocabulary, pinyin
 from ramospeech.translate import NgramTranslator
-from ramospeech.translate.channel import CANDIDATES, ERROR_RATE, TONE_SHARE, UNKNOWN, Channel, Noise, Syllables
+from ramospeech.translate.channel import CANDIDATES, Channel
+from ramospeech.translate.error_model import ERROR_RATE, TONE_SHARE, UNKNOWN, ErrorModel, Noise, Syllables
 from ramospeech.translate.lexicon import FALLBACK_ID, NEUTRAL_COST, SANDHI_COST
 
 
@@ -95,3 +96,17 @@ def test_a_second_tone_before_a_third_may_be_a_third(channel: Channel) -> None:
         likely = np.argmax(third)
         assert row[likely] > channel.row(said[u])[likely] + 1
         assert row[likely] == pytest.approx(third[likely] - SANDHI_COST, abs=0.7)
+
+
+@pytest.mark.parametrize("heard", ["ta3", "ma", "shi4", "zhang1", "er2"])
+def test_the_default_error_model_gives_shares(heard: str) -> None:
+    """The same way as what is learnt from a report, so that networks are made of either."""
+    model = ErrorModel.default()
+    shares = model.said(heard)
+    assert shares[0][0] == heard and shares[0][1] > 0.5
+    assert sum(p for _, p in shares) == pytest.approx(1.0)
+    assert [p for _, p in shares] == sorted((p for _, p in shares), reverse=True)
+    assert len({syllable for syllable, _ in shares}) == len(shares) > 3
+    network = model.network([heard, "<UNK>", "hao3"])
+    assert [slot.alternatives[0][0] for slot in network.slots] == [heard, "<UNK>", "hao3"]
+    assert network.slots[1].alternatives == (("<UNK>", 1.0),)

@@ -12,8 +12,8 @@ from ramospeech.errors import ListError
 from ramospeech.score import Breakdown, Pair, Report
 from ramospeech.text import Vocabulary
 from ramospeech.text.parts import split
-from ramospeech.translate import Confusions, __main__
-from ramospeech.translate.confusions import PARTS, PRIOR
+from ramospeech.translate import ErrorModel, __main__
+from ramospeech.translate.error_model import PARTS, PRIOR
 
 HEARD = [  # 上 is always heard as sang4, and a tone is wrong now and then
     ("shang4 hai3", "sang4 hai3"),
@@ -33,8 +33,8 @@ def write_report(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def confusions(tmp_path_factory: pytest.TempPathFactory) -> Confusions:
-    return Confusions.load(write_report(tmp_path_factory.mktemp("confusions") / "report.json"))
+def confusions(tmp_path_factory: pytest.TempPathFactory) -> ErrorModel:
+    return ErrorModel.from_report(write_report(tmp_path_factory.mktemp("confusions") / "report.json"))
 
 
 def plain_reference(heard: str) -> dict[str, float]:
@@ -67,7 +67,7 @@ def plain_reference(heard: str) -> dict[str, float]:
     return found
 
 
-def test_probabilities_are_those_of_the_definition(confusions: Confusions) -> None:
+def test_probabilities_are_those_of_the_definition(confusions: ErrorModel) -> None:
     shares, expected = dict(confusions.said("sang4")), plain_reference("sang4")
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
@@ -77,13 +77,13 @@ def test_probabilities_are_those_of_the_definition(confusions: Confusions) -> No
         assert shares[said] / shares["sang4"] == pytest.approx(expected[said] / expected["sang4"])
 
 
-def test_what_was_misheard_is_likelier_than_what_never_was(confusions: Confusions) -> None:
+def test_what_was_misheard_is_likelier_than_what_never_was(confusions: ErrorModel) -> None:
     shares = dict(confusions.said("sang4"))
     assert shares["shang4"] > shares["sang1"] and shares["shang4"] > 5 * shares.get("mang4", 0)
     assert confusions.said("hao3")[0][0] == "hao3"
 
 
-def test_a_network_has_a_slot_for_every_token(confusions: Confusions) -> None:
+def test_a_network_has_a_slot_for_every_token(confusions: ErrorModel) -> None:
     slots = confusions.network(["sang4", "???", "hai3"]).slots
     assert len(slots) == 3 and slots[1].alternatives == (("???", 1.0),)
     assert {"shang4", "sang4"} <= {token for token, _ in slots[0].alternatives}
@@ -116,4 +116,4 @@ def test_a_file_that_is_no_report(tmp_path: Path, content: bytes | None) -> None
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ListError, match=r"report\.json: (no report|cannot read)"):
-        Confusions.load(path)
+        ErrorModel.from_report(path)

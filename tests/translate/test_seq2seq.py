@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from ctc_decode import ConfusionNetwork, Hypothesis, Slot
 from ramospeech.errors import ModelError
 from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator, translate_nbest
-from ramospeech.translate.channel import Syllables
+from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram.model import BOUNDARY
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ramospeech.translate import NgramTranslator, __main__, ngram_path
-from ramospeech.translate.channel import Syllables
+from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 

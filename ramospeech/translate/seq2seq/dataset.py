@@ -15,7 +15,7 @@ from pypinyin import Style, lazy_pinyin
 from torch import Tensor
 
 from ramospeech.lm.text import VARIANTS, TextFile
-from ramospeech.translate.channel import FORMS, UNKNOWN, Noise, Syllables
+from ramospeech.translate.error_model import FORMS, UNKNOWN, Noise, Syllables
 from ramospeech.translate.lexicon import Lexicon
 
 BUFFER = 40_000  # sentences that are shuffled and sorted by length at a time

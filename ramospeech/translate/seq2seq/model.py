@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ramospeech.translate.channel import FORMS
+from ramospeech.translate.error_model import FORMS
 
 State = tuple[Tensor, Tensor]  # hidden and cell of the decoder
 

@@ -8,7 +8,8 @@ import torch
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.errors import ModelError
-from ramospeech.translate.channel import CANDIDATES, UNKNOWN, Channel
+from ramospeech.translate.channel import CANDIDATES, Channel
+from ramospeech.translate.error_model import UNKNOWN
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.translator import HotwordsOfEach, NgramTranslator, ngram_path
