@@ -39,7 +39,11 @@ def read_sets(
     sums = workers.together(lambda: [sha256(_bytes(path)).hexdigest() for paths in lists for path in paths])
     workers.agree("set of lists", sums)
     dev_limits = corpora.Limits(
-        max_frames=model.max_frames, reduction=model.reduction, vocabulary=model.vocabulary, durations="list"
+        max_frames=model.max_frames,
+        reduction=model.reduction,
+        vocabulary=model.vocabulary,
+        units=model.units,
+        durations="list",
     )
     longest = min(args.max_window, model.max_frames or args.max_window)
     limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)

@@ -4,12 +4,14 @@ from argparse import Namespace
 
 import numpy as np
 import pytest
+import soundfile
 
 from ramospeech.corpora import Clip
 from ramospeech.data import Selection
 from ramospeech.errors import TrainingError, UsageError
+from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.parallel import Alone
-from ramospeech.training.sets import TrainBatches, clip_weights, lists_of
+from ramospeech.training.sets import TrainBatches, clip_weights, lists_of, read_sets
 
 
 class Worker(Alone):
@@ -95,3 +97,14 @@ def test_weights_are_named_by_their_list(tmp_path, monkeypatch):
     clips = [Clip(f"{i}.wav", ("ba1",), "八", 1.0) for i in range(3)]
     train = Selection(clips, [0, 1, 1], [], 0)
     assert clip_weights(["own=2.5"], [tmp_path / "aishell_train.txt", tmp_path / "own.txt"], train) == [1.0, 2.5, 2.5]
+
+
+def test_lists_are_read_by_the_units_of_the_model(tmp_path):
+    units = ("<blank>", "<UNK>", *"打开ipad▁ro")
+    model = AcousticModel(ModelConfig(units, unit_type="characters", maps=(4, 4, 4, 4), fc=8, rnn=8, rnn_layers=1))
+    soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
+    path = tmp_path / "x_train.txt"
+    path.write_text("a.wav\t打 开 i p a d ▁ p r o\t打开ipad pro\t2.0\n", encoding="utf-8")
+    args = Namespace(max_window=1600, max_seq_length=64, data_root=tmp_path)
+    train, _ = read_sets(args, ([path], [path]), model, Alone())
+    assert [" ".join(clip.tokens) for clip in train.clips] == ["打 开 i p a d ▁ p r o"] and train.unknown == 0
