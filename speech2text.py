@@ -17,7 +17,6 @@ environment.prepare(environment.TRANSCRIBING_THREADS)
 
 import argparse
 import io
-import os
 import re
 import sys
 import time
@@ -31,6 +30,7 @@ import torch
 from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
+from ramospeech.cli import Parser, count, few, number, positive
 from ramospeech.errors import OutputError, UnitError, UsageError, program
 from ramospeech.help import Help
 from ramospeech.inputs import find_inputs
@@ -44,7 +44,7 @@ TRANSLATED = 10  # hypotheses of a search with a language model that the transla
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The options."""
-    parser = argparse.ArgumentParser(prog="speech2text.py", description=__doc__, formatter_class=Help)
+    parser = Parser(prog="speech2text.py", description=__doc__, formatter_class=Help)
     parser.add_argument(
         "inputs",
         metavar="INPUT",
@@ -63,28 +63,28 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
     group.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads; None is OMP_NUM_THREADS, or 1: more save little time"
+        "--threads", type=few, metavar="N", help="CPU threads; None is OMP_NUM_THREADS, or 1: more save little time"
     )
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
-    group.add_argument("--beam_width", type=int, default=30, metavar="N", help="prefixes that the beam keeps")
+    group.add_argument("--beam_width", type=count, default=30, metavar="N", help="prefixes that the beam keeps")
     group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
-    group.add_argument("--lm_weight", type=float, default=0.5, help="beam: of that (ramospeech.tune finds it)")
-    group.add_argument("--length_bonus", type=float, default=0.0, help="beam: for each syllable (found with it)")
+    group.add_argument("--lm_weight", type=number(float), default=0.5, help="beam: of that (ramospeech.tune finds it)")
+    group.add_argument("--length_bonus", type=number(float), default=0.0, help="beam: per syllable (found with it)")
     group.add_argument("--hotwords", metavar="FILE", help="phrases to listen for, a line each, hanzi or pinyin")
     group.add_argument(
         "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
     )
     group.add_argument(
         "--hotwords_near",
-        type=float,
+        type=number(float, 0, 1),
         default=0.0,
         metavar="X",
         help="0 to 1: also where one syllable is a near homophone (z, zh ...), with X times the boost",
     )
-    group.add_argument("--nbest", type=int, default=1, metavar="N", help="texts for each recording (in json)")
+    group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts for each recording (in json)")
     group.add_argument(
-        "--batch_seconds", type=float, metavar="S", help="audio a batch; None is 8 on a CPU, 60 on a GPU"
+        "--batch_seconds", type=positive, metavar="S", help="audio a batch; None is 8 on a CPU, 60 on a GPU"
     )
     group = parser.add_argument_group("input and output")
     group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
@@ -110,14 +110,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         raise UsageError("--lm works in the beam search; add --decoder beam")
     if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
         raise UsageError("--hotwords need a translator or the beam search; add --decoder beam")
-    if not 0 <= args.hotwords_near <= 1:
-        raise UsageError(f"--hotwords_near is {args.hotwords_near}; it must be within 0 and 1")
-    if args.threads is not None and args.threads < 1:
-        raise UsageError(f"--threads is {args.threads}; it must be at least 1")
-    if args.nbest < 1:
-        raise UsageError(f"--nbest is {args.nbest}; it must be at least 1")
-    if args.batch_seconds is not None and not args.batch_seconds > 0:
-        raise UsageError(f"--batch_seconds is {args.batch_seconds}; it must be more than 0")
     return args
 
 
@@ -145,7 +137,7 @@ def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Seq
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,
             hotwords=Hotwords(hotwords, near=args.hotwords_near) if hotwords else None,
-            num_threads=os.cpu_count() or 1,
+            num_threads=torch.get_num_threads(),
         )
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -194,13 +186,12 @@ def main(argv: list[str] | None = None) -> int:
                 progress.say(f"error: {error}")
             progress.recording()
     failed = sum(reasons.values())
-    why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    left_out = f", {len(inputs.left_out)} left out" if inputs.left_out else ""
-    print(
-        f"{len(found)} recordings: {len(found) - failed} transcribed, {failed} failed{f' ({why})' if why else ''}"
-        f"{left_out}; {progress.speed()}",
-        file=sys.stderr,
-    )
+    why = ", ".join(f"{times} {reason}" for reason, times in reasons.most_common())
+    counts = [f"{len(found) - failed} transcribed", f"{failed} failed" + (f" ({why})" if why else "")]
+    if inputs.left_out:
+        counts.append(f"{len(inputs.left_out)} left out")
+    recordings = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
+    print(f"{recordings}: {', '.join(counts)}; {progress.speed()}", file=sys.stderr)
     return 3 if failed or inputs.left_out else 0
 
 

@@ -55,7 +55,7 @@ def pretrained_folder() -> Path:
 
 
 def split_lines(text: str, name: str | Path) -> list[str]:
-    """The lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
+    r"""The lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
 
     What `str.splitlines` cuts at besides (U+2028, NEL, form feed ...) is white space within a line. Raises
     ListError, which names the file, where lines end in CR alone.

