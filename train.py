@@ -58,13 +58,15 @@ def main(argv: list[str] | None = None) -> int:
 
     # Workers: the others of horovodrun, or none. From here on an error of one is an error of all.
     workers = parallel.connect()
-    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device))
-    workers.agree("command line", {name: value for name, value in vars(args).items() if name != "threads"})
+    device = workers.run_or_fail_together(
+        lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
+    )
+    workers.check_same("command line", {name: value for name, value in vars(args).items() if name != "threads"})
     run = RunFolder(Path(args.model_path), args.model_name)
-    lists = workers.together(lambda: lists_of(args))
+    lists = workers.run_or_fail_together(lambda: lists_of(args))
 
     # Model: rank 0's weights and training state for all.
-    model, state = workers.rank_0(lambda: new_or_resumed(args, run))
+    model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run))
     progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
     if state and progress.epoch >= args.epochs:
         advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)
@@ -87,8 +89,8 @@ def main(argv: list[str] | None = None) -> int:
 
     # What is written and said.
     setting = json.dumps({**vars(args), "workers": workers.size, "version": ramospeech.__version__}, indent=1)
-    workers.rank_0(lambda: write_text(run.config, setting + "\n"))
-    workers.rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
+    workers.broadcast_from_rank_0(lambda: write_text(run.config, setting + "\n"))
+    workers.broadcast_from_rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
     monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps)
     for line in advice.on_start(args, model, device, workers.size, train, dev, run.events.parent):
         monitor.say(line)
@@ -113,7 +115,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.init_from and dev.clips:
         move_towards_start(args, run, evaluation, writer, workers)
     monitor.close()
-    for line in advice.on_end(run, train, bool(dev.clips), progress, workers.gather(loop.unreadable), loop.skipped):
+    for line in advice.on_end(
+        run, train, bool(dev.clips), progress, workers.all_gather_object(loop.unreadable), loop.skipped
+    ):
         advice.say(line, workers.rank)
     return 0
 

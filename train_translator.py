@@ -154,7 +154,7 @@ def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) 
 
 
 def steps_of(
-    stream: TextStream, labeller: Labeller, workers: parallel.Alone, seed: int, consumed: int
+    stream: TextStream, labeller: Labeller, workers: parallel.Workers, seed: int, consumed: int
 ) -> Iterator[TextBatch]:
     """This worker's batches without end, after those that all workers have `consumed` since the run began."""
 
@@ -221,22 +221,26 @@ def main(argv: list[str] | None = None) -> int:
 
     # Workers, model.
     workers = parallel.connect()
-    device = workers.together(lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device))
-    workers.agree("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
+    device = workers.run_or_fail_together(
+        lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
+    )
+    workers.check_same("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
     run = RunFolder(Path(args.model_path), args.model_name)
-    ngram = workers.together(lambda: ngram_file.read(args.ngram))
-    network, state = workers.rank_0(partial(build, args, ngram.characters, run))
+    ngram = workers.run_or_fail_together(lambda: ngram_file.read(args.ngram))
+    network, state = workers.broadcast_from_rank_0(partial(build, args, ngram.characters, run))
     network.to(device)
 
     # Data: every worker streams the same sentences and takes its share.
     texts = [TextFile.parse(argument) for argument in args.texts]
-    workers.together(lambda: [next(text.lines(), None) for text in texts])
-    exclude = workers.together(lambda: excluded(args.exclude))
+    workers.run_or_fail_together(lambda: [next(text.lines(), None) for text in texts])
+    exclude = workers.run_or_fail_together(lambda: excluded(args.exclude))
     stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)
-    left_out = workers.rank_0(lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0)
+    left_out = workers.broadcast_from_rank_0(
+        lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
+    )
     heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     labeller = Labeller(ngram.characters, ngram.lexicon)
-    dev = workers.together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
+    dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
@@ -254,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
     # What is written and said.
     settings = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
     setting = json.dumps(settings, indent=1, default=str)
-    workers.rank_0(lambda: write_text(run.config, setting + "\n"))
+    workers.broadcast_from_rank_0(lambda: write_text(run.config, setting + "\n"))
     monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
@@ -282,7 +286,11 @@ def main(argv: list[str] | None = None) -> int:
         return learning_rate(epoch * args.dev_step + done, peak, warmup, args.steps)
 
     def evaluate(_: int) -> float | None:
-        return workers.rank_0(lambda: dev_cer(network, ngram, dev, args.seed, monitor, trainer)) if dev else None
+        return (
+            workers.broadcast_from_rank_0(lambda: dev_cer(network, ngram, dev, args.seed, monitor, trainer))
+            if dev
+            else None
+        )
 
     loop = Run(trainer, progress, -(-args.steps // args.dev_step), batches, rate, evaluate, checkpoints, monitor,
                meter=Meter("speed/characters_per_second", "text", "/s"))  # fmt: skip

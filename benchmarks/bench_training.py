@@ -50,7 +50,7 @@ def new_model(seed: int = 1) -> AcousticModel:
     return AcousticModel(ModelConfig(units=Vocabulary.inventory().units))
 
 
-def new_trainer(model: AcousticModel, workers: parallel.Alone, amp: str = "no") -> Trainer:
+def new_trainer(model: AcousticModel, workers: parallel.Workers, amp: str = "no") -> Trainer:
     """Steps with CTC and AdamW."""
 
     def forward(batch: Batch, _: int) -> losses.Loss:
@@ -219,7 +219,7 @@ def loop_section(args: argparse.Namespace) -> None:
     batches = [step[0] for step in plan]
     plain = Plain()
     optimizer = torch.optim.AdamW(plain.parameters(), lr=1e-4)
-    trainers = {amp: new_trainer(new_model(), parallel.Alone(), amp) for amp in ("no", "bf16")}
+    trainers = {amp: new_trainer(new_model(), parallel.SingleProcess(), amp) for amp in ("no", "bf16")}
     rates: dict[str, list[float]] = {"plain": [], "no": [], "bf16": []}
     for _ in range(args.rounds):
         for name, trainer in trainers.items():

@@ -31,7 +31,7 @@ from ramospeech.corpora import Clip
 from ramospeech.data import Batch, Loader, noise, pad, train_plan
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.model.encoders import ENCODERS
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.text import Vocabulary
 from ramospeech.training import Trainer, keep_freed_memory
 
@@ -73,7 +73,7 @@ def new_trainer(config: ModelConfig, device: torch.device, amp: str) -> Trainer:
     torch.manual_seed(1)
     model = AcousticModel(config).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    return Trainer(model, optimizer, model.loss, Alone(), device, stand_in=noise(), amp=amp)
+    return Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), amp=amp)
 
 
 def busy_seconds(trainer: Trainer, batch: Batch) -> float | None:

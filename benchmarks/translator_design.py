@@ -26,7 +26,7 @@ from torch.nn import functional
 sys.path.insert(0, str(ROOT))
 
 from ramospeech.lm.text import TextFile
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
@@ -81,7 +81,7 @@ def right(network: Seq2Seq, heard: Tensor, sentences: Sequence[Sequence[int]], h
 def train(network: Seq2Seq, heard: Tensor, batches: Sequence[TextBatch], seed: int) -> float:
     """All batches once, as train_translator.py does; characters a second."""
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=1e-2)
-    trainer = Trainer(network, optimizer, partial(training_loss, network, heard), Alone(), torch.device("cpu"),
+    trainer = Trainer(network, optimizer, partial(training_loss, network, heard), SingleProcess(), torch.device("cpu"),
                       batches[0], clip=1.0, amp="bf16", seed=seed)  # fmt: skip
     begin = time.perf_counter()
     for step, batch in enumerate(batches):
@@ -115,7 +115,7 @@ def main() -> None:
     rows: dict[str, list[tuple[float, ...]]] = {"aligned": [], "cross-attention": []}
     for seed in range(1, args.seeds + 1):
         stream = TextStream([TextFile.parse(text) for text in args.texts], ngram.characters, 6000, seed, frozenset())
-        batches = list(islice(steps_of(stream, labeller, Alone(), seed, 0), args.steps))
+        batches = list(islice(steps_of(stream, labeller, SingleProcess(), seed, 0), args.steps))
         for name, kind in (("aligned", Seq2Seq), ("cross-attention", Attending)):
             torch.manual_seed(seed)
             network = kind(config)

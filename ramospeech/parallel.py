@@ -1,11 +1,13 @@
-"""Several workers as one: the only file that imports Horovod, and its one-process twin with the same methods.
+"""Several workers as one: the only file that imports Horovod, and its one-process sibling.
 
-`connect()` gives `Horovod` under `horovodrun` and `Alone` otherwise. Collectives must be called by every worker in the
-same order; `together` turns an error of one worker into the same error on all, so that none is left waiting.
+`connect()` gives `HorovodWorkers` under `horovodrun` and `SingleProcess` otherwise. Collectives must be called by every
+worker in the same order; `run_or_fail_together` turns an error of one worker into the same error on all, so that none
+is left waiting.
 """
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -19,34 +21,42 @@ Result = TypeVar("Result")
 INSTALL_HOROVOD = "Horovod is not installed here: run ./install.sh --horovod (it needs g++ and make)"
 
 
-class Alone:
-    """One process: every collective is the identity."""
+class Workers(ABC):
+    """The processes of a run. What a subclass does not implement cannot be forgotten: it then has no instances."""
 
-    rank = 0
-    local_rank = 0
-    size = 1
-    local_size = 1
+    rank: int
+    local_rank: int
+    size: int
+    local_size: int
 
-    def sum(self, values: Tensor) -> Tensor:
+    @abstractmethod
+    def all_reduce(self, values: Tensor) -> Tensor:
         """Sum `values` over the workers (any shape, float)."""
-        return values
 
-    def gather(self, item: Any) -> list[Any]:
+    @abstractmethod
+    def all_gather_object(self, item: Any) -> list[Any]:
         """One picklable item of each worker, in rank order, on every worker."""
-        return [item]
 
-    def share(self, item: Any) -> Any:
+    @abstractmethod
+    def broadcast_object(self, item: Any) -> Any:
         """Rank 0's item on every worker."""
-        return item
 
-    def sum_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
+    @abstractmethod
+    def all_reduce_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
         """Sum the gradients over the workers, in place, and return the sum of `totals` (N,).
 
         `fp16`: send the gradients in half precision.
         """
-        return totals
 
-    def together(self, what: Callable[[], Result]) -> Result:
+    @abstractmethod
+    def synchronise_batch_norm(self, model: nn.Module) -> None:
+        """Make the batch statistics of training those of all workers' clips together."""
+
+    @abstractmethod
+    def average_batch_norm(self, model: nn.Module) -> None:
+        """Replace each worker's running statistics by the average over the workers."""
+
+    def run_or_fail_together(self, what: Callable[[], Result]) -> Result:
         """Run `what` on every worker; if it fails on any, fail on all with that worker's message.
 
         Raises: RamospeechError: the error of this worker; DistributedError: the error of another one.
@@ -57,7 +67,7 @@ class Alone:
             result = what()
         except RamospeechError as raised:
             error = raised
-        errors = self.gather(None if error is None else str(error))
+        errors = self.all_gather_object(None if error is None else str(error))
         if error is not None:
             raise error
         for rank, message in enumerate(errors):
@@ -65,30 +75,52 @@ class Alone:
                 raise DistributedError(f"worker {rank}: {message}")
         return result  # type: ignore[return-value]
 
-    def rank_0(self, what: Callable[[], Result]) -> Result:
+    def broadcast_from_rank_0(self, what: Callable[[], Result]) -> Result:
         """Run `what` on rank 0 alone; its result, or its error, on all.
 
-        Raises: as `together`.
+        Raises: as `run_or_fail_together`.
         """
-        return self.share(self.together(lambda: what() if self.rank == 0 else None))
+        return self.broadcast_object(self.run_or_fail_together(lambda: what() if self.rank == 0 else None))
 
-    def agree(self, name: str, value: Any) -> None:
+    def check_same(self, name: str, value: Any) -> None:
         """Check that every worker has the same `value`; raises DistributedError that names the workers that differ."""
-        values = self.gather(value)
+        values = self.all_gather_object(value)
         different = [rank for rank, other in enumerate(values) if other != values[0]]
         if different:
             raise DistributedError(
                 f"workers {different} have another {name} than worker 0; give every host the same files and options"
             )
 
-    def synchronise_batch_norm(self, model: nn.Module) -> None:
-        """Make the batch statistics of training those of all workers' clips together."""
 
-    def average_batch_norm(self, model: nn.Module) -> None:
-        """Replace each worker's running statistics by the average over the workers."""
+class SingleProcess(Workers):
+    """One process: every collective is the identity."""
+
+    rank = 0
+    local_rank = 0
+    size = 1
+    local_size = 1
+
+    def all_reduce(self, values: Tensor) -> Tensor:
+        return values
+
+    def all_gather_object(self, item: Any) -> list[Any]:
+        return [item]
+
+    def broadcast_object(self, item: Any) -> Any:
+        return item
+
+    def all_reduce_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
+        return totals
+
+    def synchronise_batch_norm(self, model: nn.Module) -> None: ...
+
+    def average_batch_norm(self, model: nn.Module) -> None: ...
 
 
-class Horovod(Alone):
+Alone = SingleProcess  # its name in version 0.1
+
+
+class HorovodWorkers(Workers):
     """The workers that `horovodrun` started."""
 
     def __init__(self) -> None:
@@ -110,7 +142,7 @@ class Horovod(Alone):
         self.size: int = hvd.size()
         self.local_size: int = hvd.local_size()
 
-    def sum(self, values: Tensor) -> Tensor:
+    def all_reduce(self, values: Tensor) -> Tensor:
         # The same name for the same shape: Horovod negotiates it once and then answers from its cache.
         name = f"sum.{values.dtype}.{tuple(values.shape)}"
         handle = self._hvd.allreduce_async(values, op=self._hvd.Sum, name=name)
@@ -119,23 +151,23 @@ class Horovod(Alone):
             time.sleep(1e-4)
         return self._hvd.synchronize(handle)
 
-    def gather(self, item: Any) -> list[Any]:
+    def all_gather_object(self, item: Any) -> list[Any]:
         return self._hvd.allgather_object(item, name="gather")
 
-    def share(self, item: Any) -> Any:
+    def broadcast_object(self, item: Any) -> Any:
         return self._hvd.broadcast_object(item, root_rank=0, name="share")
 
-    def sum_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
+    def all_reduce_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
         # One message a step. Horovod's DistributedOptimizer sends each gradient as soon as it is there, which pays
         # where the network is slow and the model large; for our few MB its hooks, its negotiation of every tensor and
         # a second message for the totals cost more than the sending.
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         if fp16:
-            mean = self.sum((flat / self.size).half())  # a sum could leave the range of half precision
-            flat, totals = mean.to(flat.dtype) * self.size, self.sum(totals)
+            mean = self.all_reduce((flat / self.size).half())  # a sum could leave the range of half precision
+            flat, totals = mean.to(flat.dtype) * self.size, self.all_reduce(totals)
         else:
-            flat, totals = self.sum(torch.cat([flat, totals.to(flat)])).split([len(flat), len(totals)])
+            flat, totals = self.all_reduce(torch.cat([flat, totals.to(flat)])).split([len(flat), len(totals)])
         for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
             parameter.grad = part.view_as(parameter)
         return totals
@@ -143,7 +175,7 @@ class Horovod(Alone):
     def synchronise_batch_norm(self, model: nn.Module) -> None:
         for module in model.modules():
             if callable(share := getattr(module, "set_all_reduce", None)):
-                share(self.sum)
+                share(self.all_reduce)
 
     def average_batch_norm(self, model: nn.Module) -> None:
         buffers = [
@@ -154,7 +186,7 @@ class Horovod(Alone):
             if buffer is not None
         ]
         if buffers:
-            mean = self.sum(torch.cat([buffer.flatten() for buffer in buffers])) / self.size
+            mean = self.all_reduce(torch.cat([buffer.flatten() for buffer in buffers])) / self.size
             for buffer, part in zip(buffers, mean.split([buffer.numel() for buffer in buffers]), strict=True):
                 buffer.copy_(part.view_as(buffer))
 
@@ -164,9 +196,9 @@ def launched() -> bool:
     return any(name in os.environ for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"))
 
 
-def connect() -> Alone:
-    """The workers of this run: `Horovod` under a launcher, otherwise `Alone`.
+def connect() -> Workers:
+    """The workers of this run: `HorovodWorkers` under a launcher, otherwise `SingleProcess`.
 
     Raises: DistributedError: under a launcher without Horovod.
     """
-    return Horovod() if launched() else Alone()
+    return HorovodWorkers() if launched() else SingleProcess()

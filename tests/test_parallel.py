@@ -12,28 +12,27 @@ import torch
 
 from ramospeech.errors import DistributedError, ListError, RamospeechError
 from ramospeech.model import MaskedBatchNorm2d
-from ramospeech.parallel import Alone, Horovod, connect
+from ramospeech.parallel import HorovodWorkers, SingleProcess, Workers, connect
 
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
 
 
-def test_the_twin_has_the_same_methods():
-    def public(kind):
-        members = inspect.getmembers(kind, inspect.isfunction)
-        return {name: list(inspect.signature(value).parameters) for name, value in members if name[0] != "_"}
-
-    assert public(Alone) == public(Horovod)
-    built_on_others = {"together", "rank_0", "agree"}  # by gather and share: all else would be the identity, inherited
-    assert public(Alone).keys() - built_on_others == {name for name in vars(Horovod) if name[0] != "_"}
-    assert built_on_others <= public(Alone).keys()
+def test_siblings_implement_every_collective():
+    for kind in (SingleProcess, HorovodWorkers):
+        assert kind.__bases__ == (Workers,) and not inspect.isabstract(kind)
+        for name in Workers.__abstractmethods__:
+            declared = inspect.signature(getattr(Workers, name)).parameters
+            assert list(inspect.signature(vars(kind)[name]).parameters) == list(declared), name
+    with pytest.raises(TypeError, match="abstract"):
+        type("Forgetful", (Workers,), {})()
 
 
 def test_alone_without_a_launcher(monkeypatch):
     for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"):
         monkeypatch.delenv(name, raising=False)
     workers = connect()
-    assert type(workers) is Alone and (workers.rank, workers.size) == (0, 1)
-    assert workers.gather("a") == ["a"] and workers.share("b") == "b"
+    assert type(workers) is SingleProcess and (workers.rank, workers.size) == (0, 1)
+    assert workers.all_gather_object("a") == ["a"] and workers.broadcast_object("b") == "b"
 
 
 def test_a_launcher_without_horovod_says_how_to_install_it(monkeypatch):
@@ -43,8 +42,8 @@ def test_a_launcher_without_horovod_says_how_to_install_it(monkeypatch):
         connect()
 
 
-class Threads(Alone):
-    """Two workers that are threads, to test what is built on `gather` and `share`."""
+class Threads(SingleProcess):
+    """Two workers that are threads, to test what is built on `all_gather_object` and `broadcast_object`."""
 
     size = 2
     barrier_of_two = threading.Barrier(2)
@@ -53,15 +52,15 @@ class Threads(Alone):
     def __init__(self, rank, items):
         self.rank, self.items = rank, items
 
-    def gather(self, item):
+    def all_gather_object(self, item):
         self.items[self.rank] = item
         self.barrier_of_two.wait(600)
         result = [self.items[0], self.items[1]]
         self.barrier_of_two.wait(600)
         return result
 
-    def share(self, item):
-        return self.gather(item)[0]
+    def broadcast_object(self, item):
+        return self.all_gather_object(item)[0]
 
 
 def on_two(what):
@@ -89,17 +88,17 @@ def test_an_error_of_one_is_an_error_of_all():
                 raise ListError("a.txt:3: bad line")
             return "fine"
 
-        return workers.together(read)
+        return workers.run_or_fail_together(read)
 
     results = on_two(fail_on_1)
     assert isinstance(results[1], ListError)
     assert isinstance(results[0], DistributedError) and "worker 1: a.txt:3" in str(results[0])
-    assert on_two(lambda workers: workers.together(lambda: workers.rank * 10)) == {0: 0, 1: 10}
+    assert on_two(lambda workers: workers.run_or_fail_together(lambda: workers.rank * 10)) == {0: 0, 1: 10}
 
 
 def test_rank_0_works_for_both():
     calls = []
-    assert on_two(lambda workers: workers.rank_0(lambda: calls.append(workers.rank) or "made")) == {
+    assert on_two(lambda workers: workers.broadcast_from_rank_0(lambda: calls.append(workers.rank) or "made")) == {
         0: "made",
         1: "made",
     }
@@ -107,9 +106,9 @@ def test_rank_0_works_for_both():
 
 
 def test_agreement_names_who_differs():
-    results = on_two(lambda workers: workers.agree("seed", workers.rank))
+    results = on_two(lambda workers: workers.check_same("seed", workers.rank))
     assert all("[1] have another seed" in str(error) for error in results.values())
-    assert on_two(lambda workers: workers.agree("seed", 7)) == {0: None, 1: None}
+    assert on_two(lambda workers: workers.check_same("seed", 7)) == {0: None, 1: None}
 
 
 SCRIPT = """
@@ -118,13 +117,13 @@ from ramospeech import parallel
 from ramospeech.model import MaskedBatchNorm2d
 w = parallel.connect()
 assert w.size == 2
-assert w.sum(torch.tensor([1.0, float(w.rank)])).tolist() == [2.0, 1.0]
-assert w.gather({"rank": w.rank}) == [{"rank": 0}, {"rank": 1}]
-assert w.share((1, "a") if w.rank == 0 else None) == (1, "a")
+assert w.all_reduce(torch.tensor([1.0, float(w.rank)])).tolist() == [2.0, 1.0]
+assert w.all_gather_object({"rank": w.rank}) == [{"rank": 0}, {"rank": 1}]
+assert w.broadcast_object((1, "a") if w.rank == 0 else None) == (1, "a")
 torch.manual_seed(w.rank)
 net = torch.nn.Linear(3, 1)
-net.load_state_dict(w.share(net.state_dict()))
-same = w.gather(net.weight.detach().tolist())
+net.load_state_dict(w.broadcast_object(net.state_dict()))
+same = w.all_gather_object(net.weight.detach().tolist())
 assert same[0] == same[1]
 norm = MaskedBatchNorm2d(2)
 norm.running_mean.fill_(float(w.rank))
@@ -132,10 +131,11 @@ w.average_batch_norm(norm)
 assert norm.running_mean.tolist() == [0.5, 0.5]
 for fp16 in (False, True):
     net = torch.nn.Linear(3, 1)
-    net.load_state_dict(w.share(net.state_dict()))
+    net.load_state_dict(w.broadcast_object(net.state_dict()))
     frozen = torch.nn.Parameter(torch.zeros(2))
     (net(torch.full((1, 3), float(w.rank))).sum()).backward()
-    totals = w.sum_gradients([frozen, *net.parameters()], torch.tensor([1.0, 2.0 * w.rank], dtype=torch.float64), fp16)
+    totals = torch.tensor([1.0, 2.0 * w.rank], dtype=torch.float64)
+    totals = w.all_reduce_gradients([frozen, *net.parameters()], totals, fp16)
     assert totals.tolist() == [2.0, 2.0]
     assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
     assert frozen.grad.tolist() == [0.0, 0.0]
@@ -176,7 +176,7 @@ def run(workers, part):
     found = [trainer.step(batch(part), lr=0.02).loss for _ in range(5)]
     return start, model.state_dict(), found
 
-start, whole, one = run(parallel.Alone(), clips)
+start, whole, one = run(parallel.SingleProcess(), clips)
 _, halves, two = run(w, clips[w.rank :: 2])
 moved = max(float((whole[name] - before).abs().max()) for name, before in zip(
     [name for name in whole if name.endswith(("weight", "bias")) or ".rnn." in name], start))
@@ -213,7 +213,7 @@ def test_batch_norm_statistics_of_two_workers_are_those_of_all_clips():
 
     def half(workers):
         norm = MaskedBatchNorm2d(3).double()
-        norm.all_reduce = lambda values: sum(workers.gather(values))
+        norm.all_reduce = lambda values: sum(workers.all_gather_object(values))
         return norm(x[2 * workers.rank : 2 * workers.rank + 2]), norm.running_var
 
     results = on_two(half)

@@ -7,11 +7,11 @@ import torch
 from ramospeech.environment import cpu_threads
 from ramospeech.errors import UsageError
 from ramospeech.malloc import keep_freed_memory
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 
 
 def choose_device(
-    gpus: int | None, amp: str, threads: int | None, workers: Alone, device: str | None = None
+    gpus: int | None, amp: str, threads: int | None, workers: Workers, device: str | None = None
 ) -> torch.device:
     """This worker's GPU, or the CPU with its share of the cores.
 
@@ -47,7 +47,7 @@ def choose_device(
     return torch.device(device or "cpu")
 
 
-def _check(device: str, gpus: int | None, there: int, workers: Alone) -> None:
+def _check(device: str, gpus: int | None, there: int, workers: Workers) -> None:
     """Raise UsageError where `device` is not a device of this host, or not one that `gpus` allows."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", device):
         raise UsageError(f"--device {device}: unknown; give cpu, cuda, cuda:1 (the second GPU) or mps")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ramospeech.model import load_model
 from ramospeech.model.pretrained import initial_model
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 from ramospeech.text import Vocabulary
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.validation import DevMetrics, Evaluation
@@ -37,7 +37,7 @@ def nearest(errors: dict[float, float]) -> float:
 
 
 def move_towards_start(
-    args: Namespace, run: RunFolder, evaluation: Evaluation, writer: ModelWriter, workers: Alone
+    args: Namespace, run: RunFolder, evaluation: Evaluation, writer: ModelWriter, workers: Workers
 ) -> DevMetrics | None:
     """Measure models between the start and the best one, and write the one to use; all workers take part.
 
@@ -46,7 +46,7 @@ def move_towards_start(
     model, progress, monitor = writer.model, writer.progress, evaluation.monitor
     if progress.before is None or progress.before >= KNOWS_NOTHING:
         return None
-    start, end = workers.rank_0(
+    start, end = workers.broadcast_from_rank_0(
         lambda: (
             initial_model(args.init_from, Vocabulary.inventory().units, {}).state_dict(),
             load_model(run.best).state_dict(),
@@ -63,5 +63,5 @@ def move_towards_start(
     weights = interpolated(start, end, chosen)
     model.load_state_dict({**own, **{name: tensor.to(device) for name, tensor in weights.items()}})
     progress.best = measured[chosen].ser
-    workers.rank_0(writer.write_best)
+    workers.broadcast_from_rank_0(writer.write_best)
     return measured[chosen]

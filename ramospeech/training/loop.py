@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ramospeech.data import Batch
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 from ramospeech.training.average import Average
 
 Forward = Callable[[Any, int], Loss]
@@ -115,7 +115,7 @@ class Trainer:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         forward: Forward,
-        workers: Alone,
+        workers: Workers,
         device: torch.device,
         stand_in: Trainable,
         clip: float = 5.0,
@@ -165,7 +165,7 @@ class Trainer:
             dtype=torch.float64,
         )
         self.scaler.scale(loss.sum).backward()
-        totals = self.workers.sum_gradients(self.parameters, totals, self.fp16_gradients)
+        totals = self.workers.all_reduce_gradients(self.parameters, totals, self.fp16_gradients)
         total, count, skipped, amount, padded, clips, unreadable, stops, saves = totals.tolist()
         mean = total / max(count, 1.0)
         norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
@@ -244,7 +244,7 @@ def evaluate(
     model: nn.Module,
     batches: Iterable[Batch],
     measure: Callable[[Batch], Tensor],
-    workers: Alone,
+    workers: Workers,
     device: torch.device,
 ) -> list[float]:
     """Sum `measure` (a batch -> vector of sums) over all batches of all workers, with the model in eval mode.
@@ -255,7 +255,7 @@ def evaluate(
     sums = torch.zeros_like(measure(EMPTY), dtype=torch.float64)
     for batch in batches:
         sums += measure(batch.to(device)).to(sums)
-    return workers.sum(sums).tolist()
+    return workers.all_reduce(sums).tolist()
 
 
 EMPTY = Batch(torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 0), torch.zeros(0), [])

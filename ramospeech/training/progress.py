@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 from ramospeech.training.checkpoint import save_state
 from ramospeech.training.loop import Trainer
 
@@ -72,7 +72,7 @@ class Checkpoints:
         path: Path,
         trainer: Trainer,
         progress: Progress,
-        workers: Alone,
+        workers: Workers,
         write_models: Callable[[bool], None],
         extra: dict[str, Any] | None = None,
         minutes: float = math.inf,
@@ -92,8 +92,8 @@ class Checkpoints:
         """
         with self.trainer.averaged():
             self.workers.average_batch_norm(self.trainer.model)
-            self.workers.rank_0(lambda: self.write_models(best))
+            self.workers.broadcast_from_rank_0(lambda: self.write_models(best))
         self.workers.average_batch_norm(self.trainer.model)
         state = {**self.trainer.state(), "progress": asdict(self.progress), **self.extra}
-        self.workers.rank_0(lambda: save_state(self.path, state))
+        self.workers.broadcast_from_rank_0(lambda: save_state(self.path, state))
         self._saved = time.monotonic()

@@ -12,7 +12,7 @@ from ramospeech.augment import WaveAugment
 from ramospeech.data import Batch, Loader, Selection, epoch_plan, eval_plan, read_clips
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 from ramospeech.training.monitor import tracked
 
 
@@ -29,15 +29,15 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
 
 
 def read_sets(
-    args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Alone
+    args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Workers
 ) -> tuple[Selection, Selection]:
     """The clips to train on and those to choose the model on: rank 0 checks them, all workers have the same ones.
 
     Raises: ListError, UsageError: a list cannot be read; DistributedError: the workers' lists differ; TrainingError:
         nothing is left to train on.
     """
-    sums = workers.together(lambda: [sha256(_bytes(path)).hexdigest() for paths in lists for path in paths])
-    workers.agree("set of lists", sums)
+    sums = workers.run_or_fail_together(lambda: [sha256(_bytes(path)).hexdigest() for paths in lists for path in paths])
+    workers.check_same("set of lists", sums)
     dev_limits = corpora.Limits(
         max_frames=model.max_frames,
         reduction=model.reduction,
@@ -54,7 +54,7 @@ def read_sets(
             read_clips(lists[1], args.data_root, dev_limits, watch=partial(tracked, what="checking dev clips")),
         )
 
-    train, dev = workers.rank_0(read)
+    train, dev = workers.broadcast_from_rank_0(read)
     if not train.clips:
         raise TrainingError(f"{', '.join(map(str, lists[0]))}: no clip can be trained on: {train.describe()}")
     return train, dev
@@ -80,12 +80,12 @@ class TrainBatches:
         lists: list[Path],
         train: Selection,
         model: AcousticModel,
-        workers: Alone,
+        workers: Workers,
         group: int,
     ) -> None:
         self.args, self.train, self.workers, self.group = args, train, workers, group
-        augment = workers.together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
-        self.weights = workers.together(lambda: clip_weights(args.weights or [], lists, train))
+        augment = workers.run_or_fail_together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
+        self.weights = workers.run_or_fail_together(lambda: clip_weights(args.weights or [], lists, train))
         self.loader = _loader(
             args, train, model, 1.0, speeds=args.speeds, augment=augment if augment.probabilities else None
         )
@@ -111,7 +111,7 @@ class TrainBatches:
 class EvalBatches:
     """The dev clips: each once, on one of the workers."""
 
-    def __init__(self, args: Namespace, dev: Selection, model: AcousticModel, workers: Alone) -> None:
+    def __init__(self, args: Namespace, dev: Selection, model: AcousticModel, workers: Workers) -> None:
         self.loader = _loader(args, dev, model, 0.25)
         self.plan = eval_plan(dev.seconds, args.batch_seconds, args.batch_size, workers.size, workers.rank)
         self.clips = len(dev.clips)

@@ -11,7 +11,7 @@ from ctc_decode import GreedyDecoder
 from ramospeech import losses
 from ramospeech.data import Batch
 from ramospeech.model import AcousticModel
-from ramospeech.parallel import Alone
+from ramospeech.parallel import Workers
 from ramospeech.score import edits
 from ramospeech.text import pinyin
 from ramospeech.training import advice
@@ -66,7 +66,7 @@ class DevMetrics(NamedTuple):
 
 
 def validate(
-    model: AcousticModel, batches: Iterable[Batch], decoder: GreedyDecoder, workers: Alone, device: torch.device
+    model: AcousticModel, batches: Iterable[Batch], decoder: GreedyDecoder, workers: Workers, device: torch.device
 ) -> DevMetrics:
     """The error rates of a model on the dev batches of all workers."""
     return DevMetrics(*evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch), workers, device))

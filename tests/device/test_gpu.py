@@ -18,7 +18,7 @@ from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.padding import padding_rows
 from ramospeech.model.layers.recurrent import BiLSTM
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.pipeline import Transcriber
 from ramospeech.text import Vocabulary
 from ramospeech.training import Trainer
@@ -121,7 +121,7 @@ def curve(device: torch.device, amp: str = "no", steps: int = 20) -> list[float]
     """Losses of a training without anything random."""
     model = new_model(features="fbank").to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    trainer = Trainer(model, optimizer, model.loss, Alone(), device, stand_in=noise(), amp=amp, average=0.9)
+    trainer = Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), amp=amp, average=0.9)
     taken = [trainer.step(new_batch(seed % 4), lr=1e-3) for seed in range(steps)]
     assert all(step.taken for step in taken) or amp == "fp16"  # the scale of fp16 may have to fall first
     with trainer.averaged():

@@ -17,7 +17,7 @@ from ramospeech.data import Batch, noise, pad
 from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.recurrent import BiLSTM
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.pipeline import Transcriber
 from ramospeech.text import Vocabulary
 from ramospeech.training import Average, Trainer, dev_sums, evaluate
@@ -49,7 +49,7 @@ def new_batch(clips: int = 3) -> Batch:
 
 def new_trainer(model: AcousticModel, device: torch.device, average: float = 0.0) -> Trainer:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)  # the fused one refuses a device that it does not know
-    return Trainer(model, optimizer, model.loss, Alone(), device, stand_in=noise(), seed=3, average=average)
+    return Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), seed=3, average=average)
 
 
 def here(tensor: Tensor) -> Tensor:
@@ -135,10 +135,12 @@ def test_a_run_changes_devices_and_goes_on() -> None:
 def test_validation_is_that_of_the_cpu() -> None:
     models = [new_model(), new_model()]
     decoder, batches = GreedyDecoder(UNITS), [new_batch(), new_batch(2)]
-    expected = evaluate(models[0], batches, lambda b: dev_sums(models[0], decoder, b), Alone(), torch.device("cpu"))
+    expected = evaluate(
+        models[0], batches, lambda b: dev_sums(models[0], decoder, b), SingleProcess(), torch.device("cpu")
+    )
     with pretended_device() as device:
         models[1].to(device)
-        found = evaluate(models[1], batches, lambda b: dev_sums(models[1], decoder, b), Alone(), device)
+        found = evaluate(models[1], batches, lambda b: dev_sums(models[1], decoder, b), SingleProcess(), device)
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -218,7 +220,8 @@ def test_translator_training_is_that_of_the_cpu() -> None:
         network = Seq2Seq(Seq2SeqConfig(len(Syllables()), 40, 8, 2, 8, 0.0)).to(device)
         there = heard.to(device)
         trainer = Trainer(network, torch.optim.AdamW(network.parameters(), lr=0.01),
-                          lambda b, step: training_loss(network, there, b, step), Alone(), device, batch)  # fmt: skip
+                          lambda b, step: training_loss(network, there, b, step),
+                          SingleProcess(), device, batch)  # fmt: skip
         loss = [trainer.step(batch, lr=0.01).loss for _ in range(2)][1]
         return loss, here(network.character.weight)
 

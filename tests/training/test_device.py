@@ -7,11 +7,11 @@ import torch
 
 import train
 from ramospeech.errors import UsageError
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.training import choose_device, options, parse_with_recipe
 
 
-class Workers(Alone):
+class Hosts(SingleProcess):
     """The second of `size` workers on this host, or the only one."""
 
     def __init__(self, size: int = 1) -> None:
@@ -54,7 +54,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch):
 )
 def test_the_device_that_is_meant(gpus, there, workers, gpu_rank, device, expected) -> None:
     gpus(there)
-    assert str(choose_device(gpu_rank, "no", None, Workers(workers), device)) == expected
+    assert str(choose_device(gpu_rank, "no", None, Hosts(workers), device)) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_the_device_that_is_meant(gpus, there, workers, gpu_rank, device, expect
 def test_a_device_that_cannot_be_is_refused_in_one_line(gpus, there, workers, gpu_rank, device, message) -> None:
     gpus(there)
     with pytest.raises(UsageError, match=message) as error:
-        choose_device(gpu_rank, "no", None, Workers(workers), device)
+        choose_device(gpu_rank, "no", None, Hosts(workers), device)
     assert "\n" not in str(error.value)
 
 
 def test_half_precision_needs_a_gpu(gpus) -> None:
     gpus(4)
-    assert choose_device(None, "fp16", None, Workers(), "cuda").type == "cuda"
+    assert choose_device(None, "fp16", None, Hosts(), "cuda").type == "cuda"
     with pytest.raises(UsageError, match="--amp fp16 needs a GPU"):
-        choose_device(None, "fp16", None, Workers(), "cpu")
+        choose_device(None, "fp16", None, Hosts(), "cpu")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import nn
 from ramospeech.data import Batch, noise, pad
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.training import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.loop import MAX_BAD_STEPS
 
@@ -38,8 +38,8 @@ def trainer(seed=0, clip=5.0, average=0.0):
         return Loss(model(x).square().sum(), torch.tensor(float(len(given))), torch.tensor(0.0))
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-    return Trainer(model, optimizer, forward, Alone(), torch.device("cpu"), stand_in=batch(), clip=clip, seed=seed,
-                   average=average)  # fmt: skip
+    return Trainer(model, optimizer, forward, SingleProcess(), torch.device("cpu"), stand_in=batch(), clip=clip,
+                   seed=seed, average=average)  # fmt: skip
 
 
 def weights(run):
@@ -118,8 +118,8 @@ def test_evaluate_sums_over_batches():
         assert not model.training
         return torch.tensor([len(given), 1.0])
 
-    assert evaluate(model, [batch(), batch(clips=5)], measure, Alone(), torch.device("cpu")) == [8.0, 2.0]
-    assert evaluate(model, [], measure, Alone(), torch.device("cpu")) == [0.0, 0.0]
+    assert evaluate(model, [batch(), batch(clips=5)], measure, SingleProcess(), torch.device("cpu")) == [8.0, 2.0]
+    assert evaluate(model, [], measure, SingleProcess(), torch.device("cpu")) == [0.0, 0.0]
 
 
 def test_stopper_hears_ctrl_c():

@@ -10,11 +10,11 @@ from ramospeech.corpora import Clip
 from ramospeech.data import Selection
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel, ModelConfig
-from ramospeech.parallel import Alone
+from ramospeech.parallel import SingleProcess
 from ramospeech.training.sets import TrainBatches, clip_weights, lists_of, read_sets
 
 
-class Worker(Alone):
+class Worker(SingleProcess):
     """One of several workers, for what needs its rank only."""
 
     def __init__(self, rank: int, size: int) -> None:
@@ -106,5 +106,5 @@ def test_lists_are_read_by_the_units_of_the_model(tmp_path):
     path = tmp_path / "x_train.txt"
     path.write_text("a.wav\t打 开 i p a d ▁ p r o\t打开ipad pro\t2.0\n", encoding="utf-8")
     args = Namespace(max_window=1600, max_seq_length=64, data_root=tmp_path)
-    train, _ = read_sets(args, ([path], [path]), model, Alone())
+    train, _ = read_sets(args, ([path], [path]), model, SingleProcess())
     assert [" ".join(clip.tokens) for clip in train.clips] == ["打 开 i p a d ▁ p r o"] and train.unknown == 0
