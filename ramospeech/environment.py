@@ -2,8 +2,8 @@
 
 torch's wheels bring GNU's OpenMP runtime (libgomp; on macOS and in conda LLVM's or Intel's). Its threads wait for
 each other in a loop that burns their core, for milliseconds. Where other programs keep the cores busy, a thread that
-everyone waits for has none to run on, and a step takes 5 to 20 times as long. Passive waiting costs next to nothing on
-an idle machine (docs/benchmarks.md) and leaves the core to whoever has something to do.
+everyone waits for has none to run on, and a step takes 5 to 20 times as long. Passive waiting
+leaves the core to other work; docs/benchmarks.md has what it gains on busy machines and costs on an idle one.
 
 A program calls `prepare` before torch is imported: the runtimes read these variables once, when they are loaded.
 Importing ramospeech as a library changes nothing. What the user has set stays.
@@ -22,8 +22,7 @@ _WAITING = {
 _KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-# The shipped network is small: a second thread saves under a tenth of the time on an idle machine, and takes as much
-# again from everyone else's.
+# One thread keeps its fair share of a busy machine; on an idle one --threads 2 is faster (docs/benchmarks.md).
 TRANSCRIBING_THREADS = 1
 
 
