@@ -1,4 +1,4 @@
-"""From audio to hanzi: speed, memory and errors of the whole road beside Whisper base, on the same recordings.
+"""From audio to hanzi: speed, memory and errors of the whole pipeline beside Whisper base, on the same recordings.
 
     python benchmarks/inference.py --data_root DIR [--threads 1 2] [--limit N] LIST...
     PEER=~/.cache/ramospeech-peers python benchmarks/inference.py ...       where Whisper is

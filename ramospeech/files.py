@@ -69,6 +69,16 @@ def split_lines(text: str, name: str | Path) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def list_lines(path: Path) -> list[str]:
+    """The lines of a list in UTF-8, as `split_lines` has them. Raises ListError, which names the file."""
+    try:
+        return split_lines(path.read_bytes().decode("utf-8"), path)
+    except OSError as error:
+        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
+    except UnicodeDecodeError:
+        raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
+
+
 def walk(folder: Path) -> list[Path]:
     """Every file below a folder, sorted, through links to folders too; a folder is entered once, so loops end.
 

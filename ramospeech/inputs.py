@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ramospeech.audio import EXTENSIONS, find_recordings
 from ramospeech.errors import ListError, UsageError
-from ramospeech.files import split_lines
+from ramospeech.files import list_lines
 
 LISTS = frozenset({".txt", ".tsv", ".lst", ".list", ".scp"})
 _PATH_COLUMNS = ("path", "audio_filepath", "audio", "wav", "file", "filename")
@@ -67,14 +67,8 @@ def find_inputs(inputs: Iterable[str], data_root: str | Path = "data") -> Inputs
 
 def _entries(path: Path) -> Iterator[tuple[str, str]]:
     """(id, path) of each line of a list."""
-    try:
-        lines = split_lines(path.read_bytes().decode("utf-8"), path)
-    except OSError as error:
-        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
     column = None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(list_lines(path), 1):
         if not line.strip():
             continue
         if path.suffix.lower() == ".scp":

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ramospeech import errors
 from ramospeech.errors import ListError, UnitError
-from ramospeech.files import split_lines
+from ramospeech.files import list_lines
 from ramospeech.text import hanzi, parts, pinyin
 from ramospeech.text.hanzi import Normalised
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary
@@ -164,13 +164,7 @@ def vocabulary_of(labels: Iterable[Sequence[str]], min_count: int = 1) -> Vocabu
 
 def labels_of(path: Path, units: Units) -> Iterator[list[str]]:
     """The tokens of each line of a list; raises ListError, which names the file and line."""
-    try:
-        lines = split_lines(path.read_bytes().decode("utf-8"), path)
-    except OSError as error:
-        raise ListError(f"{path}: cannot read this list ({error.strerror}); check the name") from None
-    except UnicodeDecodeError:
-        raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(list_lines(path), 1):
         if not line.strip():
             continue
         columns = line.split("\t")
