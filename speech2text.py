@@ -13,7 +13,7 @@ with an empty text and an error), 2 for wrong usage.
 # ruff: noqa: E402  (torch reads the environment when it is imported)
 from ramospeech import environment
 
-environment.prepare(environment.TRANSCRIBING_THREADS)
+environment.prepare(environment.MAX_TRANSCRIBING_THREADS)
 
 import argparse
 import io
@@ -63,7 +63,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
     group.add_argument(
-        "--threads", type=few, metavar="N", help="CPU threads; None is OMP_NUM_THREADS, or 1: more save little time"
+        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")

@@ -3,10 +3,10 @@
     python benchmarks/busy.py [--rounds 3]         a few minutes, on a machine that does nothing else meanwhile
 
 Each job runs in two processes, one with threads and waiting as our programs set them (ramospeech/environment.py), one
-as torch has them. They take turns: idle, beside a process that keeps one core busy, and beside one for each core. The
-median of the rounds counts. A busy core is shared by two, so the fair share of a machine of C cores with B of them busy
-is 1 - B / 2C of it; the time it should take is that of the faster process on the idle machine divided by that. Writes
-its section of docs/benchmarks.md.
+as torch has them. They take turns: idle, beside a process that keeps one core busy, and beside one for each core; they
+start under that load, at which our programs look. The median of the rounds counts. A busy core is shared by two, so the
+fair share of a machine of C cores with B of them busy is 1 - B / 2C of it; the time it should take is that of the
+faster process on the idle machine divided by that. Writes its section of docs/benchmarks.md.
 """
 
 import argparse
@@ -70,18 +70,16 @@ def busy(count: int) -> Iterator[None]:
 def measure(job: str, loads: list[int], rounds: int) -> Times:
     """The seconds of a job in each setting under each load."""
     times: Times = {(setting, load): [] for setting in SETTINGS for load in loads}
-    with ExitStack() as stack:
-        workers = {setting: Worker(job, setting) for setting in SETTINGS}
-        for worker in workers.values():
-            stack.callback(worker.close)
-        for worker in workers.values():
-            worker.run()  # warms up
-        for _ in range(rounds):
-            for load in loads:
-                with busy(load):
-                    for _ in range(1 if load else IDLE_RUNS):
-                        for setting, worker in workers.items():
-                            times[setting, load].append(worker.run())
+    for load in loads:
+        with busy(load), ExitStack() as stack:  # programs look at the load when they start
+            workers = {}
+            for setting in SETTINGS:
+                workers[setting] = worker = Worker(job, setting)
+                stack.callback(worker.close)
+                worker.run()  # warms up, and has started before the next one does
+            for _ in range(rounds * (1 if load else IDLE_RUNS)):
+                for setting, worker in workers.items():
+                    times[setting, load].append(worker.run())
     return times
 
 

@@ -11,7 +11,7 @@ from ramospeech import environment
 
 OURS = sys.argv[2] == "ours"
 if OURS:
-    environment.prepare(environment.TRANSCRIBING_THREADS if sys.argv[1] == "transcribe" else None)
+    environment.prepare(environment.MAX_TRANSCRIBING_THREADS if sys.argv[1] == "transcribe" else None)
 
 import time
 from collections.abc import Callable

@@ -1,43 +1,50 @@
 """How many threads a program computes with, and how these wait: for programs only, which share a machine with others.
 
 torch's wheels bring GNU's OpenMP runtime (libgomp; on macOS and in conda LLVM's or Intel's). Its threads wait for
-each other in a loop that burns their core, for milliseconds. Where other programs keep the cores busy, a thread that
-everyone waits for has none to run on, and a step takes 5 to 20 times as long. Passive waiting
-leaves the core to other work; docs/benchmarks.md has what it gains on busy machines and costs on an idle one.
+each other in a loop that burns their core, for milliseconds. On an idle machine that is the fastest way to wait. Where
+other programs keep the cores busy, a thread that everyone waits for has none to run on, and a step takes up to 20 times
+as long. Passive waiting leaves the core to other work, and makes an idle machine slower by half. So a program looks
+once, at its start, whether the machine has cores for it; docs/benchmarks.md has both cases.
 
 A program calls `prepare` before torch is imported: the runtimes read these variables once, when they are loaded.
 Importing ramospeech as a library changes nothing. What the user has set stays.
 """
 
 import os
+import statistics
 import sys
+import time
+from pathlib import Path
 
 _WAITING = {
     "OMP_WAIT_POLICY": "PASSIVE",  # every runtime
     "GOMP_SPINCOUNT": "0",  # GNU's, where a parent program has set another policy for it
     "KMP_BLOCKTIME": "0",  # Intel's and LLVM's: milliseconds
 }
-# oneDNN keeps a kernel for each length of clip it has met. Its own limit of 1,024 takes 30 MB after a few dozen clips
-# and saves a twentieth of the time.
-_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16"}
+# oneDNN keeps a kernel for each length of clip it has met. Its own limit of 1,024 takes 30 MB after a few dozen clips.
+_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 
-# One thread keeps its fair share of a busy machine; on an idle one --threads 2 is faster (docs/benchmarks.md).
-TRANSCRIBING_THREADS = 1
+MAX_TRANSCRIBING_THREADS = 4  # batches are small; more threads spend their time waiting for each other
 
 
-def prepare(threads: int | None = None) -> None:
+def prepare(max_threads: int | None = None) -> None:
     """Set the variables that the user has not set. Must come before torch is imported.
 
-    threads: of torch; None leaves them to `cpu_threads`. numpy's matrix products, which are small here, get one.
+    max_threads: torch gets one for each core, and at most these; None leaves their number to `cpu_threads`.
+    numpy's matrix products, which are small here, get one.
     """
-    if not any(name in os.environ for name in _WAITING):
+    threads = min(max_threads or cores(), cores())
+    workers = os.environ.get("HOROVOD_LOCAL_SIZE", "1")  # of this program on this host: they share the cores
+    needed = max(1, threads // int(workers)) if workers.isdecimal() and int(workers) else threads
+    if not any(name in os.environ for name in _WAITING) and running_elsewhere() + needed > cores():
         os.environ.update(_WAITING)
     for name, value in _KERNELS.items():
         os.environ.setdefault(name, value)
     if not any(name in os.environ for name in _THREADS):
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
-        if threads is not None:
+        if max_threads is not None:
             os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
@@ -51,6 +58,19 @@ def prepare_module() -> None:
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def running_elsewhere(stat: Path = Path("/proc/stat")) -> int:
+    """How many threads of other programs compute now. Where the system does not say, its load of the last minute."""
+    seen = []
+    try:
+        for _ in range(_SAMPLES):
+            running = next(line for line in stat.read_text("ascii").splitlines() if line.startswith("procs_running "))
+            seen.append(int(running.split()[1]) - 1)  # one is this program, which reads it
+            time.sleep(_PAUSE)
+    except (OSError, ValueError, IndexError, StopIteration):
+        return round(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
+    return max(0, round(statistics.median(seen)))
 
 
 def cpu_threads(asked: int | None = None, workers: int = 1) -> int:

@@ -17,7 +17,9 @@ NAMES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
+    "HOROVOD_LOCAL_SIZE",
 )
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 
 
 @pytest.fixture
@@ -33,21 +35,64 @@ def present() -> dict[str, str]:
     return {name: environment.os.environ[name] for name in NAMES if name in environment.os.environ}
 
 
-def test_nothing_set_by_the_user(clean):
+@pytest.fixture
+def machine(clean):
+    """A machine of so many cores on which so many threads of other programs run."""
+
+    def make(cores: int, running: int):
+        clean.setattr(environment, "cores", lambda: cores)
+        clean.setattr(environment, "running_elsewhere", lambda: running)
+
+    return make
+
+
+@pytest.mark.parametrize(("cores", "running", "waiting"), [(8, 0, {}), (8, 5, {}), (8, 6, WAITING), (8, 20, WAITING)])
+def test_nothing_set_by_the_user(machine, cores, running, waiting):
+    machine(cores, running)
     environment.prepare(3)
-    assert present() == {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "GOMP_SPINCOUNT": "0",
-        "KMP_BLOCKTIME": "0",
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
+    assert present() == waiting | {
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
         "OMP_NUM_THREADS": "3",
         "OPENBLAS_NUM_THREADS": "1",
     }
 
 
+@pytest.mark.parametrize(("workers", "running", "waiting"), [("1", 1, WAITING), ("4", 3, {}), ("4", 7, WAITING)])
+def test_workers_share_the_cores(clean, machine, workers, running, waiting):
+    machine(8, running)
+    clean.setenv("HOROVOD_LOCAL_SIZE", workers)
+    environment.prepare()
+    assert {key: value for key, value in present().items() if key in WAITING} == waiting
+
+
+def test_no_more_threads_than_cores(machine):
+    machine(2, 0)
+    environment.prepare(4)
+    assert present()["OMP_NUM_THREADS"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("text", "running"),
+    [("cpu 1 2\nprocs_running 4\nprocs_blocked 0\n", 3), ("procs_running 1\n", 0), ("procs_running 0\n", 0)],
+)
+def test_running_elsewhere(clean, tmp_path, text, running):
+    clean.setattr(environment, "_PAUSE", 0)
+    (tmp_path / "stat").write_text(text, "ascii")
+    assert environment.running_elsewhere(tmp_path / "stat") == running
+
+
+@pytest.mark.parametrize("text", [None, "cpu 1 2\n", "procs_running\n", "procs_running many\n"])
+def test_the_load_where_the_system_does_not_count(clean, tmp_path, text):
+    clean.setattr(environment.os, "getloadavg", lambda: (2.6, 0.0, 0.0))
+    if text is not None:
+        (tmp_path / "stat").write_text(text, "ascii")
+    assert environment.running_elsewhere(tmp_path / "stat") == 3
+
+
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
-def test_waiting_is_the_users(clean, name):
+def test_waiting_is_the_users(clean, machine, name):
     """All three go together: a spin count of ours would contradict the user's policy."""
+    machine(1, 9)
     clean.setenv(name, "7")
     environment.prepare()
     assert {key: value for key, value in present().items() if key in NAMES[:3]} == {name: "7"}
@@ -56,13 +101,13 @@ def test_waiting_is_the_users(clean, name):
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
 def test_threads_are_the_users(clean, name):
     clean.setenv(name, "5")
-    environment.prepare(1)
+    environment.prepare(3)
     assert {key: value for key, value in present().items() if key.endswith("NUM_THREADS")} == {name: "5"}
 
 
 def test_the_number_of_kernels_is_the_users(clean):
     clean.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024")
-    environment.prepare()
+    environment.prepare(1)
     assert present()["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"
 
 
@@ -109,6 +154,6 @@ def test_modules_that_are_run_prepare_themselves(clean, root):
     clean.chdir(root)
     clean.setenv("PYTHONPATH", str(root))
     code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'ramospeech.tune']; import ramospeech; {SHOW}"
-    assert ask(clean, "-c", code)["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert ask(clean, "-c", code)["OPENBLAS_NUM_THREADS"] == "1"
     code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'pytest']; import ramospeech; {SHOW}"
-    assert "OMP_WAIT_POLICY" not in ask(clean, "-c", code)
+    assert "OPENBLAS_NUM_THREADS" not in ask(clean, "-c", code)
