@@ -8,8 +8,9 @@ clip, speaker and corpus, on a page to open in a browser.
 
 Rates are total errors over total reference length. Clips are matched by id: the path in a list, the `id` column of
 a table; where these differ, by the end that the paths have in common. A reference without a hypothesis counts as wholly
-deleted; a hypothesis without a reference is named and left out. A table without a `pinyin` column is read by pypinyin
-from its hanzi. Traditional and simplified characters count as equal unless --script is exact.
+deleted; a hypothesis without a reference is named and left out. What a table has no pinyin for is read by pypinyin
+from its hanzi. With --units characters the texts are compared: characters (CER), hanzi alone, and words of Latin
+letters (WER). Traditional and simplified characters count as equal unless --script is exact.
 """
 
 # ruff: noqa: E402  (torch reads the environment when it is imported)
@@ -41,6 +42,7 @@ from ramospeech.score import (
     syllables,
     write_page,
 )
+from ramospeech.text.units import UNITS, Units
 
 Texts = tuple[tuple[str, ...], tuple[str, ...]]  # syllables and hanzi of a clip
 NAMED = 20  # clips without a counterpart that are named on stderr
@@ -70,6 +72,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="any",
         help="any: traditional and simplified characters are equal; exact: they are not",
     )
+    parser.add_argument("--units", choices=UNITS, default="pinyin", help="what is compared: syllables or the text")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args(argv)
     if args.data_root and not args.report:
@@ -87,27 +90,33 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def read_table(path: str) -> dict[str, Texts]:
-    """id -> syllables and hanzi of a table. Raises ListError for an id that is there twice."""
+def read_table(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
+    """id -> tokens and hanzi of a table. Raises ListError for an id that is there twice."""
     texts: dict[str, Texts] = {}
     for number, cells in read_tsv(path):
         if cells["id"] in texts:
             raise ListError(f"{path}:{number}: {cells['id']} is there twice; keep one")
+        if units.labels_text:
+            if "hanzi" not in cells:
+                raise ListError(f"{path}:1: no column hanzi, whose {units.name} are to be compared")
+            texts[cells["id"]] = tuple(units.from_text(cells["hanzi"])), ()
+            continue
         hanzi = characters(cells.get("hanzi", ""))
-        texts[cells["id"]] = (syllables(cells["pinyin"]) if "pinyin" in cells else readings(hanzi)), hanzi
+        has_pinyin = "pinyin" in cells and (cells["pinyin"] or not hanzi)
+        texts[cells["id"]] = (syllables(cells["pinyin"]) if has_pinyin else readings(hanzi)), hanzi
     return texts
 
 
-def read_references(path: str) -> dict[str, Texts]:
+def read_references(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
     """References by id, from a list or a table. Raises ListError for an id that is there twice, or for none."""
     with suppress(OSError), open(path, "rb") as file:
         if b"id" in file.readline().removeprefix(b"\xef\xbb\xbf").split(b"\t"):
-            return read_table(path)
+            return read_table(path, units)
     texts: dict[str, Texts] = {}
-    for clip in read_list(path):
+    for clip in read_list(path, units):
         if clip.path in texts:
             raise ListError(f"{path}:{_second_line(path, clip.path)}: {clip.path} is there twice; keep one")
-        texts[clip.path] = clip.pinyin, characters(clip.hanzi)
+        texts[clip.path] = clip.tokens, () if units.labels_text else characters(clip.text)
     return texts
 
 
@@ -116,7 +125,12 @@ def _second_line(path: str, name: str) -> int:
     return [number for number, line in enumerate(lines, 1) if line.split("\t")[0].strip() == name][1]
 
 
-def match(references: dict[str, Texts], hypotheses: dict[str, Texts], script: str = "any") -> Report:
+def match(
+    references: dict[str, Texts],
+    hypotheses: dict[str, Texts],
+    script: str = "any",
+    units: Units = UNITS["pinyin"],
+) -> Report:
     """Pair by id, see `match_ids`. Raises ListError where nothing matches, or an id could be several."""
     matched = match_ids(references, hypotheses)
     if not matched:
@@ -133,8 +147,10 @@ def match(references: dict[str, Texts], hypotheses: dict[str, Texts], script: st
         heard, text = hypotheses[matched[name]] if name in matched else ((), ())
         if script == "any":
             hanzi, text = simplified(hanzi), simplified(text)
+            if units.labels_text:
+                pinyin, heard = simplified(pinyin), simplified(heard)
         pairs.append(Pair(name, pinyin, hanzi, heard, text, found=name in matched))
-    return Report(tuple(pairs), extra=tuple(sorted(hypotheses.keys() - set(matched.values()))))
+    return Report(tuple(pairs), tuple(sorted(hypotheses.keys() - set(matched.values()))), units)
 
 
 def warn(names: Sequence[str], what: str, effect: str) -> None:
@@ -168,7 +184,8 @@ def load_listener(path: str) -> Listener:
 def main(argv: list[str] | None = None) -> int:
     """Score what the command line names."""
     args = parse(argv)
-    report = match(read_references(args.ref), read_table(args.hyp), args.script)
+    units = UNITS[args.units]
+    report = match(read_references(args.ref, units), read_table(args.hyp, units), args.script, units)
     warn(report.missing, "no hypothesis", "counts as deleted")
     warn(report.extra, "no reference", "is left out")
     breakdown = Breakdown(report)

@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     lists = workers.run_or_fail_together(lambda: lists_of(args))
 
     # Model: rank 0's weights and training state for all.
-    model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run))
+    model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
     progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
     if state and progress.epoch >= args.epochs:
         advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)
@@ -116,7 +116,13 @@ def main(argv: list[str] | None = None) -> int:
         move_towards_start(args, run, evaluation, writer, workers)
     monitor.close()
     for line in advice.on_end(
-        run, train, bool(dev.clips), progress, workers.all_gather_object(loop.unreadable), loop.skipped
+        run,
+        train,
+        bool(dev.clips),
+        progress,
+        workers.all_gather_object(loop.unreadable),
+        loop.skipped,
+        model.units.metrics[0].title,
     ):
         advice.say(line, workers.rank)
     return 0

@@ -18,13 +18,14 @@ import torch
 from ctc_decode import ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
 from ramospeech.data.batching import map_by_length
-from ramospeech.errors import AudioError, ModelError
+from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import SHIPPED, model_path
 from ramospeech.recogniser import CtcRecogniser, Decoder, Recognised, Recogniser, checked_device
+from ramospeech.text.units import spaced
 from ramospeech.timing import syllable_times
-from ramospeech.transcript import Token, Transcript
+from ramospeech.transcript import Token, Transcript, written_tokens
 from ramospeech.translate import (
     Phrases,
     Translation,
@@ -144,6 +145,9 @@ class Transcriber:
         loaded = load_model(path, device)
         loaded.optimise_for_inference()
         found = decoder(loaded.vocabulary.units) if decoder else None
+        if loaded.units.labels_text:
+            refuse_translation(path, translator, hotwords)
+            translator = False
         if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
         chosen = None if translator is False else load_translator(translator)
@@ -274,17 +278,30 @@ class Transcriber:
         ]
         times = syllable_times(spikes, seconds)
         pinyin = texts[0].syllables
-        hanzi = texts[0].hanzi if self.translator else [""] * len(pinyin)
+        if self.model.units.labels_text:
+            tokens = written_tokens([piece.heard.tokens for piece in draft.pieces], times)
+            text, pinyin = spaced(token.hanzi for token in tokens), ()
+        else:
+            text, hanzi = texts[0].hanzi, texts[0].hanzi if self.translator else [""] * len(pinyin)
+            tokens = tuple(Token(p, h, *t) for p, h, t in zip(pinyin, hanzi, times, strict=True))
         return Transcript(
             id=draft.id,
-            text=texts[0].hanzi,
+            text=text,
             pinyin=pinyin,
-            tokens=tuple(Token(p, h, *t) for p, h, t in zip(pinyin, hanzi, times, strict=True)),
+            tokens=tokens,
             seconds=seconds,
             score=sum(piece.heard.score for piece in draft.pieces),
             nbest=tuple(texts) if self.translator else (),
             warnings=tuple(draft.warnings),
         )
+
+
+def refuse_translation(path: Path, translator: object, hotwords: object) -> None:
+    """Raise UsageError for what a model that writes characters itself has no use for."""
+    if translator:
+        raise UsageError(f"{path}: writes characters itself; leave out --translator, which makes hanzi of syllables")
+    if hotwords:
+        raise UsageError(f"{path}: writes characters itself, and hotwords work with syllables; leave them out")
 
 
 def _joined(heads: list[Translation], tails: list[Translation], nbest: int) -> list[Translation]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ramospeech.text.units import word_spans
 
 if TYPE_CHECKING:  # a transcript needs no torch
     from ramospeech.translate import Translation
@@ -11,12 +14,27 @@ if TYPE_CHECKING:  # a transcript needs no torch
 
 @dataclass(frozen=True)
 class Token:
-    """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds."""
+    """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds.
+
+    Of a model that writes characters a token is a hanzi or a word of letters, in `hanzi`; `pinyin` is empty.
+    """
 
     pinyin: str
     hanzi: str
     start: float
     end: float
+
+
+def written_tokens(labels: Iterable[Sequence[str]], times: Sequence[tuple[float, float]]) -> tuple[Token, ...]:
+    """Hanzi and words of the pieces of a recording, from their characters and the times of all of these in order."""
+    tokens: list[Token] = []
+    done = 0
+    for label in labels:
+        tokens += [
+            Token("", word, times[done + first][0], times[done + last][1]) for word, first, last in word_spans(label)
+        ]
+        done += len(label)
+    return tuple(tokens)
 
 
 @dataclass(frozen=True)

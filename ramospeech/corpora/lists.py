@@ -46,8 +46,9 @@ Clip = Utterance  # its name in version 0.1
 def read_list(path: str | Path, units: Units | None = None) -> list[Utterance]:
     """Read a list in UTF-8 (byte order marks that begin a line, CRLF and blank lines do no harm).
 
-    `units` tells how to read the tokens; pinyin if not given. Raises ListError, naming `file:line`, for a file that
-    cannot be read or a line that is not as above.
+    `units` tells how to read the tokens; pinyin if not given. Units that are labelled by their text make the tokens
+    from the text, whatever the column of tokens holds. Raises ListError, naming `file:line`, for a file that cannot be
+    read or a line that is not as above.
     """
     try:
         lines = Path(path).read_bytes().split(b"\n")
@@ -143,6 +144,12 @@ def _parse(line: str, units: Units) -> Utterance:
     path, tokens, text = (column.strip() for column in columns[:3])
     if not path:
         raise ValueError("the path is empty; put the recording's path in the first column")
+    if units.labels_text:
+        try:
+            label = tuple(units.from_text(text))
+        except UnitError as error:
+            raise ValueError(f"in the text, {error}") from None
+        return Utterance(path, label, text, _seconds(columns[3]) if len(columns) == 4 else None)
     if not tokens:
         raise ValueError(f"the {units.name} is empty; put the tokens in the second column")
     return Utterance(path, _tokens(tokens, units), text, _seconds(columns[3]) if len(columns) == 4 else None)

@@ -21,6 +21,7 @@ from ramospeech.corpora import Clip, frames, too_short
 from ramospeech.data.joining import Joined
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import WORD_BREAK, spells
 
 
 @dataclass
@@ -112,6 +113,9 @@ class Loader:
         self.clips = clips
         self.data_root = Path(data_root)
         self.labels = [vocabulary.encode(clip.tokens) for clip in clips]
+        # Clips that are joined: a break between two words of letters, where the units know one.
+        self._word_break = vocabulary.encode([WORD_BREAK]) if WORD_BREAK in vocabulary.units else []
+        self._letters = {i for i, unit in enumerate(vocabulary.units) if self._word_break and spells(unit)}
         self.reduction = reduction
         self.workers = max(1, workers)
         self.speeds = tuple(speeds)
@@ -157,7 +161,10 @@ class Loader:
         indices = (item,) if isinstance(item, int) else item.clips
         rng = np.random.default_rng((self.seed, epoch, indices[0], 1))
         waveforms = [self._load(index, epoch) for index in indices]
-        labels = [label for index in indices for label in self.labels[index]]
+        labels: list[int] = []
+        for index in indices:
+            between_words = {*labels[-1:]} & self._letters and {*self.labels[index][:1]} & self._letters
+            labels += [*(self._word_break if between_words else []), *self.labels[index]]
         if isinstance(item, int):
             waveform, clip = waveforms[0], self.clips[item]
         else:

@@ -29,7 +29,7 @@ class Selection:
         found = len(self.clips) + len(self.dropped)
         line = f"{len(self.clips):,} of {found:,} clips, {sum(self.seconds) / 3600:.2f} h"
         if self.unknown:
-            line += f", {self.unknown} syllables outside the inventory"
+            line += f", {self.unknown} tokens outside the units"
         reasons = Counter(reason for _, reason, _ in self.dropped)
         if reasons:
             line += ", left out: " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())

@@ -96,7 +96,7 @@ class ModelConfig:
         parts = " that share parts" if self.share_parts else ""
         return (
             f"{self.architecture} on {self.features} (normalised by {self.normalise}), {sizes}, "
-            f"{len(self.units)} units{parts}"
+            f"{len(self.units)} units ({self.unit_type}){parts}"
         )
 
     def matches(self, other: "ModelConfig") -> bool:

@@ -140,7 +140,7 @@ def _join_qkv(weights: dict[str, Tensor], prefix: str) -> None:
 def _refuse_others(path: Path, own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name not in own or own[name] != value:
-            option = "model" if name == "architecture" else name
+            option = {"architecture": "model", "unit_type": "units"}.get(name, name)
             has = f"has {option} {own[name]}" if name in own else f"is a {own['architecture']}, which has no {option}"
             raise ModelError(f"{path}: {has}, and --{option} {value} was given; leave that option out")
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ramospeech.text.units import spaced
+
 if TYPE_CHECKING:
     from ramospeech.transcript import Token, Transcript
 
@@ -51,7 +53,7 @@ def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
 
 def _text(tokens: Sequence[Token]) -> str:
     hanzi = all(token.hanzi for token in tokens)
-    return "".join(t.hanzi for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
+    return spaced(t.hanzi for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
 
 
 def _cut(tokens: Sequence[Token]) -> int:

@@ -96,7 +96,9 @@ class Breakdown:
 
     @cached_property
     def parts(self) -> dict[str, PartErrors]:
-        """By tone, initial and final."""
+        """By tone, initial and final; nothing for units that have no such parts."""
+        if self.report.units.labels_text:
+            return {}
         return {part: part_errors(self.report.pairs, part) for part in PARTS}
 
     @cached_property
@@ -109,7 +111,8 @@ class Breakdown:
     def by_speaker(self) -> dict[str, dict[str, Score]]:
         """By speaker, the one with the highest error rate first."""
         groups = self._groups(lambda pair: speaker_of(pair.id))
-        return dict(sorted(groups.items(), key=lambda entry: -entry[1]["ser"].rate))
+        main = self.report.units.metrics[0].name
+        return dict(sorted(groups.items(), key=lambda entry: -entry[1][main].rate))
 
     @cached_property
     def by_corpus(self) -> dict[str, dict[str, Score]]:
@@ -134,9 +137,9 @@ class Breakdown:
         groups = {}
         for name, chosen in indices.items():
             scores = {metric: score.subset(chosen) for metric, score in self.report.scores.items()}
-            if "cer" in scores and not scores["cer"].total.length:
-                del scores["cer"]  # references without hanzi
-            groups[name] = scores
+            optional = [metric.name for metric in self.report.units.metrics if metric.optional]
+            empty = [metric for metric in optional if metric in scores and not scores[metric].total.length]
+            groups[name] = {metric: score for metric, score in scores.items() if metric not in empty}
         return groups
 
 

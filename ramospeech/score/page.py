@@ -13,10 +13,12 @@ from ramospeech.score.breakdown import PARTS, Breakdown, PartErrors
 from ramospeech.score.clips import SHOWN_SECONDS, ClipView, Listener, save_picture, view_clip
 from ramospeech.score.distance import Score
 from ramospeech.score.pictures import draw_confusions
+from ramospeech.score.report import Report
 
 _CONFUSIONS = 15  # rows of the table of confusions
 _SPEAKERS = 50  # rows of the table of speakers
 _METRICS = {"ser": "Syllables with tones (SER)", "ser_toneless": "Syllables without tones", "cer": "Characters (CER)"}
+_HEADS = {"ser_toneless": "toneless"}  # of columns
 
 
 def write_page(
@@ -38,7 +40,9 @@ def write_page(
     page = _template().render(
         sources=sources,
         report=report,
-        metrics={_METRICS[name]: score for name, score in report.scores.items()},
+        metrics={_METRICS.get(name, report.titles[name]): score for name, score in report.scores.items()},
+        heads={name: _HEADS.get(name, report.titles[name]) for name in report.scores},
+        tokens=tokens_of(report),
         parts=[_part(folder, part, errors) for part, errors in breakdown.parts.items() if errors.own],
         groups=_groups(breakdown),
         clips=_worst(folder, breakdown, worst, Path(data_root) if data_root is not None else None, listener),
@@ -74,7 +78,7 @@ def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
 def _groups(breakdown: Breakdown) -> list[dict[str, Any]]:
     """The tables by groups of clips; where all are one speaker's or of one corpus there is none for that."""
     found = [
-        ("Clip length", "syllables", breakdown.by_length, 1),
+        ("Clip length", tokens_of(breakdown.report), breakdown.by_length, 1),
         ("Speaker", "speaker", breakdown.by_speaker, 2),
         ("Corpus", "corpus", breakdown.by_corpus, 2),
     ]
@@ -83,6 +87,11 @@ def _groups(breakdown: Breakdown) -> list[dict[str, Any]]:
         for title, column, rows, least in found
         if len(rows) >= least
     ]
+
+
+def tokens_of(report: Report) -> str:
+    """What the tokens of a report are called."""
+    return "characters" if report.units.labels_text else "syllables"
 
 
 @cache

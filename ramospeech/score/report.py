@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from ramospeech.errors import UnitError
-from ramospeech.score.distance import Edits, Score, align, cer, ser
+from ramospeech.score.distance import Edits, Score, align, cer
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.parts import likeness
+from ramospeech.text.units import UNITS, Units
 
 _NOTHING = "*"  # stands for no token in an alignment
 Alignment = list[tuple[str, str]]  # reference and hypothesis token; "" for none
@@ -15,7 +16,10 @@ Alignment = list[tuple[str, str]]  # reference and hypothesis token; "" for none
 
 @dataclass(frozen=True)
 class Pair:
-    """What was said in a clip, and what was recognised; `found` is False where there is no hypothesis."""
+    """What was said in a clip, and what was recognised; `found` is False where there is no hypothesis.
+
+    `ref_pinyin` and `hyp_pinyin` are tokens of the units of the report: syllables, or characters.
+    """
 
     id: str
     ref_pinyin: tuple[str, ...]
@@ -69,10 +73,14 @@ def readings(text: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Report:
-    """Scores of `pairs`, each a clip of the references. `extra`: ids of hypotheses that no reference has."""
+    """Scores of `pairs`, each a clip of the references. `extra`: ids of hypotheses that no reference has.
+
+    `units` say which error rates there are; the first one decides which clips are the worst.
+    """
 
     pairs: tuple[Pair, ...]
     extra: tuple[str, ...] = ()
+    units: Units = UNITS["pinyin"]
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -81,12 +89,26 @@ class Report:
 
     @cached_property
     def scores(self) -> dict[str, Score]:
-        """`ser`, `ser_toneless`, and `cer` where the references have hanzi."""
-        refs, hyps = [p.ref_pinyin for p in self.pairs], [p.hyp_pinyin for p in self.pairs]
-        scores = {"ser": ser(refs, hyps), "ser_toneless": ser(refs, hyps, toneless=True)}
-        if any(pair.ref_hanzi for pair in self.pairs):
-            scores["cer"] = cer([p.ref_hanzi for p in self.pairs], [p.hyp_hanzi for p in self.pairs])
+        """By the metrics of the units, without those that have nothing to compare in the references.
+
+        Of pinyin `ser`, `ser_toneless`, and `cer` where the references have hanzi.
+        """
+        scores = {}
+        for metric in self.units.metrics:
+            refs = [metric.items(pair.ref_pinyin, pair.ref_hanzi) for pair in self.pairs]
+            if any(refs) or not metric.optional:
+                scores[metric.name] = cer(refs, [metric.items(p.hyp_pinyin, p.hyp_hanzi) for p in self.pairs])
         return scores
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The title of each metric, by its name."""
+        return {metric.name: metric.title for metric in self.units.metrics}
+
+    @property
+    def main(self) -> Score:
+        """The error rate that decides."""
+        return self.scores[self.units.metrics[0].name]
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON. Rates are fractions."""
@@ -112,7 +134,7 @@ class Report:
             counts = (total.errors, total.substitutions, total.deletions, total.insertions, total.length)
             rows.append(
                 (
-                    {"ser": "SER", "ser_toneless": "SER toneless", "cer": "CER"}[name],
+                    self.titles[name],
                     f"{100 * score.rate:.2f}",
                     f"{100 * low:.2f} to {100 * high:.2f}",
                     *map(str, counts),
@@ -126,7 +148,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def worst(self, clips: int = 20) -> str:
-        """The alignments of the clips with the most syllable errors, for people."""
+        """The alignments of the clips with the most errors, for people."""
         blocks = []
         for edits, pair in self.worst_pairs(clips):
             ref, hyp = aligned(pair.syllables)
@@ -134,8 +156,8 @@ class Report:
         return "\n".join(blocks)
 
     def worst_pairs(self, clips: int = 20) -> list[tuple[Edits, Pair]]:
-        """The clips with the most syllable errors, most first, and their edits; those without any are left out."""
-        scored = zip(self.scores["ser"].per_clip, self.pairs, strict=True)
+        """The clips with the most errors, most first, and their edits; those without any are left out."""
+        scored = zip(self.main.per_clip, self.pairs, strict=True)
         return sorted((entry for entry in scored if entry[0].errors), key=lambda entry: -entry[0].errors)[:clips]
 
     def worst_dicts(self, clips: int = 20) -> list[dict[str, Any]]:
@@ -147,9 +169,16 @@ class Report:
 
     def details(self) -> str:
         """A tab-separated table of every clip: counts and both alignments; `*` stands for nothing."""
+        if self.units.labels_text:
+            rows = [
+                (pair.id, str(int(pair.found)), str(edits.errors), str(edits.length), *aligned(pair.syllables))
+                for edits, pair in zip(self.main.per_clip, self.pairs, strict=True)
+            ]
+            head = ("id", "found", "cer_errors", "cer_length", "ref", "hyp")
+            return "".join("\t".join(row) + "\n" for row in (head, *rows))
         columns = "id found ser_errors ser_length cer_errors cer_length ref_pinyin hyp_pinyin ref_hanzi hyp_hanzi"
         lines = [columns.replace(" ", "\t")]
-        by_syllable = self.scores["ser"].per_clip
+        by_syllable = self.main.per_clip
         by_character = cer([p.ref_hanzi for p in self.pairs], [p.hyp_hanzi for p in self.pairs]).per_clip
         for pair, s, c in zip(self.pairs, by_syllable, by_character, strict=True):
             counts = (int(pair.found), s.errors, s.length, c.errors, c.length)

@@ -25,11 +25,17 @@ _UNREADABLE = "□"  # what `<UNK>` is in a text
 
 @dataclass(frozen=True)
 class Metric:
-    """An error rate: its name (`ser`), its title (`SER`), and the items that are compared, of (tokens, text)."""
+    """An error rate: its name (`ser`), its title (`SER`), and the items that are compared, of (tokens, characters).
+
+    characters: of the normalised text, as `hanzi.normalise(text).tokens`; only metrics `of_text` look at them.
+    optional: left out where the references have nothing to compare.
+    """
 
     name: str
     title: str
-    items: Callable[[Sequence[str], str], tuple[str, ...]]
+    items: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
+    of_text: bool = False
+    optional: bool = False
 
 
 class Units(Protocol):
@@ -73,9 +79,9 @@ class PinyinUnits(Units):
     name = "pinyin"
     labels_text = False
     metrics = (
-        Metric("ser", "SER", lambda tokens, text: tuple(tokens)),
-        Metric("ser_toneless", "SER without tones", lambda tokens, text: tuple(map(pinyin.toneless, tokens))),
-        Metric("cer", "CER", lambda tokens, text: tuple(hanzi.normalise(text).tokens)),
+        Metric("ser", "SER", lambda tokens, characters: tuple(tokens)),
+        Metric("ser_toneless", "SER toneless", lambda tokens, characters: tuple(map(pinyin.toneless, tokens))),
+        Metric("cer", "CER", lambda tokens, characters: tuple(characters), of_text=True, optional=True),
     )
 
     def from_normalised(self, text: Normalised) -> list[str]:
@@ -107,8 +113,9 @@ class CharacterUnits(Units):
     name = "characters"
     labels_text = True
     metrics = (
-        Metric("cer", "CER", lambda tokens, text: tuple(tokens)),
-        Metric("wer", "WER of words of letters", lambda tokens, text: words(tokens)),
+        Metric("cer", "CER", lambda tokens, characters: tuple(tokens)),
+        Metric("cer_hanzi", "CER of hanzi", lambda tokens, characters: tuple(filter(_is_hanzi, tokens)), optional=True),
+        Metric("wer", "WER of Latin words", lambda tokens, characters: words(tokens), optional=True),
     )
 
     def from_normalised(self, text: Normalised) -> list[str]:
@@ -153,6 +160,42 @@ def words(tokens: Sequence[str]) -> tuple[str, ...]:
     """
     marked = (" " if token in (WORD_BREAK, UNK_UNIT) or _is_hanzi(token) else token for token in tokens)
     return tuple("".join(marked).split())
+
+
+def word_spans(tokens: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Hanzi, and words of letters as one, with the numbers of the first and the last of their tokens.
+
+    >>> word_spans(['打', 'a', 'p', 'p', '▁', 'o', 'k'])
+    [('打', 0, 0), ('app', 1, 3), ('ok', 5, 6)]
+    """
+    spans: list[tuple[str, int, int]] = []
+    in_word = False
+    for number, token in enumerate(tokens):
+        is_letter = token not in (WORD_BREAK, UNK_UNIT) and not _is_hanzi(token)
+        if is_letter and in_word:
+            word, first, _ = spans[-1]
+            spans[-1] = word + token, first, number
+        elif token != WORD_BREAK:
+            spans.append((_UNREADABLE if token == UNK_UNIT else token, number, number))
+        in_word = is_letter
+    return spans
+
+
+def spaced(written: Iterable[str]) -> str:
+    """Hanzi and words in a row, with a space between two words.
+
+    >>> spaced(['打', 'app', 'ok', '吧'])
+    '打app ok吧'
+    """
+    text = ""
+    for word in written:
+        text += f" {word}" if spells(text[-1:]) and spells(word[:1]) else word
+    return text
+
+
+def spells(character: str) -> bool:
+    """Whether it is a letter that words are written with; hanzi are not."""
+    return len(character) == 1 and _is_letter(character) and not _is_hanzi(character)
 
 
 def vocabulary_of(labels: Iterable[Sequence[str]], min_count: int = 1) -> Vocabulary:

@@ -95,15 +95,21 @@ def on_start(
 
 
 def on_end(
-    run: RunFolder, train: Selection, has_dev: bool, progress: Progress, unreadable: list[set[str]], skipped: int
+    run: RunFolder,
+    train: Selection,
+    has_dev: bool,
+    progress: Progress,
+    unreadable: list[set[str]],
+    skipped: int,
+    rate: str = "SER",
 ) -> list[str]:
-    """The last lines of a run; unreadable: messages of each worker."""
+    """The last lines of a run; unreadable: messages of each worker; rate: the title of the error rate."""
     lines, unread = [f"trained on {train.describe()}"], set().union(*unreadable)
     if unread or skipped:
         lines.append(f"in training {len(unread)} could not be read, {skipped} times a clip had no finite loss")
     if progress.before is not None:
-        lines.append(f"dev SER {progress.before:.2%} before, {progress.best:.2%} after")
-    what = f"dev SER {progress.best:.2%}, the best" if has_dev else "of the last step; there are no dev clips"
+        lines.append(f"dev {rate} {progress.before:.2%} before, {progress.best:.2%} after")
+    what = f"dev {rate} {progress.best:.2%}, the best" if has_dev else "of the last step; there are no dev clips"
     return [*lines, on_model(run.best, what, transcribe_command(run.best))]
 
 

@@ -21,6 +21,7 @@ from ramospeech.features import FEATURES, MODES
 from ramospeech.help import Help
 from ramospeech.model import ENCODERS, sizes_of_encoders
 from ramospeech.settings import add_options
+from ramospeech.text.units import UNITS
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
@@ -41,7 +42,7 @@ def options(about: str) -> argparse.ArgumentParser:
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
     data.add_argument("--weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch")
     data.add_argument("--max_window", type=count, default=1600, help="longest training clip, in frames of 10 ms")
-    data.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in syllables")
+    data.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in units")
     data.add_argument("--batch_seconds", type=positive, default=120.0, help="audio in a worker's batch, with padding")
     data.add_argument("--batch_size", type=count, default=BATCH_SIZE, help="clips in a worker's batch, at most")
     data.add_argument("--num_workers", type=few, default=2, help="threads that read audio")
@@ -56,6 +57,13 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
     defaults = "; ".join(f"{name}: {values}" for name, values in own.items())
+    model.add_argument("--units", choices=UNITS, help="what the model writes (default: pinyin, or those of the model)")
+    model.add_argument(
+        "--unit_list",
+        metavar="FILE",
+        help="its units, a line each, as `python -m ramospeech.text.units` makes them; lists: those of the lists to "
+        "train on (default: all syllables of Mandarin; characters: lists)",
+    )
     model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
     model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")
     model.add_argument("--share_parts", action=flag, default=None, help="syllables share weights part by part")

@@ -1,7 +1,9 @@
 """What a run of train.py starts from: a new model, one to fine-tune, or a run to resume."""
 
 from argparse import Namespace
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,29 +15,36 @@ from ramospeech.model import AcousticModel, CtcObjective, ModelConfig, load_mode
 from ramospeech.model.pretrained import initial_model
 from ramospeech.settings import given
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import UNITS, labels_of, vocabulary_of
 from ramospeech.training.checkpoint import load_state
 from ramospeech.training.folder import RunFolder
 
 DEFAULT_ENCODER = "dfcnn"
+DEFAULT_UNITS = "pinyin"
+UNITS_OF_LISTS = "lists"  # of --unit_list: those of the training lists
 
 
-def new_or_resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, Any] | None]:
+def new_or_resumed(
+    args: Namespace, run: RunFolder, lists: Sequence[Path] = ()
+) -> tuple[AcousticModel, dict[str, Any] | None]:
     """The model to train, and with --load_model the state to resume from where there is one.
 
-    Raises: ModelError: nothing to load, or a model of another shape than the options ask for; UsageError.
+    lists: to train on, of which units may be made. Raises: ModelError: nothing to load, or a model of another shape
+    than the options ask for; UsageError; ListError: units that cannot be read.
     """
     if args.load_model and args.init_from:
         raise UsageError("--load_model resumes a run, --init_from starts one from another model: give one of them")
     torch.manual_seed(args.seed)
     asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
-    asked = {name: value for name, value in {**asked, "share_parts": args.share_parts}.items() if value is not None}
+    asked |= {"share_parts": args.share_parts, "unit_type": args.units}
+    asked = {name: value for name, value in asked.items() if value is not None}
     state = None
     if args.init_from:
-        model = initial_model(args.init_from, Vocabulary.inventory().units, {**asked, **_sizes(args)})
+        model = initial_model(args.init_from, _units(args, lists), {**asked, **_sizes(args)})
     elif args.load_model:
         model, state = _resumed(args, run, asked)
     else:
-        model = AcousticModel(_config(args, asked))
+        model = AcousticModel(_config(args, asked, _units(args, lists)))
     if args.freeze:
         freeze(model, args.freeze)
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
@@ -52,9 +61,23 @@ def _sizes(args: Namespace) -> dict[str, Any]:
     }
 
 
-def _config(args: Namespace, asked: dict[str, Any]) -> ModelConfig:
+def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
+    """The units of a new model. Raises ListError, UsageError."""
+    units = UNITS[args.units or DEFAULT_UNITS]
+    if args.unit_list == UNITS_OF_LISTS or (args.unit_list is None and units.labels_text):
+        found = vocabulary_of(label for path in lists for label in labels_of(path, units))
+    elif args.unit_list is None:
+        found = Vocabulary.inventory()
+    else:
+        found = Vocabulary.load(args.unit_list)
+    if len(found) < 3:
+        raise UsageError(f"--unit_list {args.unit_list or UNITS_OF_LISTS}: no units in it; give a list with labels")
+    return found.units
+
+
+def _config(args: Namespace, asked: dict[str, Any], units: tuple[str, ...]) -> ModelConfig:
     sizes = given(args, args.model or DEFAULT_ENCODER, sizes_of_encoders())
-    return ModelConfig(Vocabulary.inventory().units, **{"architecture": DEFAULT_ENCODER, **asked}, **sizes)
+    return ModelConfig(units, **{"architecture": DEFAULT_ENCODER, **asked}, **sizes)
 
 
 def _resumed(args: Namespace, run: RunFolder, asked: dict[str, Any]) -> tuple[AcousticModel, dict[str, Any] | None]:
@@ -62,8 +85,8 @@ def _resumed(args: Namespace, run: RunFolder, asked: dict[str, Any]) -> tuple[Ac
     weights = run.last if state and run.last.exists() else run.best
     model = load_model(weights)
     # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
-    start = model.config if model.summary.get("options", {}).get("init_from") else _config(args, asked)
-    config = replace(start, units=model.config.units)
+    fine_tuned = model.summary.get("options", {}).get("init_from")
+    config = model.config if fine_tuned else _config(args, asked, model.config.units)
     if not config.matches(model.config):
         raise ModelError(
             f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "

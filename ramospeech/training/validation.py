@@ -1,9 +1,9 @@
 """How well an acoustic model does on dev clips: error rates, and pictures for TensorBoard."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -13,30 +13,39 @@ from ramospeech.data import Batch
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
 from ramospeech.score import edits
-from ramospeech.text import pinyin
+from ramospeech.text.units import Metric
 from ramospeech.training import advice
 from ramospeech.training.loop import Trainer, evaluate
 from ramospeech.training.monitor import Monitor
 from ramospeech.training.sets import EvalBatches
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
+SUMS = 5  # of `DevMetrics` before errors and lengths
 
 
-class DevMetrics(NamedTuple):
+@dataclass(frozen=True)
+class DevMetrics:
     """Sums over dev clips: of batches, of workers, of all.
 
-    Attributes: ctc: the loss; labels: that it counts; errors: of syllables; toneless_errors: without their tones;
-    syllables: of the references; recognised: syllables of the hypotheses; clips; unreadable: clips left out.
+    Attributes: ctc: the loss; labels: that it counts; recognised: units of the hypotheses; clips; unreadable: clips
+    left out; errors, lengths: of each of the metrics, the first of which decides.
     """
 
-    ctc: float = 0.0
-    labels: float = 0.0
-    errors: float = 0.0
-    toneless_errors: float = 0.0
-    syllables: float = 0.0
-    recognised: float = 0.0
-    clips: float = 0.0
-    unreadable: float = 0.0
+    metrics: tuple[Metric, ...]
+    ctc: float
+    labels: float
+    recognised: float
+    clips: float
+    unreadable: float
+    errors: tuple[float, ...]
+    lengths: tuple[float, ...]
+
+    @classmethod
+    def of(cls, metrics: tuple[Metric, ...], sums: Sequence[float]) -> "DevMetrics":
+        """From sums in the order of `dev_sums`."""
+        ctc, labels, recognised, clips, unreadable = sums[:SUMS]
+        errors, lengths = tuple(sums[SUMS::2]), tuple(sums[SUMS + 1 :: 2])
+        return cls(metrics, ctc, labels, recognised, clips, unreadable, errors, lengths)
 
     @property
     def loss(self) -> float:
@@ -44,54 +53,60 @@ class DevMetrics(NamedTuple):
         return self.ctc / max(self.labels, 1.0)
 
     @property
-    def ser(self) -> float:
-        """The syllable error rate."""
-        return self.errors / max(self.syllables, 1.0)
+    def rates(self) -> dict[str, float]:
+        """The error rates by name, without those that have nothing to compare in the references."""
+        found = zip(self.metrics, self.errors, self.lengths, strict=True)
+        return {metric.name: errors / max(n, 1.0) for metric, errors, n in found if n or not metric.optional}
 
     @property
-    def ser_toneless(self) -> float:
-        """The syllable error rate without tones."""
-        return self.toneless_errors / max(self.syllables, 1.0)
+    def ser(self) -> float:
+        """The error rate that decides: of syllables for units of pinyin, of characters for those."""
+        return self.rates[self.metrics[0].name]
 
     @property
     def all_blank(self) -> bool:
-        """Whether the model gave no syllable for any clip."""
+        """Whether the model gave no unit for any clip."""
         return self.clips > 0 and self.recognised == 0
 
     def describe(self) -> str:
         """One line for people."""
-        line = f"dev loss {self.loss:.3f}, SER {self.ser:.2%} ({self.ser_toneless:.2%} without tones) on "
-        line += f"{self.clips:.0f} clips"
+        titles = {metric.name: metric.title for metric in self.metrics}
+        (main, rate), *others = self.rates.items()
+        line = f"dev loss {self.loss:.3f}, {titles[main]} {rate:.2%}"
+        if others:
+            line += f" ({', '.join(f'{titles[name]} {rate:.2%}' for name, rate in others)})"
+        line += f" on {self.clips:.0f} clips"
         return line + (f", {self.unreadable:.0f} unreadable" if self.unreadable else "")
+
+
+def metrics_of(model: AcousticModel) -> tuple[Metric, ...]:
+    """The metrics of the model's units that need no text besides the tokens."""
+    return tuple(metric for metric in model.units.metrics if not metric.of_text)
 
 
 def validate(
     model: AcousticModel, batches: Iterable[Batch], decoder: GreedyDecoder, workers: Workers, device: torch.device
 ) -> DevMetrics:
     """The error rates of a model on the dev batches of all workers."""
-    return DevMetrics(*evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch), workers, device))
+    sums = evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch), workers, device)
+    return DevMetrics.of(metrics_of(model), sums)
 
 
 def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torch.Tensor:
-    """The values of `DevMetrics` for a batch, (8,) float64."""
+    """The values of `DevMetrics` for a batch, (SUMS + 2 * metrics,) float64: errors and length of each metric last."""
+    metrics = metrics_of(model)
     if not len(batch):
-        return torch.tensor(DevMetrics(unreadable=len(batch.unreadable)), dtype=torch.float64)
+        return torch.tensor([0.0] * (SUMS - 1) + [len(batch.unreadable)] + [0.0, 0.0] * len(metrics)).double()
     log_probs, lengths = model(batch.waveforms, batch.lengths)
     loss = losses.ctc(log_probs, lengths, batch.labels, batch.label_lengths)
     hypotheses = [best.tokens for best, *_ in decoder.decode(log_probs.float().cpu(), lengths.cpu())]
-    pairs = [(clip.pinyin, tokens) for clip, tokens in zip(batch.clips, hypotheses, strict=True)]
-    bare = [([*map(pinyin.toneless, reference)], [*map(pinyin.toneless, tokens)]) for reference, tokens in pairs]
-    metrics = DevMetrics(
-        ctc=loss.sum.item(),
-        labels=loss.count.item(),
-        errors=sum(edits(*pair).errors for pair in pairs),
-        toneless_errors=sum(edits(*pair).errors for pair in bare),
-        syllables=sum(len(reference) for reference, _ in pairs),
-        recognised=sum(len(tokens) for _, tokens in pairs),
-        clips=len(batch),
-        unreadable=len(batch.unreadable),
-    )
-    return torch.tensor(metrics, dtype=torch.float64)
+    pairs = [(clip.tokens, tokens) for clip, tokens in zip(batch.clips, hypotheses, strict=True)]
+    recognised = sum(len(tokens) for _, tokens in pairs)
+    sums = [loss.sum.item(), loss.count.item(), recognised, len(batch), len(batch.unreadable)]
+    for metric in metrics:
+        found = [edits(metric.items(reference, ()), metric.items(tokens, ())) for reference, tokens in pairs]
+        sums += [sum(each.errors for each in found), sum(each.length for each in found)]
+    return torch.tensor(sums, dtype=torch.float64)
 
 
 @torch.inference_mode()
@@ -118,7 +133,7 @@ class Evaluation:
         self.shown = batches.first(SHOWN_CLIPS).to(trainer.device)
 
     def __call__(self, epoch: int) -> float | None:
-        """The SER after so many epochs; None where it is not measured."""
+        """The error rate after so many epochs; None where it is not measured."""
         due = epoch % self.args.dev_step == 0 or epoch == self.args.epochs
         return self.measure(epoch).ser if self.batches.clips and due else None
 
@@ -131,12 +146,12 @@ class Evaluation:
             if self.batches.clips and trainer.workers.rank == 0 and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0:
                 show_clips(monitor, self.model, self.shown, self.decoder, trainer.steps)
         monitor.scalars(
-            {"dev/loss": metrics.loss, "dev/ser": metrics.ser, "dev/ser_toneless": metrics.ser_toneless}, trainer.steps
+            {"dev/loss": metrics.loss, **{f"dev/{name}": rate for name, rate in metrics.rates.items()}}, trainer.steps
         )
         monitor.say(f"epoch {epoch}: {metrics.describe()}")
         if metrics.all_blank:
             monitor.say(advice.on_blank(trainer.steps))
-        monitor.note(last_dev_ser=f"{metrics.ser:.1%}")
+        monitor.note(**{f"last_dev_{metrics.metrics[0].name}": f"{metrics.ser:.1%}"})
         return metrics
 
     def validate(self) -> DevMetrics:

@@ -42,7 +42,7 @@ class ModelWriter:
         return {
             "steps": self.trainer.steps,
             "epoch": self.progress.epoch,
-            "dev_ser": self.progress.best,
+            f"dev_{self.model.units.metrics[0].name}": self.progress.best,
             "hours": self.hours,
             "options": vars(self.args),
             "workers": self.trainer.workers.size,

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from ramospeech import audio
 from ramospeech.augment import WaveAugment
 from ramospeech.corpora import Clip
-from ramospeech.data import epoch_plan, padding_share
-from ramospeech.data.joining import PAUSES, utterances
+from ramospeech.data import Loader, epoch_plan, padding_share
+from ramospeech.data.joining import PAUSES, Joined, utterances
 from ramospeech.text import Vocabulary
 
 
@@ -109,3 +110,16 @@ def test_an_effect_that_leaves_too_few_frames_is_not_used(corpus, loader):
     clips, root = corpus
     (batch,) = loader(augment=lambda waveform, rng, clips: waveform[:500])([[0]])
     assert batch.lengths[0] == len(audio.load(root / clips[0].path))
+
+
+def test_joined_words_of_letters_are_kept_apart(tmp_path):
+    rng = np.random.default_rng(0)
+    clips = []
+    for number, label in enumerate(("好a", "b", "吧")):
+        soundfile.write(tmp_path / f"{number}.wav", rng.normal(0, 0.1, 8_000), 16_000)
+        clips.append(Clip(f"{number}.wav", tuple(label), label, 0.5))
+    vocabulary = Vocabulary(["<blank>", "<UNK>", "a", "b", "▁", "吧", "好"])
+    loader = Loader(clips, tmp_path, vocabulary, reduction=8)
+    joined = Joined((0, 1, 2), (0.1, 0.2, 0.2, 0.1), 2.1)
+    [batch] = loader([[joined]])
+    assert vocabulary.decode(batch.labels[0].tolist()) == ["好", "a", "▁", "b", "吧"]

@@ -5,6 +5,7 @@ import pytest
 from ramospeech.corpora import Utterance, read_list, write_list
 from ramospeech.errors import ListError, UnitError
 from ramospeech.text import Vocabulary
+from ramospeech.text.hanzi import normalise
 from ramospeech.text.units import UNITS, main, units_named, vocabulary_of, words
 
 PINYIN, CHARACTERS = UNITS["pinyin"], UNITS["characters"]
@@ -63,10 +64,12 @@ def test_words_of_letters():
 
 def test_metrics_name_what_is_compared():
     def items(units, text):
-        return {metric.name: metric.items(units.from_text(text), text) for metric in units.metrics}
+        characters = normalise(text).tokens
+        return {metric.name: metric.items(units.from_text(text), characters) for metric in units.metrics}
 
     assert items(PINYIN, "绿App") == {"ser": ("lv4", "<UNK>"), "ser_toneless": ("lv", "<UNK>"), "cer": ("绿", "<UNK>")}
-    assert items(CHARACTERS, "绿App") == {"cer": ("绿", "a", "p", "p"), "wer": ("app",)}
+    found = {"cer": ("绿", "a", "p", "p"), "cer_hanzi": ("绿",), "wer": ("app",)}
+    assert items(CHARACTERS, "绿App") == found
 
 
 def test_unknown_units_are_named_with_those_there_are():
@@ -123,6 +126,12 @@ def test_lists_of_characters(tmp_path):
     assert read_list(tmp_path / "a.txt", CHARACTERS) == utterances
     with pytest.raises(ListError, match=r"a.txt:1: in the pinyin, token 1: '打' is no pinyin"):
         read_list(tmp_path / "a.txt")
+
+
+def test_lists_are_labelled_by_their_text(tmp_path):
+    (tmp_path / "a.txt").write_text("a.wav\tda3 kai1 <UNK>\t打开App\nb.wav\tni3\t。\n", encoding="utf-8")
+    labels = [utterance.tokens for utterance in read_list(tmp_path / "a.txt", CHARACTERS)]
+    assert labels == [("打", "开", "a", "p", "p"), ()]
 
 
 def test_the_names_of_version_0_1():

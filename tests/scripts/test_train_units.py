@@ -1,0 +1,104 @@
+"""Other units than the inventory of pinyin, through all programs: trained, resumed, transcribed, scored."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from speech import make_corpus
+
+import evaluate
+import speech2text
+import train
+from ramospeech.model import load_model
+
+TINY = "--features fbank --maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --device cpu --threads 1 --dropout 0"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """The tones, some of whose texts hold words of letters."""
+    folder = tmp_path_factory.mktemp("corpus")
+    lists = make_corpus(folder)
+    for path in lists.glob("*.txt"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows = [line.split("\t") for line in lines]
+        for number, row in enumerate(rows):
+            row[2] = row[2] if number % 2 else "八App OK"
+        path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def run(capsys, corpus, out, *options):
+    where = ["--data_type", "tones", "--config_path", corpus / "lists", "--data_root", corpus / "audio"]
+    status = train.main([str(word) for word in (*where, "--model_path", out, *TINY.split(), *options)])
+    return status, capsys.readouterr().err
+
+
+def test_characters_from_training_to_score(corpus, tmp_path, capsys):
+    out, characters = tmp_path / "run", ("--units", "characters")
+    status, said = run(capsys, corpus, out, *characters, "--epochs", 2)
+    assert status == 0, said
+    assert (
+        "units (characters)" in said and "CER of hanzi" in said and "WER of Latin words" in said and "SER" not in said
+    )
+    status, said = run(capsys, corpus, out, *characters, "--epochs", 3, "--load_model")
+    assert status == 0 and "epoch 3: dev loss" in said, said
+    model = load_model(out / "dfcnn.safetensors")
+    assert model.units.name == "characters" and {"八", "a", "▁"} <= set(model.vocabulary.units)
+    assert "dev_cer" in model.summary
+
+    table = tmp_path / "hyp.tsv"
+    line = ["--model", out / "dfcnn.safetensors", "--data_root", corpus / "audio", "--format", "tsv", "--output", table]
+    assert speech2text.main([str(word) for word in (*line, corpus / "lists" / "tones_dev.txt")]) == 0
+    capsys.readouterr()
+    score = ["--ref", corpus / "lists" / "tones_dev.txt", "--hyp", table, *characters, "--report", tmp_path / "report"]
+    assert evaluate.main([str(word) for word in (*score, "--json")]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["clips"] == 6 and not entry["missing"]
+    assert entry["wer"]["length"] == 6 and entry["cer"]["length"] > entry["cer_hanzi"]["length"] > 0
+    assert "SER" not in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_what_a_model_of_characters_has_no_use_for(corpus, tmp_path, capsys):
+    assert run(capsys, corpus, tmp_path, "--units", "characters", "--epochs", 1)[0] == 0
+    line = ["--model", str(tmp_path / "dfcnn.safetensors"), str(corpus / "audio" / "dev0.wav")]
+    for option, what in (("--translator", "leave out --translator"), ("--hotword", "leave them out")):
+        assert speech2text.main([*line, option, "你好"]) == 2
+        assert what in capsys.readouterr().err
+    status, said = run(capsys, corpus, tmp_path, "--load_model", "--epochs", 2, "--units", "pinyin")
+    assert status == 2 and "units (characters)" in said and "units (pinyin)" in said
+    status, said = run(capsys, corpus, tmp_path, "--units", "characters", "--share_parts", "--model_name", "other")
+    assert status == 2 and "have no parts" in said
+
+
+@pytest.mark.parametrize("kind", ["lists", "file"])
+def test_units_of_a_list(corpus, tmp_path, capsys, kind):
+    units = tmp_path / "units.txt"
+    units.write_text("<blank>\n<UNK>\nba1\nde\nma3\n", encoding="utf-8")
+    status, said = run(capsys, corpus, tmp_path, "--epochs", 1, "--unit_list", units if kind == "file" else "lists")
+    assert status == 0, said
+    found = load_model(tmp_path / "dfcnn.safetensors").vocabulary.units
+    assert found == (("<blank>", "<UNK>", "ba1", "de", "ma3") if kind == "file" else found) and len(found) < 20
+    assert ("tokens outside the units" in said) == (kind == "file")
+
+
+def test_joined_clips_keep_words_apart(corpus, tmp_path, capsys):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    status, said = run(
+        capsys, tmp_path / "corpus", tmp_path, "--units", "characters", "--epochs", 1, "--join", 4, "--speeds", "1.0"
+    )
+    assert status == 0, said
+    assert torch.load(tmp_path / "dfcnn.state.pt", weights_only=True)["steps"] > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such vocabulary"), ("ba1\n<UNK>\nx\n", "first unit must be <blank>"), ("<blank>\n<UNK>\n", "no units")],
+)
+def test_unit_lists_that_cannot_be(corpus, tmp_path, capsys, content, message):
+    path = tmp_path / "units.txt"
+    if content:
+        path.write_text(content, encoding="utf-8")
+    status, said = run(capsys, corpus, tmp_path / "run", "--unit_list", path)
+    assert status == 2 and message in said and said.count("\n") == 1
