@@ -39,6 +39,7 @@ from ramospeech.training import (
     advice,
     check_options,
     choose_device,
+    keep_near_start,
     learning_rate,
     lists_of,
     make_optimizer,
@@ -81,7 +82,8 @@ def main(argv: list[str] | None = None) -> int:
     model.to(device)
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
-    trainer = Trainer(model, make_optimizer(model, args), model.loss, workers, device, stand_in=noise(),
+    optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
+    trainer = Trainer(model, optimizer, model.loss, workers, device, stand_in=noise(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     if state:

@@ -5,7 +5,7 @@ from ramospeech.training import advice
 from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
 from ramospeech.training.device import choose_device
-from ramospeech.training.fine_tuning import move_towards_start
+from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.guard import Guard
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
@@ -44,6 +44,7 @@ __all__ = [
     "dev_sums",
     "evaluate",
     "keep_freed_memory",
+    "keep_near_start",
     "learning_rate",
     "lists_of",
     "load_state",

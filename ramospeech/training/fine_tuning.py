@@ -1,7 +1,7 @@
 """Fine-tuning keeps near its start: the weights that are written lie between the first and the best ones.
 
 A mean of the weights before and after fine-tuning keeps most of what the model knew of other speakers and loses little
-of what it has learnt (Wortsman et al., WiSE-FT, arXiv 2109.01903).
+of what it has learnt (Wortsman et al., WiSE-FT, arXiv 2109.01903). `--l2_sp` keeps them near in every step instead.
 """
 
 from argparse import Namespace
@@ -9,17 +9,40 @@ from argparse import Namespace
 import torch
 from torch import Tensor
 
-from ramospeech.model import load_model
-from ramospeech.model.pretrained import initial_model
+from ramospeech.model import AcousticModel, load_model
 from ramospeech.parallel import Workers
-from ramospeech.text import Vocabulary
 from ramospeech.training.folder import RunFolder
-from ramospeech.training.validation import DevMetrics, Evaluation
+from ramospeech.training.start import first_model
+from ramospeech.training.validation import Evaluation
 from ramospeech.training.writer import ModelWriter
 
-FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of the way from the first weights to the best
+FRACTIONS = (0.25, 0.5, 0.75)  # of the way from the first weights to the best
 TOLERANCE = 1.02  # a dev error rate this much above the lowest is as good, and nearer to the start is better
 KNOWS_NOTHING = 0.95  # error rate of a start that is not worth keeping near to: its output layer is new
+
+
+def keep_near_start(
+    args: Namespace, optimizer: torch.optim.Optimizer, model: AcousticModel, workers: Workers
+) -> torch.optim.Optimizer:
+    """The optimizer; with --l2_sp W each of its steps takes the weights back by W times their rate, towards those of --init_from.
+
+    That is L2-SP (Li et al., arXiv 1802.01483), apart from the gradient as AdamW's weight decay is, which it replaces.
+    """
+    if not args.l2_sp:
+        return optimizer
+    start = workers.broadcast_from_rank_0(lambda: first_model(args, model.config.units).state_dict())
+    firsts = {parameter: start[name].to(parameter.device) for name, parameter in model.named_parameters()}
+
+    @torch.no_grad()
+    def pull(*_: object) -> None:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.lerp_(firsts[parameter], min(1.0, args.l2_sp * group["lr"]))
+
+    for group in optimizer.param_groups:
+        group["weight_decay"] = 0.0
+    optimizer.register_step_post_hook(pull)
+    return optimizer
 
 
 def interpolated(start: dict[str, Tensor], end: dict[str, Tensor], fraction: float) -> dict[str, Tensor]:
@@ -38,30 +61,38 @@ def nearest(errors: dict[float, float]) -> float:
 
 def move_towards_start(
     args: Namespace, run: RunFolder, evaluation: Evaluation, writer: ModelWriter, workers: Workers
-) -> DevMetrics | None:
+) -> None:
     """Measure models between the start and the best one, and write the one to use; all workers take part.
 
-    Returns what was measured of it, None where the start knew nothing and so all stays as it is.
+    Where the start knew nothing, or no model is better, the best one stays as it is.
     """
     model, progress, monitor = writer.model, writer.progress, evaluation.monitor
     if progress.before is None or progress.before >= KNOWS_NOTHING:
-        return None
+        return
+    learnt = progress.best < progress.before  # else the best model is the start
     start, end = workers.broadcast_from_rank_0(
         lambda: (
-            initial_model(args.init_from, Vocabulary.inventory().units, {}).state_dict(),
-            load_model(run.best).state_dict(),
+            first_model(args, model.config.units).state_dict(),
+            load_model(run.best if learnt else run.last).state_dict(),
         )
     )
-    own, measured = model.state_dict(), {}
+    own, measured = model.state_dict(), {1.0: progress.best} if learnt else {}
     device = evaluation.trainer.device
-    for fraction in FRACTIONS:
+
+    def place(fraction: float) -> None:
         weights = interpolated(start, end, fraction)
         model.load_state_dict({**own, **{name: tensor.to(device) for name, tensor in weights.items()}})
-        measured[fraction] = evaluation.validate()
-        monitor.say(f"{fraction:.0%} of the way from the start: {measured[fraction].describe()}")
-    chosen = nearest({fraction: metrics.ser for fraction, metrics in measured.items()})
-    weights = interpolated(start, end, chosen)
-    model.load_state_dict({**own, **{name: tensor.to(device) for name, tensor in weights.items()}})
-    progress.best = measured[chosen].ser
+
+    for fraction in FRACTIONS:
+        place(fraction)
+        metrics = evaluation.validate()
+        measured[fraction] = metrics.ser
+        monitor.say(f"{fraction:.0%} of the way from the start: {metrics.describe()}")
+    chosen = nearest(measured)
+    if measured[chosen] >= progress.before:
+        monitor.say("fine-tuning made nothing better on dev: the model is the one it started from")
+        return
+    monitor.say(f"the model is at {chosen:.0%} of the way")
+    place(chosen)
+    progress.best = measured[chosen]
     workers.broadcast_from_rank_0(writer.write_best)
-    return measured[chosen]

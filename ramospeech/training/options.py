@@ -114,6 +114,9 @@ def options(about: str) -> argparse.ArgumentParser:
     optimiser.add_argument(
         "--layer_decay", type=number(float, 0.1, 1), default=1.0, help="rate of each layer below, with --init_from"
     )
+    optimiser.add_argument(
+        "--l2_sp", type=positive_or_0, default=0.0, help="pull weights towards those of --init_from this hard (100)"
+    )
     optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
 
     machine = parser.add_argument_group("machine")
@@ -146,6 +149,8 @@ def check_options(args: argparse.Namespace) -> None:
         )
     if args.noise_snr[0] > args.noise_snr[1]:
         raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
+    if args.l2_sp and not args.init_from:
+        raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:

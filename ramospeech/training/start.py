@@ -32,25 +32,36 @@ def new_or_resumed(
     lists: to train on, of which units may be made. Raises: ModelError: nothing to load, or a model of another shape
     than the options ask for; UsageError; ListError: units that cannot be read.
     """
-    if args.load_model and args.init_from:
-        raise UsageError("--load_model resumes a run, --init_from starts one from another model: give one of them")
     torch.manual_seed(args.seed)
-    asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
-    asked |= {"share_parts": args.share_parts, "unit_type": args.units}
-    asked = {name: value for name, value in asked.items() if value is not None}
     state = None
-    if args.init_from:
-        model = initial_model(args.init_from, _units(args, lists), {**asked, **_sizes(args)})
-    elif args.load_model:
-        model, state = _resumed(args, run, asked)
+    if args.load_model:
+        model, state = _resumed(args, run)
+    elif args.init_from:
+        model = first_model(args, _units(args, lists))
     else:
-        model = AcousticModel(_config(args, asked, _units(args, lists)))
+        model = AcousticModel(_config(args, _units(args, lists)))
     if args.freeze:
         freeze(model, args.freeze)
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
     model.augment = Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
     model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
     return model, state
+
+
+def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
+    """The model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the same.
+
+    units: of a new output layer. Raises: ModelError: --init_from cannot be used, or does not agree with the other options.
+    """
+    torch.manual_seed(args.seed)
+    return initial_model(args.init_from, units, {**_asked(args), **_sizes(args)})
+
+
+def _asked(args: Namespace) -> dict[str, Any]:
+    """What the command line says of the model but for its sizes."""
+    asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
+    asked |= {"share_parts": args.share_parts, "unit_type": args.units}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _sizes(args: Namespace) -> dict[str, Any]:
@@ -75,18 +86,23 @@ def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
     return found.units
 
 
-def _config(args: Namespace, asked: dict[str, Any], units: tuple[str, ...]) -> ModelConfig:
+def _config(args: Namespace, units: tuple[str, ...]) -> ModelConfig:
     sizes = given(args, args.model or DEFAULT_ENCODER, sizes_of_encoders())
-    return ModelConfig(units, **{"architecture": DEFAULT_ENCODER, **asked}, **sizes)
+    return ModelConfig(units, **{"architecture": DEFAULT_ENCODER, **_asked(args)}, **sizes)
 
 
-def _resumed(args: Namespace, run: RunFolder, asked: dict[str, Any]) -> tuple[AcousticModel, dict[str, Any] | None]:
+def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, Any] | None]:
     state = load_state(run.state) if run.state.exists() else None
     weights = run.last if state and run.last.exists() else run.best
     model = load_model(weights)
+    begun = model.summary.get("options", {}).get("init_from")
+    if args.init_from and args.init_from != begun:
+        raise UsageError(
+            f"--load_model: {weights} was {f'fine-tuned from {begun}' if begun else 'not fine-tuned'}; leave out "
+            f"--load_model to start from {args.init_from}, or give another --model_name"
+        )
     # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
-    fine_tuned = model.summary.get("options", {}).get("init_from")
-    config = model.config if fine_tuned else _config(args, asked, model.config.units)
+    config = model.config if begun else _config(args, model.config.units)
     if not config.matches(model.config):
         raise ModelError(
             f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "
@@ -104,6 +120,9 @@ def freeze(model: AcousticModel, layers: int) -> None:
         raise UsageError(f"--freeze {layers}: {model.config.architecture} has {len(parts)} parts that can be kept")
     for part in parts[:layers]:
         part.requires_grad_(False)
+        for module in part.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0  # for weights that learn
 
 
 def make_optimizer(model: AcousticModel, args: Namespace) -> torch.optim.AdamW:

@@ -217,8 +217,40 @@ def test_fine_tuning_in_one_command(corpus, tmp_path, capsys):
     assert load_model(tmp_path / "tuned" / "mine.safetensors").config.matches(load_model(start).config)
     options = json.loads((tmp_path / "tuned" / "mine.json").read_text())
     assert options["lr"] == 2e-4 and options["lr_scaling"] == "none"  # the recipe of fine-tuning
-    assert train_program.main([*line, "--epochs", "3", "--load_model"]) == 2
-    assert "give one of them" in capsys.readouterr().err
+    # Resumed by the same command, but not from another start.
+    assert train_program.main([*line, "--epochs", "3", "--load_model"]) == 0
+    assert re.search(r"dev SER \d+\.\d+% before, \d+\.\d+% after", capsys.readouterr().err)
+    at = line.index(str(start))
+    assert train_program.main([*line[:at], "fast", *line[at + 1 :], "--epochs", "4", "--load_model"]) == 2
+    assert f"was fine-tuned from {start}; leave out --load_model" in capsys.readouterr().err
+
+
+def test_an_interrupted_fine_tuning_is_resumed_exactly(corpus, tmp_path, capsys, monkeypatch):
+    """With a pull towards the start, which is read again; the resumed run ends as one that was never stopped."""
+    assert train_here(capsys, corpus, tmp_path / "run", "--epochs", 1)[0] == 0
+    start = tmp_path / "run" / "dfcnn.safetensors"
+
+    def tune(out, *more):
+        where = ["--config_path", corpus / "lists", "--data_root", corpus / "audio", "--model_path", out]
+        line = [*where, "--data_type", "tones", "--init_from", start, "--device", "cpu", "--l2_sp", 50, "--epochs", 2,
+                "--batch_seconds", 4, *more]  # fmt: skip
+        return train_program.main([str(part) for part in line])
+
+    assert tune(tmp_path / "whole") == 0
+    real = Trainer.step
+
+    def stopped(self, batch, lr, stop=False, save=False):
+        return real(self, batch, lr, stop=self.steps == 3, save=save)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stopped)
+        assert tune(tmp_path / "parts") == 130
+    assert tune(tmp_path / "parts", "--load_model") == 0
+    expected, found = (load_file(tmp_path / name / "dfcnn.last.safetensors") for name in ("whole", "parts"))
+    for key in expected:
+        torch.testing.assert_close(found[key], expected[key])
+    assert train_program.main(["--data_type", "tones", "--l2_sp", "1"]) == 2
+    assert "--l2_sp 1: pulls towards the weights of --init_from" in capsys.readouterr().err
 
 
 def test_lists_given_themselves(corpus, tmp_path, capsys):

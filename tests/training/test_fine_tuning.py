@@ -1,8 +1,17 @@
-"""Weights between the start of fine-tuning and its end."""
+"""Weights between the start of fine-tuning and its end, and steps that keep near the start."""
 
+from argparse import Namespace
+
+import pytest
 import torch
 
-from ramospeech.training.fine_tuning import interpolated, nearest
+from ramospeech.model import AcousticModel, ModelConfig, save_model
+from ramospeech.parallel import SingleProcess
+from ramospeech.training.fine_tuning import interpolated, keep_near_start, nearest
+from ramospeech.training.start import first_model, freeze, make_optimizer
+
+UNITS = ("<blank>", "<UNK>", "ma1")
+SIZES = {"maps": (4, 4, 8, 8), "fc": 6, "rnn": 5, "rnn_layers": 1}
 
 
 def test_weights_at_a_fraction_of_the_way():
@@ -17,3 +26,40 @@ def test_the_nearest_of_those_that_are_as_good():
     assert nearest({0.25: 0.4, 0.5: 0.2005, 0.75: 0.2, 1.0: 0.21}) == 0.5
     assert nearest({0.25: 0.4, 0.5: 0.3, 0.75: 0.25, 1.0: 0.2}) == 1.0
     assert nearest({0.25: 0.0, 1.0: 0.0}) == 0.25
+
+
+def drift(tmp_path, weight, steps=20):
+    """How far weights of a model get from its file under a constant gradient, and the learning rate."""
+    torch.manual_seed(0)
+    save_model(AcousticModel(ModelConfig(UNITS, **SIZES)), tmp_path / "start.safetensors", {})
+    args = Namespace(init_from=str(tmp_path / "start.safetensors"), l2_sp=weight, layer_decay=1.0, weight_decay=0.1,
+                     lr=0.01, seed=1, model=None, features=None, normalise=None, share_parts=None,
+ units=None)  # fmt: skip
+    model = AcousticModel(ModelConfig(UNITS, **SIZES))
+    model.load_state_dict(first_model(args, UNITS).state_dict())
+    first = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer = make_optimizer(model, args)
+    keep_near_start(args, optimizer, model, SingleProcess())
+    for _ in range(steps):
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
+    return max(float((p.detach() - q).abs().max()) for p, q in zip(model.parameters(), first, strict=True))
+
+
+@pytest.mark.parametrize("weight", [10.0, 50.0, 200.0])
+def test_weights_that_are_pulled_stay_near(tmp_path, weight):
+    """A step moves a weight by the rate at most and the pull takes W times the rate of the way back: 1 / W at most."""
+    assert drift(tmp_path, weight) < min(1 / weight, 0.9 * drift(tmp_path, 0.0))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_frozen_layers_have_no_dropout(layers):
+    model = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=3, rnn=4, dropout=0.25))
+    freeze(model, layers)
+    parts = model.encoder.pretrained_layers()
+    rates = [{m.p for m in part.modules() if isinstance(m, torch.nn.Dropout)} for part in parts[1:4]]
+    assert rates == [{0.0}] * (layers - 1) + [{0.25}] * (4 - layers)
+    assert [any(p.requires_grad for p in part.parameters()) for part in parts] == [False] * layers + [True] * (
+        5 - layers
+    )
