@@ -24,7 +24,7 @@ KNOWS_NOTHING = 0.95  # error rate of a start that is not worth keeping near to:
 def keep_near_start(
     args: Namespace, optimizer: torch.optim.Optimizer, model: AcousticModel, workers: Workers
 ) -> torch.optim.Optimizer:
-    """The optimizer; with --l2_sp W each of its steps takes the weights back by W times their rate, towards those of --init_from.
+    """The optimizer; with --l2_sp W each of its steps ends with weights W times their rate nearer to --init_from's.
 
     That is L2-SP (Li et al., arXiv 1802.01483), apart from the gradient as AdamW's weight decay is, which it replaces.
     """

@@ -51,7 +51,7 @@ def new_or_resumed(
 def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
     """The model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the same.
 
-    units: of a new output layer. Raises: ModelError: --init_from cannot be used, or does not agree with the other options.
+    units: of a new output layer. Raises: ModelError: --init_from cannot be used, or disagrees with other options.
     """
     torch.manual_seed(args.seed)
     return initial_model(args.init_from, units, {**_asked(args), **_sizes(args)})
