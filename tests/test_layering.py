@@ -36,6 +36,7 @@ ROOMS = (
     "timing",
     "inputs",
     "recogniser",
+    "stages",
     "pipeline",
     "output",
     "train_lm",

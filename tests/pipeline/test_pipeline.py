@@ -13,6 +13,7 @@ from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.pipeline import Transcriber, Translation
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import PinyinUnits
 from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, translator_path
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
@@ -27,6 +28,7 @@ class ToneModel(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.vocabulary = Vocabulary(UNITS)
+        self.units = PinyinUnits()
         self.reduction = 8
         self.min_samples = 400 + 7 * 160
         self.max_frames = None
@@ -57,7 +59,7 @@ class Digits:
     def translate_batch(self, sentences, nbest=1):
         return (self.translate(sentence, nbest) for sentence in sentences)
 
-    def translate_networks(self, networks, nbest=1):
+    def translate_networks(self, networks, nbest=1, hotwords=None):
         for network in networks:
             said = [(slot.alternatives[0][0], number) for number, slot in enumerate(network.slots)]
             said = [(token, number) for token, number in said if token is not None]
@@ -145,7 +147,7 @@ def test_the_translator_has_the_last_word_on_the_syllables(say):
             return log_probs.log_softmax(2), frames
 
     class Second(Digits):
-        def translate_networks(self, networks, nbest=1):
+        def translate_networks(self, networks, nbest=1, hotwords=None):
             for network in networks:
                 said = [slot.alternatives[-1] for slot in network.slots]
                 assert all(0.2 < p < 0.3 for syllable, p in said if syllable == "er4")
@@ -170,7 +172,7 @@ def test_what_was_missed_between_two_syllables_is_in_the_transcript_with_its_tim
             return log_probs.log_softmax(2), frames
 
     class Every(Digits):
-        def translate_networks(self, networks, nbest=1):
+        def translate_networks(self, networks, nbest=1, hotwords=None):
             for network in networks:
                 said = [next(token for token, _ in slot.alternatives if token) for slot in network.slots]
                 yield [replace(text, slots=tuple(range(len(said)))) for text in self.translate(said, nbest)]
@@ -202,7 +204,7 @@ def test_the_posteriors_are_read_whatever_a_decoder_adds_to_its_scores(say):
 
 def test_each_recording_may_have_its_own_hotwords(say):
     class Listening(Digits):
-        def translate_networks(self, networks, nbest=1, hotwords=()):
+        def translate_networks(self, networks, nbest=1, hotwords=None):
             given.extend(hotwords)
             return super().translate_networks(networks, nbest)
 

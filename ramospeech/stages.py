@@ -1,0 +1,232 @@
+"""The four stages of a transcription: cut recordings, recognise their pieces, translate those, join transcripts.
+
+Each stage is an iterator of records in, an iterator of records out, in the same order, and looks ahead by a bounded
+amount only. The pieces of a recording come one after the other and are followed by the recording's End, which goes
+through all stages as it is. No record is changed once it is made.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ctc_decode import Hypothesis
+from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
+from ramospeech.data.batching import map_by_length
+from ramospeech.errors import AudioError
+from ramospeech.recogniser import Recognised, Recogniser
+from ramospeech.text.units import spaced
+from ramospeech.timing import syllable_times
+from ramospeech.transcript import Token, Transcript, written_tokens
+from ramospeech.translate import Phrases, Translation, Translator
+
+# Pieces are read ahead and sorted by length within a window of this many batches, and of at most this many records.
+_WINDOW_BATCHES = 16
+_MAX_WINDOW = 4096
+
+
+@dataclass(frozen=True)
+class End:
+    """A recording, once all of it was read. error: None, or why it has no transcript."""
+
+    id: str
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a recording, short enough for the model. start: in seconds; waveform: (S,) float32 at 16 kHz."""
+
+    start: float
+    waveform: np.ndarray
+    hotwords: Phrases | None = None
+
+
+@dataclass(frozen=True)
+class RecognisedPiece:
+    """A piece that went through the model and the decoder."""
+
+    start: float
+    hotwords: Phrases | None
+    result: Recognised
+
+
+@dataclass(frozen=True)
+class TranslatedPiece:
+    """A piece with its texts, best first.
+
+    heard: the decoder's best hypothesis. frames: the first and one past the last frame of each syllable of the best
+    text.
+    """
+
+    start: float
+    heard: Hypothesis
+    texts: tuple[Translation, ...]
+    frames: tuple[tuple[int, int], ...]
+
+
+def cut(
+    sources: Iterable[tuple[Source, Phrases | None]], max_seconds: float, min_samples: int
+) -> Iterator[Piece | End]:
+    """Read recordings, each with its hotwords, and cut those that are longer than `max_seconds` at pauses.
+
+    What is shorter than `min_samples` is left out. A recording that cannot be read, or has nothing left, has an End
+    with the reason as its `error`.
+    """
+    for source, hotwords in sources:
+        name = name_of(source)
+        warnings: list[str] = []
+        samples = pieces = 0
+        error = None
+        try:
+            for start, waveform in segments(source, max_seconds, warnings.append):
+                samples += len(waveform)
+                if len(waveform) >= min_samples:
+                    pieces += 1
+                    yield Piece(start, waveform, hotwords)
+            if not pieces:
+                raise AudioError(
+                    f"{name}: too short: {samples / SAMPLE_RATE:.3f} s, and the model needs "
+                    f"{min_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
+                )
+        except AudioError as reason:
+            error = str(reason)
+        yield End(name, samples / SAMPLE_RATE, tuple(warnings), error)
+
+
+def recognise(
+    pieces: Iterable[Piece | End],
+    recogniser: Recogniser,
+    batch_seconds: float,
+    progress: Callable[[float], object] | None = None,
+) -> Iterator[RecognisedPiece | End]:
+    """Recognise pieces in batches of about the same length, so that little is padded.
+
+    batch_seconds: audio of a batch, padding included. progress: is called with the seconds of audio of each batch.
+    """
+
+    def batch(pieces: list[Piece]) -> list[Recognised]:
+        lengths = torch.tensor([len(piece.waveform) for piece in pieces])
+        waveforms = torch.zeros(len(pieces), int(lengths.max()))
+        for row, piece in zip(waveforms, pieces, strict=True):
+            row[: len(piece.waveform)] = torch.from_numpy(piece.waveform)
+        results = recogniser(waveforms, lengths)
+        if progress:
+            progress(int(lengths.sum()) / SAMPLE_RATE)
+        return results
+
+    budget = int(batch_seconds * SAMPLE_RATE)
+    for window in _windows(pieces, _WINDOW_BATCHES * batch_seconds * SAMPLE_RATE):
+        waiting = [item for item in window if isinstance(item, Piece)]
+        results = iter(map_by_length(batch, waiting, lambda piece: len(piece.waveform), budget))
+        for item in window:
+            yield item if isinstance(item, End) else RecognisedPiece(item.start, item.hotwords, next(results))
+
+
+def _windows(items: Iterable[Piece | End], samples: float) -> Iterator[list[Piece | End]]:
+    """The items in parts with so many samples of audio; an End for which nothing waits goes on at once."""
+    window: list[Piece | End] = []
+    held = 0
+    for item in items:
+        window.append(item)
+        held += 0 if isinstance(item, End) else len(item.waveform)
+        if not held or held >= samples or len(window) == _MAX_WINDOW:
+            yield window
+            window, held = [], 0
+    yield window
+
+
+def translate(
+    pieces: Iterable[RecognisedPiece | End], translator: Translator | None, nbest: int
+) -> Iterator[TranslatedPiece | End]:
+    """Find the texts of pieces; without a translator the one text has the syllables that were heard and no hanzi.
+
+    The translator reads, at each place of the best hypothesis, what else may have been said there by the posteriors,
+    weighed by the language model and the hotwords of a beam search. The hotwords of a piece take part in its search.
+    Where a recogniser has no posteriors it reads the best hypothesis alone.
+    """
+    for piece in pieces:
+        if isinstance(piece, End):
+            yield piece
+            continue
+        heard, network = piece.result.hypotheses[0], piece.result.network
+        frames = list(zip(heard.start_frames, heard.end_frames, strict=True))
+        if translator is None:
+            texts = [Translation("", 0.0, heard.tokens)]
+        elif network is None:
+            [texts] = translator.translate_batch([heard.tokens], nbest)
+        else:
+            [texts] = translator.translate_networks([network], nbest, [piece.hotwords])
+            slots = (network.slots[number] for number in texts[0].slots)
+            frames = [(slot.start_frame, slot.end_frame) for slot in slots]
+        yield TranslatedPiece(piece.start, heard, tuple(texts), tuple(frames))
+
+
+def join(
+    pieces: Iterable[TranslatedPiece | End],
+    seconds_per_frame: float,
+    nbest: int,
+    translated: bool,
+    written: bool = False,
+) -> Iterator[Transcript]:
+    """Put the pieces of each recording together.
+
+    translated: whether a translator made the texts. written: whether the model writes characters itself, which are
+    then the text, without pinyin.
+    """
+    waiting: list[TranslatedPiece] = []
+    for item in pieces:
+        if isinstance(item, TranslatedPiece):
+            waiting.append(item)
+            continue
+        if item.error is not None:
+            yield Transcript(item.id, seconds=item.seconds, error=item.error, warnings=item.warnings)
+        else:
+            texts = _combined([piece.texts for piece in waiting], nbest)
+            tokens = _tokens(waiting, texts[0], item.seconds, seconds_per_frame, translated, written)
+            yield Transcript(
+                id=item.id,
+                text=spaced(token.hanzi for token in tokens) if written else texts[0].hanzi,
+                pinyin=() if written else texts[0].syllables,
+                tokens=tokens,
+                seconds=item.seconds,
+                score=sum(piece.heard.score for piece in waiting),
+                nbest=tuple(texts) if translated else (),
+                warnings=item.warnings,
+            )
+        waiting = []
+
+
+def _tokens(
+    pieces: Sequence[TranslatedPiece],
+    text: Translation,
+    seconds: float,
+    seconds_per_frame: float,
+    translated: bool,
+    written: bool,
+) -> tuple[Token, ...]:
+    spikes = [
+        (piece.start + first * seconds_per_frame, piece.start + last * seconds_per_frame)
+        for piece in pieces
+        for first, last in piece.frames
+    ]
+    times = syllable_times(spikes, seconds)
+    if written:
+        return written_tokens([piece.heard.tokens for piece in pieces], times)
+    hanzi = text.hanzi if translated else [""] * len(text.syllables)
+    return tuple(Token(p, h, *t) for p, h, t in zip(text.syllables, hanzi, times, strict=True))
+
+
+def _combined(parts: Iterable[Sequence[Translation]], nbest: int) -> list[Translation]:
+    """The best `nbest` of all combinations of the texts of consecutive parts."""
+    texts = [Translation("", 0.0)]
+    for part in parts:
+        pairs = (
+            Translation(a.hanzi + b.hanzi, a.score + b.score, a.syllables + b.syllables) for a in texts for b in part
+        )
+        texts = heapq.nlargest(nbest, pairs, key=lambda text: text.score)
+    return texts

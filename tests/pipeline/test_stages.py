@@ -1,0 +1,195 @@
+"""Each stage of a transcription alone: order, look-ahead, and what happens to recordings that cannot be read."""
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctc_decode import ConfusionNetwork, Hypothesis
+from ctc_decode.confusion import Slot
+from ramospeech.audio import SAMPLE_RATE
+from ramospeech.errors import AudioError
+from ramospeech.recogniser import Recognised
+from ramospeech.stages import End, Piece, RecognisedPiece, TranslatedPiece, cut, join, recognise, translate
+from ramospeech.translate import Phrases, Translation
+
+
+def hypothesis(*tokens: str, score: float = -1.0) -> Hypothesis:
+    starts = tuple(range(0, 2 * len(tokens), 2))
+    ids = tuple(range(1, len(tokens) + 1))
+    return Hypothesis(tokens, ids, score, score, 0.0, starts, tuple(start + 1 for start in starts))
+
+
+def wave(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-0.1, 0.1, int(seconds * SAMPLE_RATE)).astype(np.float32)
+
+
+class Lengths:
+    """Recognises in each waveform its number of samples; keeps the shapes of batches."""
+
+    min_samples = 160
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, ...]] = []
+
+    def __call__(self, waveforms, lengths):
+        assert all(not row[length:].any() for row, length in zip(waveforms, lengths, strict=True))
+        self.batches.append(tuple(waveforms.shape))
+        return [Recognised([hypothesis(str(int(length)))], None) for length in lengths]
+
+
+def test_pieces_come_before_the_end_of_their_recording(rng):
+    phrases = Phrases({"yi1": 5.0})
+    sources: Any = [
+        ((wave(1.0, rng), SAMPLE_RATE), None),
+        ("none.wav", None),
+        ((wave(7.0, rng), SAMPLE_RATE), phrases),
+        ((wave(0.005, rng), SAMPLE_RATE), None),
+        (b"not audio", None),
+        ((wave(2.0, rng), SAMPLE_RATE), None),
+    ]
+    items = list(cut(sources, max_seconds=3.0, min_samples=160))
+    ends = [item for item in items if isinstance(item, End)]
+    assert [end.seconds for end in ends] == [1.0, 0.0, 7.0, 0.005, 0.0, 2.0]
+    reasons = [None, "none.wav: no such file", None, "too short: 0.005 s", "cannot be read as audio", None]
+    assert all((reason is None) == (end.error is None) for end, reason in zip(ends, reasons, strict=True))
+    assert all(reason is None or reason in str(end.error) for end, reason in zip(ends, reasons, strict=True))
+    assert isinstance(items[-1], End)
+    third = items[items.index(ends[1]) + 1 : items.index(ends[2])]
+    pieces = [piece for piece in third if isinstance(piece, Piece)]
+    assert len(pieces) == len(third) >= 3
+    lengths = np.array([len(piece.waveform) for piece in pieces])
+    assert [piece.start * SAMPLE_RATE for piece in pieces] == [0, *lengths.cumsum()[:-1]]
+    assert lengths.sum() == 7 * SAMPLE_RATE
+    assert all(piece.hotwords is phrases for piece in pieces)
+
+
+def test_a_recording_that_breaks_off_has_its_pieces_and_an_error(rng, monkeypatch):
+    def segments(source, max_seconds, report):
+        yield 0.0, wave(1.0, rng)
+        report("a.wav: a note")
+        raise AudioError("a.wav: truncated")
+
+    monkeypatch.setattr("ramospeech.stages.segments", segments)
+    piece, end = cut([("a.wav", None)], 20.0, 160)
+    assert isinstance(piece, Piece)
+    assert end == End("a.wav", 1.0, ("a.wav: a note",), "a.wav: truncated")
+    [transcript] = join(
+        [TranslatedPiece(0.0, hypothesis("yi1"), (Translation("一", 0.0),), ()), end], 0.1, 1, translated=True
+    )
+    assert (transcript.text, transcript.tokens, transcript.error) == ("", (), "a.wav: truncated")
+    assert (transcript.seconds, transcript.warnings) == (1.0, ("a.wav: a note",))
+
+
+@pytest.mark.parametrize("batch_seconds", [0.1, 1.0, 8.0, 100.0])
+def test_pieces_are_recognised_in_batches_and_keep_their_order(rng, batch_seconds):
+    items: list[Piece | End] = []
+    for number in range(60):
+        pieces = [Piece(0.5 * i, wave(rng.uniform(0.05, 3.0), rng)) for i in range(rng.integers(0, 4))]
+        items += [*pieces, End(str(number), 1.0)]
+    recogniser = Lengths()
+    seconds: list[float] = []
+    found = list(recognise(items, recogniser, batch_seconds, seconds.append))
+    assert len(found) == len(items)
+    for before, after in zip(items, found, strict=True):
+        if isinstance(before, End):
+            assert after is before
+        else:
+            assert isinstance(after, RecognisedPiece)
+            assert after.start == before.start
+            assert after.result.hypotheses[0].tokens == (str(len(before.waveform)),)
+    assert all(rows == 1 or rows * samples <= batch_seconds * SAMPLE_RATE for rows, samples in recogniser.batches)
+    assert sum(seconds) == pytest.approx(
+        sum(len(item.waveform) for item in items if isinstance(item, Piece)) / SAMPLE_RATE
+    )
+
+
+def test_what_waits_for_nothing_goes_on_at_once(rng):
+    taken: list[int] = []
+
+    def items():
+        for number in range(10_000):
+            taken.append(number)
+            yield End(str(number), 0.0, error="cannot be read") if number != 5 else Piece(0.0, wave(0.1, rng))
+
+    found = recognise(items(), Lengths(), 8.0)
+    for number in range(5):
+        assert next(found) == End(str(number), 0.0, error="cannot be read")
+        assert len(taken) == number + 1
+    assert isinstance(next(found), RecognisedPiece)
+    assert len(taken) < 5000  # then they wait for audio that fills a window, but not without bound
+
+
+class Echo:
+    """Gives as characters what it was asked to translate."""
+
+    def translate_batch(self, sentences, nbest=1):
+        return ([Translation("".join(sentence), 0.0, tuple(sentence))] for sentence in sentences)
+
+    def translate_networks(self, networks, nbest=1, hotwords=None):
+        for network, phrases in zip(networks, hotwords, strict=True):
+            tokens = [slot.alternatives[-1][0] for slot in network.slots]
+            yield [Translation("".join(tokens), float(phrases is not None), tuple(tokens), tuple(range(len(tokens))))]
+
+
+def test_texts_come_from_networks_and_without_those_from_hypotheses():
+    network = ConfusionNetwork((Slot((("a", 0.6), ("b", 0.4)), 3, 5), Slot((("c", 1.0),), 7, 8)))
+    phrases = Phrases({"yi1": 5.0})
+    heard = hypothesis("x", "y")
+    items: list[Any] = [
+        RecognisedPiece(1.0, phrases, Recognised([heard], network)),
+        End("first", 1.0),
+        RecognisedPiece(0.0, None, Recognised([heard], None)),
+        End("second", 1.0),
+    ]
+    first, end, second, _ = translate(items, Echo(), 1)
+    assert first == TranslatedPiece(1.0, heard, (Translation("bc", 1.0, ("b", "c"), (0, 1)),), ((3, 5), (7, 8)))
+    assert end is items[1]
+    assert second == TranslatedPiece(0.0, heard, (Translation("xy", 0.0, ("x", "y")),), ((0, 1), (2, 3)))
+    plain, *_ = translate(items, None, 1)
+    assert plain == TranslatedPiece(1.0, heard, (Translation("", 0.0, ("x", "y")),), ((0, 1), (2, 3)))
+
+
+def test_recordings_are_joined_from_their_pieces():
+    def piece(start: float, *texts: tuple[str, float]) -> TranslatedPiece:
+        translations = tuple(Translation(hanzi, score, tuple(hanzi)) for hanzi, score in texts)
+        return TranslatedPiece(start, hypothesis("x", score=-2.0), translations, ((0, 1),))
+
+    items: list[Any] = [
+        piece(0.0, ("一", 0.0), ("二", -1.0)),
+        piece(1.0, ("三", 0.0), ("四", -3.0)),
+        End("a", 2.0, ("note",)),
+        End("b", 1.0, (), "no such file"),
+        piece(0.0, ("五", 0.0)),
+        End("c", 1.0),
+    ]
+    a, b, c = join(items, 0.1, 3, translated=True)
+    assert (a.id, a.text, a.pinyin, a.score, a.warnings) == ("a", "一三", ("一", "三"), -4.0, ("note",))
+    assert [text.hanzi for text in a.nbest] == ["一三", "二三", "一四"]
+    assert [token.start for token in a.tokens] == [0.0, 1.0]
+    assert (b.text, b.error, b.seconds) == ("", "no such file", 1.0)
+    assert (c.text, c.score) == ("五", -2.0)
+
+
+def test_records_cannot_be_changed(rng):
+    piece: Any = Piece(0.0, wave(0.1, rng))
+    with pytest.raises(FrozenInstanceError):
+        piece.start = 1.0
+
+
+def test_a_model_that_writes_characters_has_text_and_no_pinyin():
+    def piece(start: float, *characters: str) -> TranslatedPiece:
+        heard = hypothesis(*characters)
+        frames = tuple(zip(heard.start_frames, heard.end_frames, strict=True))
+        return TranslatedPiece(start, heard, (Translation("", 0.0, characters),), frames)
+
+    items: list[Any] = [piece(0.0, "打", "o", "k"), piece(1.0, "a", "吧"), End("a", 2.0)]
+    [transcript] = join(items, 0.1, 1, translated=False, written=True)
+    assert (transcript.text, transcript.pinyin, transcript.nbest) == ("打ok a吧", (), ())
+    assert [(token.hanzi, token.start) for token in transcript.tokens] == [
+        ("打", 0.0),
+        ("ok", pytest.approx(0.2)),
+        ("a", pytest.approx(1.0)),
+        ("吧", pytest.approx(1.2)),
+    ]
