@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
@@ -111,9 +112,7 @@ def recognise(
 
     def batch(pieces: list[Piece]) -> list[Recognised]:
         lengths = torch.tensor([len(piece.waveform) for piece in pieces])
-        waveforms = torch.zeros(len(pieces), int(lengths.max()))
-        for row, piece in zip(waveforms, pieces, strict=True):
-            row[: len(piece.waveform)] = torch.from_numpy(piece.waveform)
+        waveforms = pad_sequence([torch.from_numpy(piece.waveform) for piece in pieces], batch_first=True)
         results = recogniser(waveforms, lengths)
         if progress:
             progress(int(lengths.sum()) / SAMPLE_RATE)

@@ -10,7 +10,7 @@ list says nothing about other recordings.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -18,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
 from ramospeech import audio, errors
 from ramospeech.corpora import Clip, read_list
+from ramospeech.data.batching import map_by_length
 from ramospeech.files import whole_file
 from ramospeech.help import Help
 from ramospeech.model import AcousticModel, load_model
@@ -29,6 +31,7 @@ from ramospeech.model.pretrained import model_path
 from ramospeech.score import Score, ser
 
 BATCH_SECONDS = 8.0
+BATCH_FRAMES = 2000  # of posteriors that are decoded at once
 MAX_SECONDS = 20.0  # longer recordings are cut at pauses, as for transcription
 _WHAT_TO_DO = "choose another --output"
 
@@ -38,30 +41,21 @@ Rates = dict[Point, float]
 
 @dataclass(frozen=True)
 class Posteriors:
-    """What the model hears: of each piece of a recording its log-posteriors (T', V), and which clip it is of."""
+    """What a model recognises: of each piece of a recording its log-posteriors (T', V), and which clip it is of."""
 
     references: list[tuple[str, ...]]
     pieces: list[np.ndarray]
     clips: list[int]
 
-    def batches(self, frames: int = 2000) -> Iterator[tuple[list[int], np.ndarray, np.ndarray]]:
-        """Pieces by number, (B, T', V) and (B,), pieces of like lengths together."""
-        left = sorted(range(len(self.pieces)), key=lambda i: -len(self.pieces[i]))
-        while left:
-            size = max(1, frames // max(1, len(self.pieces[left[0]])))
-            numbers, left = left[:size], left[size:]
-            lengths = np.array([len(self.pieces[i]) for i in numbers])
-            padded = np.zeros((len(numbers), lengths[0], self.pieces[0].shape[1]), np.float32)
-            for row, number in zip(padded, numbers, strict=True):
-                row[: len(self.pieces[number])] = self.pieces[number]
-            yield numbers, padded, lengths
-
     def score(self, decode: Callable[[np.ndarray, np.ndarray], list[list[Hypothesis]]]) -> Score:
         """Syllable errors of a decoder."""
-        read: list[tuple[str, ...]] = [()] * len(self.pieces)
-        for numbers, log_probs, lengths in self.batches():
-            for number, hypotheses in zip(numbers, decode(log_probs, lengths), strict=True):
-                read[number] = hypotheses[0].tokens
+
+        def best(pieces: list[np.ndarray]) -> list[tuple[str, ...]]:
+            padded = pad_sequence([torch.from_numpy(piece) for piece in pieces], batch_first=True)
+            lengths = np.array([len(piece) for piece in pieces])
+            return [hypotheses[0].tokens for hypotheses in decode(padded.numpy(), lengths)]
+
+        read = map_by_length(best, self.pieces, len, BATCH_FRAMES)
         whole: list[list[str]] = [[] for _ in self.references]
         for clip, tokens in zip(self.clips, read, strict=True):
             whole[clip] += tokens
@@ -71,34 +65,32 @@ class Posteriors:
 @torch.inference_mode()
 def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device: str = "cpu") -> Posteriors:
     """Posteriors of all clips. One that cannot be read is named on stderr and left out; raises ListError for none."""
-    heard = Posteriors([], [], [])
-    waiting: list[np.ndarray] = []
-    least = model.min_samples
+    references: list[tuple[str, ...]] = []
+    waveforms: list[np.ndarray] = []
+    of_clips: list[int] = []
     for clip in clips:
         try:
-            waveforms = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
+            pieces = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
         except errors.AudioError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        waveforms = [waveform for waveform in waveforms if len(waveform) >= least]
-        heard.clips.extend([len(heard.references)] * len(waveforms))
-        heard.references.append(clip.pinyin)
-        waiting += waveforms
-    if not waiting:
+        pieces = [waveform for waveform in pieces if len(waveform) >= model.min_samples]
+        of_clips += [len(references)] * len(pieces)
+        references.append(clip.pinyin)
+        waveforms += pieces
+    if not waveforms:
         raise errors.ListError("none of the recordings could be used; check --data_root")
-    heard.pieces.extend([np.zeros((0, 0), np.float32)] * len(waiting))
-    order = sorted(range(len(waiting)), key=lambda i: -len(waiting[i]))
-    while order:
-        size = max(1, int(BATCH_SECONDS * audio.SAMPLE_RATE) // max(1, len(waiting[order[0]])))
-        numbers, order = order[:size], order[size:]
-        padded = torch.zeros(len(numbers), len(waiting[numbers[0]]))
-        for row, number in zip(padded, numbers, strict=True):
-            row[: len(waiting[number])] = torch.from_numpy(waiting[number])
-        lengths = torch.tensor([len(waiting[number]) for number in numbers])
+
+    def recognise(batch: list[np.ndarray]) -> list[np.ndarray]:
+        padded = pad_sequence([torch.from_numpy(waveform) for waveform in batch], batch_first=True)
+        lengths = torch.tensor([len(waveform) for waveform in batch])
         log_probs, frames = model(padded.to(device), lengths.to(device))
-        for number, row, T in zip(numbers, log_probs.float().cpu().numpy(), frames.tolist(), strict=True):
-            heard.pieces[number] = row[:T].copy()
-    return heard
+        return [
+            row[:length].copy() for row, length in zip(log_probs.float().cpu().numpy(), frames.tolist(), strict=True)
+        ]
+
+    budget = int(BATCH_SECONDS * audio.SAMPLE_RATE)
+    return Posteriors(references, map_by_length(recognise, waveforms, len, budget), of_clips)
 
 
 def grid(ends: Sequence[float], points: int) -> list[float]:

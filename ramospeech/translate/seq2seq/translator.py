@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ctc_decode import ConfusionNetwork
+from ramospeech.data.batching import map_by_length
 from ramospeech.errors import ModelError
 from ramospeech.translate.channel import CANDIDATES, Channel
 from ramospeech.translate.error_model import UNKNOWN
@@ -73,16 +74,8 @@ class Seq2SeqTranslator:
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]:
         """`translate` for each sentence, in order; many at once, which is faster."""
-        todo = list(sentences)
-        order = sorted(range(len(todo)), key=lambda i: -len(todo[i]))
-        found: dict[int, list[Translation]] = {}
-        while order:
-            count = max(1, BATCH_SYLLABLES // max(len(todo[order[0]]), 1))
-            batch, order = order[:count], order[count:]
-            for i, texts in zip(batch, self._search([todo[i] for i in batch], nbest), strict=True):
-                found[i] = texts
-        for i in range(len(todo)):
-            yield found[i]
+        found = map_by_length(lambda batch: self._search(batch, nbest), list(sentences), len, BATCH_SYLLABLES)
+        return iter(found)
 
     def translate_networks(
         self, networks: Iterable[ConfusionNetwork], nbest: int = 1, hotwords: HotwordsOfEach = None
