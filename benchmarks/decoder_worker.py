@@ -50,12 +50,6 @@ def ctc_decode(
     return (lambda array: array[None]), (lambda array: decoder.decode(array, [array.shape[1]])[0][0].ids)
 
 
-def reference(V: int, beam: int) -> tuple[Prepare, Decode]:
-    from ctc_decode.reference import prefix_beam_search
-
-    return np.ndarray.tolist, lambda rows: prefix_beam_search(rows, beam_width=beam, top_k=TOP_K)[0][0]
-
-
 def ctc_beam_decoder(V: int, beam: int) -> tuple[Prepare, Decode]:
     from ctc_beam_decoder import build_ctcdecoder
 
@@ -123,12 +117,11 @@ def fast_ctc_decode(V: int, beam: int) -> tuple[Prepare, Decode]:
     return np.exp, lambda array: ids_of(beam_search(array, units, beam, 0.99 / V)[0])  # the largest cut it takes
 
 
-OURS = ("ctc_decode", "ctc_decode, 10,000 hotwords", "ctc_decode, numpy", "ctc_decode.reference")
+OURS = ("ctc_decode", "ctc_decode, 10,000 hotwords", "ctc_decode, numpy")
 DECODERS: dict[str, Callable[[int, int], tuple[Prepare, Decode]]] = {
     "ctc_decode": ctc_decode,
     "ctc_decode, 10,000 hotwords": lambda V, beam: ctc_decode(V, beam, hotwords=10_000),
     "ctc_decode, numpy": lambda V, beam: ctc_decode(V, beam, engine="numpy"),
-    "ctc_decode.reference": reference,
     "ctc-beam-decoder": ctc_beam_decoder,
     "ctcdecode": ctcdecode,
     "flashlight-text": flashlight,

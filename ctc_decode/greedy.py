@@ -38,7 +38,6 @@ class GreedyDecoder:
         for item, frame in np.argwhere(valid & (np.isnan(best) | (best == np.inf)))[:1]:
             raise ValueError(f"item {item}, frame {frame}: log_probs holds {best[item, frame]}")
         scores = np.where(valid, best, 0.0).sum(axis=1)
-        certainty = np.append(0.0, np.where(valid, np.exp(best), 0.0).ravel().cumsum())
 
         # Runs of one unit in the flattened path. Each row begins a run, so that none goes over a row's end.
         path = np.where(valid, path, self.blank)
@@ -46,18 +45,18 @@ class GreedyDecoder:
         begins[:, 1:] = path[:, 1:] != path[:, :-1]
         starts = np.flatnonzero(begins)
         ends = np.append(starts[1:], B * T)[: len(starts)]
+        peaks = np.exp(np.maximum.reduceat(best.ravel(), starts)) if len(starts) else np.zeros(0)
         spoken = path.ravel()[starts] != self.blank
-        starts, ends = starts[spoken], ends[spoken]
+        starts, ends, peaks = starts[spoken], ends[spoken], peaks[spoken].clip(0.0, 1.0)
         ids = path.ravel()[starts]
-        means = (certainty[ends] - certainty[starts]) / (ends - starts)
         bounds = np.searchsorted(starts, np.arange(B + 1) * T)
         return [
-            [self._hypothesis(ids[a:b], starts[a:b] - row * T, ends[a:b] - row * T, means[a:b], float(scores[row]))]
+            [self._hypothesis(ids[a:b], starts[a:b] - row * T, ends[a:b] - row * T, peaks[a:b], float(scores[row]))]
             for row, (a, b) in enumerate(pairwise(bounds))
         ]
 
     def _hypothesis(
-        self, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, means: np.ndarray, score: float
+        self, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, peaks: np.ndarray, score: float
     ) -> Hypothesis:
         numbers = tuple(ids.tolist())
         return Hypothesis(
@@ -68,5 +67,5 @@ class GreedyDecoder:
             lm_score=0.0,
             start_frames=tuple(starts.tolist()),
             end_frames=tuple(ends.tolist()),
-            confidences=tuple(means.clip(0.0, 1.0).tolist()),
+            confidences=tuple(peaks.tolist()),
         )

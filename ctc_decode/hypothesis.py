@@ -13,9 +13,8 @@ class Hypothesis:
     lm_score: log probability by the language model with the end of the sentence, not weighted; 0 without one.
     start_frames, end_frames: U frames each. Token u holds frames start_frames[u] <= t < end_frames[u] of the
         labelling's best alignment.
-    confidences: U values from 0 to 1, the posterior of each token by the acoustic model: the labelling's probability
-        over that of all labellings with any unit or none in this token's place. The greedy decoder: the mean
-        probability of the token over its frames.
+    confidences: U values from 0 to 1, the largest probability of each token by the acoustic model in its frames. It
+        tells right tokens from wrong ones about as well as the posterior over all labellings does.
     """
 
     tokens: tuple[str, ...]

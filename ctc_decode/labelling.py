@@ -1,18 +1,16 @@
-"""What one labelling is worth by itself: its exact CTC log probability, best alignment, and how sure its tokens are.
+"""One labelling by itself: its exact CTC log probability and its best alignment.
 
-Forward and backward over the 2 U + 1 states of its units and blanks (Graves et al., 2006). Plain numpy; the compiled
-core has the same in src/labelling.cpp.
+Both are found over the 2 U + 1 states of its units and blanks (Graves et al., 2006). Plain numpy; the compiled core
+has the same in src/labelling.cpp.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-_REACH = 4  # states more to either side of those that are kept, for labellings that lack a token
+_REACH = 4  # states beyond those near the best are kept too: they may count later
 _MARGIN = 40.0  # natural log: states this far below a frame's best are left out
 _DOUBT = 1.0  # a score so far below what the search found has lost something
-_FAINT = 10.0  # where a unit has less than exp(-10) of the labelling, a confidence ignores it
-_RIVAL = -2.9957  # log of 5 %
 _ZERO = -np.inf
 
 
@@ -82,9 +80,8 @@ class Examiner:
         if U == 0:
             return [], [], []
         starts, ends = self._best_path()
-        self._backward()
-        confidences = [self._confidence(u, starts[u], ends[u]) for u in range(U)]
-        return starts, ends, confidences
+        best = [self._log_probs[start:end, id].max() for start, end, id in zip(starts, ends, self._ids, strict=True)]
+        return starts, ends, np.exp(best, dtype=np.float64).clip(0.0, 1.0).tolist()
 
     def _best_path(self) -> tuple[list[int], list[int]]:
         """Viterbi over the states that the forward pass kept."""
@@ -110,86 +107,6 @@ class Examiner:
         starts = frames[np.searchsorted(tokens, np.arange(U), "left")]
         ends = frames[np.searchsorted(tokens, np.arange(U), "right") - 1] + 1
         return starts.tolist(), ends.tolist()
-
-    def _backward(self) -> None:
-        """beta includes the emission of its own frame."""
-        T, S = len(self._alpha), len(self._labels)
-        last = np.arange(self._low[-1], self._low[-1] + len(self._alpha[-1]))
-        beta = np.where(last >= S - 2, self._emission[-1], _ZERO)
-        self._beta = [beta]
-        for t in range(T - 2, -1, -1):
-            low, high = self._low[t], self._low[t] + len(self._alpha[t])
-            from_same, from_one, from_two = (_window(beta, self._low[t + 1], low + n, high + n) for n in range(3))
-            from_two = np.where(self._skips[low + 2 : high + 2], from_two, _ZERO)
-            beta = np.logaddexp(np.logaddexp(from_same, from_one), from_two) + self._emission[t]
-            self._beta.append(beta)
-        self._beta.reverse()
-
-    def _before(self, t: int, token: int) -> tuple[float, float]:
-        """What comes before a unit that starts at t in a token's place: a blank (or nothing), the token before."""
-        if t == 0:
-            return (0.0 if token == 0 else _ZERO), _ZERO
-        at = _window(self._alpha[t - 1], self._low[t - 1], 2 * token - 1, 2 * token + 1)
-        return at[1], at[0]
-
-    def _after(self, t: int, token: int) -> tuple[float, float]:
-        """What comes after a unit whose last frame is t: a blank (or nothing), the next token."""
-        if t + 1 == len(self._alpha):
-            return (0.0 if token + 1 == len(self._ids) else _ZERO), _ZERO
-        at = _window(self._beta[t + 1], self._low[t + 1], 2 * token + 2, 2 * token + 4)
-        return at[0], at[1]
-
-    def _confidence(self, token: int, start: int, end: int) -> float:
-        """The labelling's probability over that of all labellings with any unit or none in this token's place."""
-        T, U = len(self._alpha), len(self._ids)
-        own = self._ids[token]
-        previous = self._ids[token - 1] if token else self._blank
-        following = self._ids[token + 1] if token + 1 < U else self._blank
-
-        def matters(t: int) -> bool:
-            return max(self._before(t, token)) + max(self._after(t, token)) > self._score - _FAINT
-
-        first, last = start, end - 1
-        while first > 0 and matters(first - 1):
-            first -= 1
-        while last + 1 < T and matters(last + 1):
-            last += 1
-
-        entering = np.array([self._before(t, token) for t in range(first, last + 2)])
-        leaving = np.array([self._after(t, token) for t in range(first, last + 1)])
-        base = entering[:-1].max()
-        with np.errstate(over="ignore"):
-            in_blank, in_token = np.exp(entering - base).T
-            out_blank, out_token = np.exp(leaving + base - self._score).T
-            # Without the token, the next one starts in one of these frames, or the labelling ends.
-            without = np.append(self._after(first - 1, token)[1], leaving[:, 1])
-            if last + 1 == T and token + 1 == U:
-                without[-1] = 0.0
-            joins = np.full(len(without), previous != following)
-            joins[-1] |= last + 1 == T
-            none = ((in_blank + joins * in_token) * np.exp(without + base - self._score)).sum()
-
-            rows = self._log_probs[first : last + 1].astype(np.float64)
-            units = np.array([own, *({previous, following} - {own, self._blank})])  # in its place, as long as they like
-            p = np.exp(rows[:, units])
-            held, total = np.zeros((2, len(units)))
-            for i in range(len(p)):
-                held = p[i] * (held + in_blank[i] + (units != previous) * in_token[i])
-                total = total + held * (out_blank[i] + (units != following) * out_token[i])
-
-            # All others: together for one frame each, and one by one for longer where they have five percent and more.
-            entered, left = (in_blank + in_token)[:-1], out_blank + out_token
-            tail = np.maximum(1.0 - np.exp(rows[:, self._blank]) - p.sum(axis=1), 0.0)
-            everything = none + total.sum() + (tail * entered * left).sum()
-            rivals = np.delete(rows, [self._blank, *units], axis=1)
-            rivals = rivals[:, (rivals >= _RIVAL).any(axis=0)]
-            p = np.where(rivals >= _RIVAL, np.exp(rivals), 0.0)
-            held = np.zeros(p.shape[1])
-            for i in range(len(p)):
-                everything += (p[i] * held).sum() * left[i]
-                held = p[i] * (held + entered[i])
-        mine = float(total[0])
-        return min(mine / float(everything), 1.0) if 0.0 < everything < np.inf else 0.0
 
 
 def _window(values: np.ndarray, low: int, first: int, last: int) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""The plain engine of the beam search: numpy, the same results as the compiled one, for machines without a compiler.
+"""The beam search in numpy: the executable specification of the compiled one, and its fallback without a compiler.
 
 True CTC prefix beam search: probabilities of one labelling are summed over its alignments, those that end in a blank
-apart from those that end in its last unit. Natural logs throughout. src/search.cpp is its twin; what differs is that
-whole rows of extensions are scored here before the best are taken.
+apart from those that end in its last unit (Hannun et al., 2014). Natural logs throughout. src/search.cpp and
+src/folding.cpp are its twin and are tested to give the same results; what differs is that whole rows of extensions are
+scored here before the best are taken.
 """
 
 import heapq
@@ -13,6 +14,7 @@ import numpy as np
 
 from ctc_decode.inputs import is_distribution
 from ctc_decode.labelling import Examiner
+from ctc_decode.prefix_tree import Node, path_to
 from ctc_decode.settings import BadFrameError, Result, Settings
 from ctc_decode.stepping import Stepper
 
@@ -49,29 +51,6 @@ class NumpyEngine:
         return NumpyStream(self._settings, self._steppers)
 
 
-class _Node:
-    """A prefix. `slot`: its place in the beam, or -1. `extra`: what automata and length add to its score."""
-
-    __slots__ = ("__weakref__", "alternatives", "born", "depth", "extra", "name", "parent", "slot", "states", "unit")
-
-    def __init__(self, name: int, parent: "_Node | None", unit: int, extra: float, states: tuple[int, ...]):
-        self.name = name
-        self.parent = parent
-        self.unit = unit
-        self.depth: int = 0 if parent is None else parent.depth + 1
-        self.extra = extra
-        self.states = states
-        self.slot = -1
-        self.born = 0  # the frame in which it first came into the beam
-        self.alternatives: dict[_Node, tuple[float, int]] = {}  # scores less its own, frames in which they were folded
-
-    def begins(self, other: "_Node") -> bool:
-        """Whether the other prefix begins with this one."""
-        while other.depth > self.depth and other.parent is not None:
-            other = other.parent
-        return other is self
-
-
 class NumpyStream:
     """One utterance, frame by frame. The beam is a list of nodes, best first, and arrays beside it."""
 
@@ -80,9 +59,9 @@ class NumpyStream:
         self._steppers = steppers
         self._names = count()
         # By parent and unit. A node lives while it is in the beam, or has descendants, or is an alternative.
-        self._children: WeakValueDictionary[tuple[int, int], _Node] = WeakValueDictionary()
+        self._children: WeakValueDictionary[tuple[int, int], Node] = WeakValueDictionary()
         start = tuple(stepper.automaton.start for stepper in steppers)
-        self._nodes = [_Node(next(self._names), None, settings.blank, 0.0, start)]
+        self._nodes = [Node(next(self._names), None, settings.blank, 0.0, start)]
         self._nodes[0].slot = 0
         self._blank = np.zeros(1)
         self._unblank = np.full(1, _ZERO)
@@ -157,7 +136,7 @@ class NumpyStream:
         best = np.argsort(-values, kind="stable")[: self._settings.top_k]
         return best[values[best] > _ZERO]
 
-    def _child(self, parent: _Node, unit: int, gain: float) -> _Node:
+    def _child(self, parent: Node, unit: int, gain: float) -> Node:
         """The node of a prefix and one more unit: a new one, unless a descendant or the host of it holds it still."""
         node = self._children.get((parent.name, unit))
         if node is None:
@@ -165,7 +144,7 @@ class NumpyStream:
                 int(stepper.step(np.array([state]), np.array([unit]))[0][0])
                 for stepper, state in zip(self._steppers, parent.states, strict=True)
             )
-            node = _Node(next(self._names), parent, unit, parent.extra + gain, states)
+            node = Node(next(self._names), parent, unit, parent.extra + gain, states)
             node.born = self._frame
             self._children[parent.name, unit] = node
         return node
@@ -179,7 +158,7 @@ class NumpyStream:
         total = np.logaddexp(self._blank, self._unblank)
         score = total + np.array([node.extra for node in self._nodes])
 
-        def covers(strong: _Node, weak: _Node) -> bool:
+        def covers(strong: Node, weak: Node) -> bool:
             """Whether the future of a prefix is that of a better one, whatever comes.
 
             They end in the same unit, the automata are in the same states, nothing that still matters can reach the
@@ -198,7 +177,7 @@ class NumpyStream:
             reached = parent >= 0 and score[parent] + _FAINT > score[weak.slot]
             return not (reached or strong.begins(weak) or weak.begins(strong))
 
-        ending: dict[int, list[_Node]] = {}
+        ending: dict[int, list[Node]] = {}
         kept = np.ones(len(self._nodes), bool)
         for node in self._nodes:
             others = ending.setdefault(node.unit, [])
@@ -214,14 +193,14 @@ class NumpyStream:
         for slot, node in enumerate(self._nodes):
             node.slot = slot
 
-    def _fold_into(self, strong: _Node, weak: _Node, delta: float) -> None:
+    def _fold_into(self, strong: Node, weak: Node, delta: float) -> None:
         if self._settings.nbest == 1 and delta < -_CLOSE:
             return
         strong.alternatives.setdefault(weak, (delta, self._frame))
         if len(strong.alternatives) == max(self._settings.nbest, _COMPARED):
             del strong.alternatives[min(strong.alternatives, key=lambda node: strong.alternatives[node][0])]
 
-    def _alternatives(self, node: _Node, latest: int) -> list[tuple[_Node, float]]:
+    def _alternatives(self, node: Node, latest: int) -> list[tuple[Node, float]]:
         """What was folded into a prefix until a frame, less what is settled: if one is wanted, what was long ago."""
         return [
             (alternative, delta)
@@ -231,13 +210,13 @@ class NumpyStream:
 
     def partial(self) -> tuple[list[int], int]:
         """The best labelling so far, and how many of its first units are settled."""
-        path = _path(self._nodes[0])
+        path = path_to(self._nodes[0])
         depth = {node: d for d, node in enumerate(path)}
         stable = len(path)
-        seen: set[_Node] = set()
+        seen: set[Node] = set()
         open_ = self._nodes.copy()
         while open_:  # the beam, and all alternatives that still count
-            way = _path(open_.pop())
+            way = path_to(open_.pop())
             stable = min(stable, max((depth[node] + 1 for node in way if node in depth), default=0))
             fresh = [node for node in way if node not in seen]
             seen.update(fresh)
@@ -274,7 +253,7 @@ class NumpyStream:
         leave for an alternative wherever it meets one.
         """
         total = np.logaddexp(self._blank, self._unblank)
-        ways: list[tuple[float, int, _Node, list[int]]] = []  # less its score, a tie breaker, node, units after it
+        ways: list[tuple[float, int, Node, list[int]]] = []  # less its score, a tie breaker, node, units after it
         for slot, node in enumerate(self._nodes):
             final = sum(
                 stepper.scale * float(stepper.automaton.final[state])
@@ -288,7 +267,7 @@ class NumpyStream:
             if not ways or len(found) == count:
                 break
             cost, _, node, after = heapq.heappop(ways)
-            path = _path(node)
+            path = path_to(node)
             units = [step.unit for step in path] + after
             # Alternatives that are later than the way on from a prefix go on by themselves.
             for depth, step in enumerate(path, 1):
@@ -298,12 +277,3 @@ class NumpyStream:
                     order += 1
             found.setdefault(tuple(units), (-cost, not after))
         return found
-
-
-def _path(node: _Node) -> list[_Node]:
-    """The nodes from the first unit to this one; the root is none of them."""
-    path = []
-    while node.parent is not None:
-        path.append(node)
-        node = node.parent
-    return path[::-1]

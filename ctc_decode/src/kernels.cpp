@@ -100,25 +100,6 @@ void log_add(const double* a, const double* b, double* out, int n) {
 }
 
 CTC_CLONES
-int find_above(const float* row, int units, float least, int32_t* found, int room) {
-    constexpr int kBlock = 32;
-    int count = 0;
-    for (int first = 0; first < units; first += kBlock) {
-        const int n = units - first < kBlock ? units - first : kBlock;
-        const float* x = row + first;
-        int32_t any = 0;
-        if (n == kBlock) {
-            for (int j = 0; j < kBlock; ++j) any |= x[j] >= least;
-            if (!any) continue;
-        }
-        for (int j = 0; j < n; ++j) {
-            if (x[j] >= least && count < room) found[count++] = first + j;
-        }
-    }
-    return count;
-}
-
-CTC_CLONES
 void half_to_float(const uint16_t* from, float* to, int n) {
     for (int i = 0; i < n; ++i) {
         const uint32_t bits = static_cast<uint32_t>(from[i] & 0x7fff) << 13;

@@ -31,9 +31,6 @@ inline bool is_distribution(const RowSummary& summary) {
 // out = log(exp(a) + exp(b)), n times; exact to 1e-11. -inf is the log of 0.
 void log_add(const double* a, const double* b, double* out, int n);
 
-// The units of a row that have at least `least`, in order: how many there are, `room` at most.
-int find_above(const float* row, int units, float least, int32_t* found, int room);
-
 void half_to_float(const uint16_t* from, float* to, int n);
 
 }  // namespace ctc

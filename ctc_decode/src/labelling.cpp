@@ -9,12 +9,9 @@ namespace {
 
 constexpr double kZero = -std::numeric_limits<double>::infinity();
 constexpr int kPad = 2;            // states without probability on either side of those that are kept
-constexpr int kReach = 4;          // states more to either side, for labellings that lack a token
+constexpr int kReach = 4;          // states beyond those near the best are kept too: they may count later
 constexpr double kMargin = 40.0;   // natural log: states this far below a frame's best are left out
 constexpr double kDoubt = 1.0;     // a score so far below what the search found has lost something
-constexpr double kFaint = 10.0;    // where a unit has less than exp(-10) of the labelling, a confidence ignores it
-constexpr float kRival = -2.9957f;  // log of 5 %
-constexpr int kMostRivals = 20;     // of a frame, which may sum to 1.01
 
 double add(double a, double b) {
     const double high = std::max(a, b);
@@ -91,42 +88,21 @@ void Examiner::emit(int frame, int first, int n, double* out) const {
     }
 }
 
-double Examiner::value(const std::vector<double>& table, int frame, int state) const {
+double Examiner::forward_at(int frame, int state) const {
     if (state < low_[frame] || state >= high_[frame]) return kZero;
-    return table[offset_[frame] + state - low_[frame]];
-}
-
-// beta includes the emission of its own frame.
-void Examiner::backward() {
-    const int T = posteriors_.frames, S = static_cast<int>(skip_.size()) - 2;
-    beta_.assign(alpha_.size(), kZero);
-    for (int t = T - 1; t >= 0; --t) {
-        const int low = low_[t], n = high_[t] - low;
-        double* beta = beta_.data() + offset_[t];
-        if (t == T - 1) {
-            for (int i = 0; i < n; ++i) beta[i] = low + i >= S - 2 ? 0.0 : kZero;
-        } else {
-            // The states of this frame whose way on is kept, from i = begin: those below have none.
-            const double* to = beta_.data() + offset_[t + 1] + (low - low_[t + 1]);
-            const int begin = std::min(std::max(low_[t + 1] - 2 - low, 0), n);
-            const int end = std::min(high_[t + 1] - low, n);
-            const int count = std::max(end - begin, 0);
-            scratch_.resize(count);
-            for (int i = 0; i < count; ++i) scratch_[i] = to[begin + i + 2] + skip_[low + begin + i + 2];
-            log_add(to + begin, to + begin + 1, beta + begin, count);
-            log_add(beta + begin, scratch_.data(), beta + begin, count);
-        }
-        for (int i = 0; i < n; ++i) beta[i] += emission_[offset_[t] + i];
-    }
+    return alpha_[offset_[frame] + state - low_[frame]];
 }
 
 std::vector<Token> Examiner::tokens() {
     std::vector<Token> tokens(ids_.size());
     if (tokens.empty()) return tokens;
     best_path(tokens);
-    backward();
-    if (rival_begin_.empty()) find_rivals();
-    for (size_t u = 0; u < tokens.size(); ++u) tokens[u].confidence = confidence(static_cast<int>(u), tokens[u]);
+    for (size_t u = 0; u < tokens.size(); ++u) {
+        Token& token = tokens[u];
+        double best = kZero;
+        for (int t = token.start; t < token.end; ++t) best = std::max(best, posteriors_.at(t, ids_[u]));
+        token.confidence = std::min(std::exp(best), 1.0);
+    }
     return tokens;
 }
 
@@ -170,116 +146,6 @@ void Examiner::best_path(std::vector<Token>& tokens) const {
         }
         if (t > 0) s -= back[offset_[t] + s - low_[t]];
     }
-}
-
-// What comes before a unit that starts at `frame` in the place of a token: a blank (or nothing), or the token before.
-double Examiner::before_blank(int frame, int token) const {
-    if (frame == 0) return token == 0 ? 0.0 : kZero;
-    return forward_at(frame - 1, 2 * token);
-}
-
-double Examiner::before_token(int frame, int token) const {
-    return frame == 0 || token == 0 ? kZero : forward_at(frame - 1, 2 * token - 1);
-}
-
-// What comes after a unit whose last frame is `frame`: a blank (or nothing), or the next token.
-double Examiner::after_blank(int frame, int token) const {
-    const int U = static_cast<int>(ids_.size());
-    if (frame + 1 == posteriors_.frames) return token + 1 == U ? 0.0 : kZero;
-    return backward_at(frame + 1, 2 * token + 2);
-}
-
-double Examiner::after_token(int frame, int token) const {
-    const int U = static_cast<int>(ids_.size());
-    return frame + 1 == posteriors_.frames || token + 1 == U ? kZero : backward_at(frame + 1, 2 * token + 3);
-}
-
-void Examiner::find_rivals() {
-    std::vector<float> buffer(posteriors_.units);
-    int32_t found[kMostRivals];
-    for (int t = 0; t < posteriors_.frames; ++t) {
-        rival_begin_.push_back(rivals_.size());
-        const float* row = posteriors_.row(t, buffer.data());
-        const int count = find_above(row, posteriors_.units, kRival, found, kMostRivals);
-        for (int i = 0; i < count; ++i) {
-            if (found[i] != blank_) rivals_.push_back({found[i], std::exp(static_cast<double>(row[found[i]]))});
-        }
-    }
-    rival_begin_.push_back(rivals_.size());
-    held_.assign(posteriors_.units, {0.0, -1});
-}
-
-// The labelling's probability over that of all labellings with any unit, or none, in the place of this token.
-double Examiner::confidence(int token, const Token& span) {
-    const int T = posteriors_.frames, U = static_cast<int>(ids_.size());
-    const int32_t own = ids_[token];
-    const int32_t previous = token > 0 ? ids_[token - 1] : blank_;
-    const int32_t next = token + 1 < U ? ids_[token + 1] : blank_;
-
-    // The frames around its span where a unit in its place would matter.
-    const auto matters = [&](int t) {
-        const double in = std::max(before_blank(t, token), before_token(t, token));
-        const double out = std::max(after_blank(t, token), after_token(t, token));
-        return in + out > score_ - kFaint;
-    };
-    int first = span.start, last = span.end - 1;
-    while (first > 0 && matters(first - 1)) --first;
-    while (last + 1 < T && matters(last + 1)) ++last;
-
-    const int n = last - first + 1;
-    std::vector<double> in_blank(n), in_token(n), out_blank(n), out_token(n), tail(n);
-    double base = kZero;
-    for (int i = 0; i < n; ++i) {
-        base = std::max(base, std::max(before_blank(first + i, token), before_token(first + i, token)));
-    }
-    double none = 0.0;
-    for (int i = 0; i <= n; ++i) {
-        const int t = first + i;
-        const double blank = std::exp(before_blank(t, token) - base);
-        const double unit = std::exp(before_token(t, token) - base);
-        // Without the token, the next one starts here, or the labelling ends.
-        double after = t < T ? after_token(t - 1, token) : kZero;
-        if (t == T && token + 1 == U) after = 0.0;
-        none += (blank + (previous != next || t == T ? unit : 0.0)) * std::exp(after + base - score_);
-        if (i == n) break;
-        in_blank[i] = blank;
-        in_token[i] = unit;
-        out_blank[i] = std::exp(after_blank(t, token) + base - score_);
-        out_token[i] = std::exp(after_token(t, token) + base - score_);
-        tail[i] = 1.0 - std::exp(posteriors_.at(t, blank_));
-    }
-
-    // A unit in its place, over one frame or more.
-    const auto in_place = [&](int32_t unit) {
-        double held = 0.0, total = 0.0;
-        for (int i = 0; i < n; ++i) {
-            const double p = std::exp(posteriors_.at(first + i, unit));
-            tail[i] -= p;
-            held = p * (held + in_blank[i] + (unit != previous ? in_token[i] : 0.0));
-            total += held * (out_blank[i] + (unit != next ? out_token[i] : 0.0));
-        }
-        return total;
-    };
-    const double mine = in_place(own);
-    double all = none + mine;
-    if (previous != blank_ && previous != own) all += in_place(previous);
-    if (next != blank_ && next != own && next != previous) all += in_place(next);
-
-    // All others: together for one frame each, and one by one for longer where they have five percent and more.
-    ++clock_;
-    for (int i = 0; i < n; ++i, ++clock_) {
-        const double in = in_blank[i] + in_token[i], out = out_blank[i] + out_token[i];
-        all += std::max(tail[i], 0.0) * in * out;
-        for (size_t r = rival_begin_[first + i]; r < rival_begin_[first + i + 1]; ++r) {
-            const auto [unit, p] = rivals_[r];
-            if (unit == own || unit == previous || unit == next) continue;
-            Held& held = held_[unit];
-            const double before = held.clock == clock_ - 1 ? held.mass : 0.0;
-            all += p * before * out;
-            held = {p * (before + in), clock_};
-        }
-    }
-    return all > 0.0 && std::isfinite(all) ? std::min(mine / all, 1.0) : 0.0;
 }
 
 }  // namespace ctc

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from textbook import prefix_beam_search
 from wrong_input import GOOD, REFUSED, bad
 
 from ctc_decode import Automaton, BeamSearchDecoder, Hotwords
-from ctc_decode.reference import prefix_beam_search
 
 
 def units(V: int) -> list[str]:

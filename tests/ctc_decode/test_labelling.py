@@ -78,34 +78,12 @@ def test_times_are_those_of_the_best_alignment(examine, posteriors, peak):
 
 
 @pytest.mark.parametrize("peak", [0.0, 3.0])
-def test_confidences_weigh_all_that_could_stand_there(examine, posteriors, every_labelling, peak):
+def test_confidence_is_the_largest_probability_in_the_frames_of_a_token(examine, posteriors, peak):
     log_probs = posteriors(1, T, V, peak)[0]
-    every = every_labelling(log_probs)
-    for ids, hypothesis in examine(log_probs).items():
-        for place, confidence in enumerate(hypothesis.confidences):
-            others = [(*ids[:place], unit, *ids[place + 1 :]) for unit in range(1, V)] + [
-                ids[:place] + ids[place + 1 :]
-            ]
-            total = sum(math.exp(every[other]) for other in others if other in every)
-            assert confidence == pytest.approx(math.exp(every[ids]) / total, abs=0.02)
-
-
-def test_a_tail_of_faint_units_counts(posteriors):
-    """With two hundred units below one percent each, confidence is still the mass of the token's share."""
-    log_probs = np.full((3, 301), -20.0)
-    log_probs[:, 0] = np.log([0.98, 0.001, 0.98])
-    log_probs[1, 1:] = math.log(0.599 / 300)
-    log_probs[1, 1] = math.log(0.4)
-    log_probs[0::2, 1:] = math.log(0.02 / 300)
-    log_probs -= np.log(np.exp(log_probs).sum(axis=1, keepdims=True))
-    vocabulary = ["-", *map(str, range(300))]
-    for engine in ("compiled", "numpy"):
-        if engine == "compiled":
-            pytest.importorskip("ctc_decode._core")
-        decoder = BeamSearchDecoder(vocabulary, engine=engine)
-        [[found]] = decoder.decode(log_probs[None].astype(np.float32), [3])
-        assert found.ids == (1,)
-        assert found.confidences[0] == pytest.approx(0.4, abs=0.02)
+    for hypothesis in examine(log_probs).values():
+        spans = zip(hypothesis.ids, hypothesis.start_frames, hypothesis.end_frames, strict=True)
+        expected = [math.exp(log_probs[start:end, unit].max()) for unit, start, end in spans]
+        assert hypothesis.confidences == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_impossible_labelling_and_a_tight_one(posteriors):
