@@ -21,6 +21,7 @@ PROGRAMS = {
     "python -m ramospeech.translate": "ramospeech.translate.__main__",
     "python -m ramospeech.train_lm": "ramospeech.train_lm",
     "python -m ramospeech.tune": "ramospeech.tune",
+    "python -m ramospeech.align": "ramospeech.align.__main__",
     "python -m ramospeech.augment": "ramospeech.augment.__main__",
     "python -m ramospeech.model": "ramospeech.model.__main__",
 }

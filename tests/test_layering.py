@@ -41,6 +41,7 @@ ROOMS = (
     "output",
     "train_lm",
     "tune",
+    "align",
     "serve",
 )
 DATA_PACKAGES = {"data_config", "pretrained"}  # where pip puts what lies at the root of the checkout

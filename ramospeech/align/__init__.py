@@ -1,0 +1,25 @@
+"""Forced alignment: recordings of any length and their texts -> when each word is said, what does not fit, and clips.
+
+from ramospeech.align import Aligner, read_lines
+alignment = Aligner(model, device).align("talk.mp3", read_lines("talk.txt"))
+"""
+
+from ramospeech.align.aligner import AlignedWord, Aligner, Alignment, Misfit
+from ramospeech.align.cutting import Clip, Corpus, LeftOut, cut
+from ramospeech.align.texts import SUFFIXES, Line, read_lines
+from ramospeech.align.writers import FORMATS
+
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "AlignedWord",
+    "Aligner",
+    "Alignment",
+    "Clip",
+    "Corpus",
+    "LeftOut",
+    "Line",
+    "Misfit",
+    "cut",
+    "read_lines",
+]

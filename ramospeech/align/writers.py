@@ -1,0 +1,140 @@
+"""Alignments as TextGrid (Praat), json and srt."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from ramospeech.align.aligner import AlignedWord, Alignment
+from ramospeech.output import clock, cues
+from ramospeech.transcript import Token, Transcript
+
+Interval = tuple[float, float, str]
+
+
+def textgrid(alignment: Alignment) -> str:
+    """Tiers of intervals: lines, words, their labels, and what does not fit, as Praat reads them."""
+    timed = [
+        (word.start, word.end, word) for word in alignment.words if word.start is not None and word.end is not None
+    ]
+    lines = [
+        (words[0].start or 0.0, words[-1].end or 0.0, line.text) for line, words in alignment.words_of_line() if words
+    ]
+    tiers = {
+        "lines": _filled(lines, alignment.seconds),
+        "words": _filled([(start, end, word.text) for start, end, word in timed], alignment.seconds),
+        "labels": _filled([(start, end, word.label) for start, end, word in timed], alignment.seconds),
+        "misfits": _filled(
+            [(misfit.start, misfit.end, f"{misfit.kind}: {misfit.text}") for misfit in alignment.misfits],
+            alignment.seconds,
+        ),
+    }
+    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {alignment.seconds:.6f}"]
+    rows = [*head, "tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, (name, intervals) in enumerate(tiers.items(), 1):
+        rows += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
+        rows += ["        xmin = 0", f"        xmax = {alignment.seconds:.6f}"]
+        rows.append(f"        intervals: size = {len(intervals)}")
+        for place, (start, end, text) in enumerate(intervals, 1):
+            quoted = text.replace('"', '""')
+            rows += [
+                f"        intervals [{place}]:",
+                f"            xmin = {start:.6f}",
+                f"            xmax = {end:.6f}",
+            ]
+            rows.append(f'            text = "{quoted}"')
+    return "\n".join(rows) + "\n"
+
+
+def _filled(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
+    """Intervals from 0 to the end without gaps; what has no length, or begins before the last has ended, is moved."""
+    filled: list[Interval] = []
+    at = 0.0
+    for start, end, text in sorted(intervals):
+        start, end = max(round(start, 6), at), min(round(end, 6), seconds)
+        if end <= start:
+            if filled and filled[-1][2]:
+                begin, stop, before = filled.pop()
+                filled.append((begin, stop, f"{before} / {text}"))
+                continue
+            end = min(start + 0.001, seconds)
+            if end <= start:
+                continue
+        if start > at:
+            filled.append((at, start, ""))
+        filled.append((start, end, text))
+        at = end
+    if at < seconds or not filled:
+        filled.append((at, seconds, ""))
+    return filled
+
+
+def as_json(alignment: Alignment) -> str:
+    """Everything: the lines with their words, times in seconds (null where there is none), and what does not fit."""
+    words_of: list[list[AlignedWord]] = [[] for _ in alignment.lines]
+    for word in alignment.words:
+        words_of[word.line].append(word)
+    lines = []
+    for line, words in zip(alignment.lines, words_of, strict=True):
+        timed = [word for word in words if word.start is not None]
+        lines.append(
+            {
+                "line": line.number,
+                "text": line.text,
+                "start": _rounded(timed[0].start) if timed else None,
+                "end": _rounded(timed[-1].end) if timed else None,
+                "words": [
+                    {
+                        "text": word.text,
+                        "label": word.label,
+                        "column": word.column,
+                        "start": _rounded(word.start),
+                        "end": _rounded(word.end),
+                        "score": _rounded(word.score),
+                    }
+                    for word in words
+                ],
+            }
+        )
+    entry = {
+        "id": alignment.id,
+        "seconds": _rounded(alignment.seconds),
+        "resolution": alignment.resolution,
+        "lines": lines,
+        "misfits": [
+            {**asdict(misfit), "start": _rounded(misfit.start), "end": _rounded(misfit.end)}
+            for misfit in alignment.misfits
+        ],
+    }
+    return json.dumps(entry, ensure_ascii=False, indent=1) + "\n"
+
+
+def srt(alignment: Alignment) -> str:
+    """A cue for each line, as it is written; long lines are cut at pauses (see `output.cues`)."""
+    found: list[Interval] = []
+    for line, words in alignment.words_of_line():
+        tokens = tuple(Token(word.label, word.text, word.start or 0.0, word.end or 0.0) for word in words)
+        if not tokens:
+            continue
+        begin = 0
+        shown = list(cues(Transcript(line.text, tokens=tokens, seconds=alignment.seconds)))
+        for number, (start, end, text) in enumerate(shown, 1):
+            stop, length = begin, 0
+            while length < len(text):
+                length += len(words[stop].text)
+                stop += 1
+            last = len(line.text) if number == len(shown) else words[stop].column - 1
+            first = 0 if number == 1 else words[begin].column - 1
+            found.append((start, end, line.text[first:last].strip() or text))
+            begin = stop
+    starts = [start for start, _, _ in found[1:]] + [alignment.seconds]
+    rows = []
+    for number, ((start, end, text), after) in enumerate(zip(found, starts, strict=True), 1):
+        rows.append(f"{number}\n{clock(start, ',')} --> {clock(min(end, max(after, start)), ',')}\n{text}\n")
+    return "\n".join(rows)
+
+
+FORMATS = {"textgrid": (textgrid, ".TextGrid"), "json": (as_json, ".json"), "srt": (srt, ".srt")}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
