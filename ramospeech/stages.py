@@ -60,14 +60,15 @@ class RecognisedPiece:
 class TranslatedPiece:
     """A piece with its texts, best first.
 
-    heard: the decoder's best hypothesis. frames: the first and one past the last frame of each syllable of the best
-    text.
+    heard: the decoder's best hypothesis. frames, confidences: of each syllable of the best text the first and one past
+    the last frame, and its probability in its place, None where it is not known.
     """
 
     start: float
     heard: Hypothesis
     texts: tuple[Translation, ...]
     frames: tuple[tuple[int, int], ...]
+    confidences: tuple[float | None, ...]
 
 
 def cut(
@@ -153,16 +154,19 @@ def translate(
             yield piece
             continue
         heard, network = piece.result.hypotheses[0], piece.result.network
-        frames = list(zip(heard.start_frames, heard.end_frames, strict=True))
+        frames = tuple(zip(heard.start_frames, heard.end_frames, strict=True))
+        confidences: tuple[float | None, ...] = heard.confidences or (None,) * len(frames)
         if translator is None:
             texts = [Translation("", 0.0, heard.tokens)]
         elif network is None:
             [texts] = translator.translate_batch([heard.tokens], nbest)
         else:
             [texts] = translator.translate_networks([network], nbest, [piece.hotwords])
-            slots = (network.slots[number] for number in texts[0].slots)
-            frames = [(slot.start_frame, slot.end_frame) for slot in slots]
-        yield TranslatedPiece(piece.start, heard, tuple(texts), tuple(frames))
+            slots = [network.slots[number] for number in texts[0].slots]
+            frames = tuple((slot.start_frame, slot.end_frame) for slot in slots)
+            of_slots = zip(slots, texts[0].syllables, strict=True)
+            confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
+        yield TranslatedPiece(piece.start, heard, tuple(texts), frames, confidences)
 
 
 def join(
@@ -214,10 +218,12 @@ def _tokens(
         for first, last in piece.frames
     ]
     times = syllable_times(spikes, seconds)
+    confidences = [confidence for piece in pieces for confidence in piece.confidences]
     if written:
-        return written_tokens([piece.heard.tokens for piece in pieces], times)
+        return written_tokens([piece.heard.tokens for piece in pieces], times, confidences)
     hanzi = text.hanzi if translated else [""] * len(text.syllables)
-    return tuple(Token(p, h, *t) for p, h, t in zip(text.syllables, hanzi, times, strict=True))
+    of_all = zip(text.syllables, hanzi, times, confidences, strict=True)
+    return tuple(Token(p, h, *time, confidence) for p, h, time, confidence in of_all)
 
 
 def _combined(parts: Iterable[Sequence[Translation]], nbest: int) -> list[Translation]:

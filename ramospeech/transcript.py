@@ -17,22 +17,32 @@ class Token:
     """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds.
 
     Of a model that writes characters a token is a hanzi or a word of letters, in `hanzi`; `pinyin` is empty.
+    confidence: from 0 to 1, the probability of the syllable among what may have been said in its place, of a word that
+        of its least sure letter; None where the decoder gives none.
     """
 
     pinyin: str
     hanzi: str
     start: float
     end: float
+    confidence: float | None = None
 
 
-def written_tokens(labels: Iterable[Sequence[str]], times: Sequence[tuple[float, float]]) -> tuple[Token, ...]:
-    """Hanzi and words of the pieces of a recording, from their characters and the times of all of these in order."""
+def written_tokens(
+    labels: Iterable[Sequence[str]],
+    times: Sequence[tuple[float, float]],
+    confidences: Sequence[float | None] | None = None,
+) -> tuple[Token, ...]:
+    """Hanzi and words of the pieces of a recording, from their characters, and the times and confidences of all of
+    these in order."""
     tokens: list[Token] = []
     done = 0
     for label in labels:
-        tokens += [
-            Token("", word, times[done + first][0], times[done + last][1]) for word, first, last in word_spans(label)
-        ]
+        for word, first, last in word_spans(label):
+            letters = slice(done + first, done + last + 1)
+            known = [] if confidences is None else [each for each in confidences[letters] if each is not None]
+            start, end = times[done + first][0], times[done + last][1]
+            tokens.append(Token("", word, start, end, min(known, default=None)))
         done += len(label)
     return tuple(tokens)
 

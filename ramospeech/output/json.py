@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
-    from ramospeech.transcript import Transcript
+    from ramospeech.transcript import Token, Transcript
 
 
 class JsonWriter(Writer):
@@ -26,11 +26,19 @@ class JsonWriter(Writer):
             "seconds": round(transcript.seconds, 3),
             "score": round(transcript.score, 4),
             "error": transcript.error,
-            "tokens": [
-                {"pinyin": t.pinyin, "hanzi": t.hanzi, "start": round(t.start, 3), "end": round(t.end, 3)}
-                for t in transcript.tokens
-            ],
+            "warnings": list(transcript.warnings),
+            "tokens": [_token(token) for token in transcript.tokens],
             "nbest": [{"text": text.hanzi, "score": round(text.score, 4)} for text in transcript.nbest],
         }
         self.file.write(self.separator + json.dumps(entry, ensure_ascii=False))
         self.separator = ",\n"
+
+
+def _token(token: Token) -> dict[str, str | float | None]:
+    return {
+        "pinyin": token.pinyin,
+        "hanzi": token.hanzi,
+        "start": round(token.start, 3),
+        "end": round(token.end, 3),
+        "confidence": None if token.confidence is None else round(token.confidence, 3),
+    }

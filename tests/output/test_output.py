@@ -25,10 +25,11 @@ GOOD = Transcript(
     id="x/a.wav",
     text="你好",
     pinyin=("ni3", "hao3"),
-    tokens=(Token("ni3", "你", 0.08, 0.24), Token("hao3", "好", 0.4, 0.56)),
+    tokens=(Token("ni3", "你", 0.08, 0.24), Token("hao3", "好", 0.4, 0.56, 0.87654)),
     seconds=1.5,
     score=-1.25,
     nbest=(Translation("你好", -2.0), Translation("拟好", -4.5)),
+    warnings=("x/a.wav: 320 bytes behind its end are not audio; they were left out",),
 )
 BAD = Transcript(id="y/b\tc\n.wav", error="y/b.wav: the file is empty")
 
@@ -58,7 +59,11 @@ def test_json():
     first, second = json.loads(document("json", GOOD, BAD))
     assert first["text"] == "你好"
     assert first["pinyin"] == "ni3 hao3"
-    assert first["tokens"][1] == {"pinyin": "hao3", "hanzi": "好", "start": 0.4, "end": 0.56}
+    assert first["tokens"] == [
+        {"pinyin": "ni3", "hanzi": "你", "start": 0.08, "end": 0.24, "confidence": None},
+        {"pinyin": "hao3", "hanzi": "好", "start": 0.4, "end": 0.56, "confidence": 0.877},
+    ]
+    assert (first["warnings"], second["warnings"]) == (list(GOOD.warnings), [])
     assert first["nbest"] == [{"text": "你好", "score": -2.0}, {"text": "拟好", "score": -4.5}]
     assert first["error"] is None
     assert second["id"] == BAD.id

@@ -161,6 +161,7 @@ def test_the_translator_has_the_last_word_on_the_syllables(say):
         transcript = Transcriber(model, Second(), decoder).transcribe(path)
         assert (transcript.text, transcript.pinyin) == ("二三", ("er4", "san1"))
         assert [(token.pinyin, token.hanzi) for token in transcript.tokens] == [("er4", "二"), ("san1", "三")]
+        assert [token.confidence for token in transcript.tokens] == pytest.approx([0.269, 1.0], abs=0.01)
 
 
 def test_what_was_missed_between_two_syllables_is_in_the_transcript_with_its_time(say):

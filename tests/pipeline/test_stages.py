@@ -1,6 +1,6 @@
 """Each stage of a transcription alone: order, look-ahead, and what happens to recordings that cannot be read."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from ramospeech.translate import Phrases, Translation
 def hypothesis(*tokens: str, score: float = -1.0) -> Hypothesis:
     starts = tuple(range(0, 2 * len(tokens), 2))
     ids = tuple(range(1, len(tokens) + 1))
-    return Hypothesis(tokens, ids, score, score, 0.0, starts, tuple(start + 1 for start in starts))
+    ends = tuple(start + 1 for start in starts)
+    return Hypothesis(tokens, ids, score, score, 0.0, starts, ends, (0.9, 0.8, 0.7)[: len(tokens)])
 
 
 def wave(seconds: float, rng: np.random.Generator) -> np.ndarray:
@@ -76,7 +77,7 @@ def test_a_recording_that_breaks_off_has_its_pieces_and_an_error(rng, monkeypatc
     assert isinstance(piece, Piece)
     assert end == End("a.wav", 1.0, ("a.wav: a note",), "a.wav: truncated")
     [transcript] = join(
-        [TranslatedPiece(0.0, hypothesis("yi1"), (Translation("一", 0.0),), ()), end], 0.1, 1, translated=True
+        [TranslatedPiece(0.0, hypothesis("yi1"), (Translation("一", 0.0),), (), ()), end], 0.1, 1, translated=True
     )
     assert (transcript.text, transcript.tokens, transcript.error) == ("", (), "a.wav: truncated")
     assert (transcript.seconds, transcript.warnings) == (1.0, ("a.wav: a note",))
@@ -144,17 +145,21 @@ def test_texts_come_from_networks_and_without_those_from_hypotheses():
         End("second", 1.0),
     ]
     first, end, second, _ = translate(items, Echo(), 1)
-    assert first == TranslatedPiece(1.0, heard, (Translation("bc", 1.0, ("b", "c"), (0, 1)),), ((3, 5), (7, 8)))
+    text = Translation("bc", 1.0, ("b", "c"), (0, 1))
+    assert first == TranslatedPiece(1.0, heard, (text,), ((3, 5), (7, 8)), (0.4, 1.0))
     assert end is items[1]
-    assert second == TranslatedPiece(0.0, heard, (Translation("xy", 0.0, ("x", "y")),), ((0, 1), (2, 3)))
+    assert second == TranslatedPiece(0.0, heard, (Translation("xy", 0.0, ("x", "y")),), ((0, 1), (2, 3)), (0.9, 0.8))
     plain, *_ = translate(items, None, 1)
-    assert plain == TranslatedPiece(1.0, heard, (Translation("", 0.0, ("x", "y")),), ((0, 1), (2, 3)))
+    assert plain == TranslatedPiece(1.0, heard, (Translation("", 0.0, ("x", "y")),), ((0, 1), (2, 3)), (0.9, 0.8))
+    unsure = RecognisedPiece(0.0, None, Recognised([replace(heard, confidences=())], None))
+    [piece] = [item for item in translate([unsure], None, 1) if isinstance(item, TranslatedPiece)]
+    assert piece.confidences == (None, None)
 
 
 def test_recordings_are_joined_from_their_pieces():
     def piece(start: float, *texts: tuple[str, float]) -> TranslatedPiece:
         translations = tuple(Translation(hanzi, score, tuple(hanzi)) for hanzi, score in texts)
-        return TranslatedPiece(start, hypothesis("x", score=-2.0), translations, ((0, 1),))
+        return TranslatedPiece(start, hypothesis("x", score=-2.0), translations, ((0, 1),), (1.0 - start / 4,))
 
     items: list[Any] = [
         piece(0.0, ("一", 0.0), ("二", -1.0)),
@@ -167,7 +172,7 @@ def test_recordings_are_joined_from_their_pieces():
     a, b, c = join(items, 0.1, 3, translated=True)
     assert (a.id, a.text, a.pinyin, a.score, a.warnings) == ("a", "一三", ("一", "三"), -4.0, ("note",))
     assert [text.hanzi for text in a.nbest] == ["一三", "二三", "一四"]
-    assert [token.start for token in a.tokens] == [0.0, 1.0]
+    assert [(token.start, token.confidence) for token in a.tokens] == [(0.0, 1.0), (1.0, 0.75)]
     assert (b.text, b.error, b.seconds) == ("", "no such file", 1.0)
     assert (c.text, c.score) == ("五", -2.0)
 
@@ -182,14 +187,14 @@ def test_a_model_that_writes_characters_has_text_and_no_pinyin():
     def piece(start: float, *characters: str) -> TranslatedPiece:
         heard = hypothesis(*characters)
         frames = tuple(zip(heard.start_frames, heard.end_frames, strict=True))
-        return TranslatedPiece(start, heard, (Translation("", 0.0, characters),), frames)
+        return TranslatedPiece(start, heard, (Translation("", 0.0, characters),), frames, heard.confidences)
 
     items: list[Any] = [piece(0.0, "打", "o", "k"), piece(1.0, "a", "吧"), End("a", 2.0)]
     [transcript] = join(items, 0.1, 1, translated=False, written=True)
     assert (transcript.text, transcript.pinyin, transcript.nbest) == ("打ok a吧", (), ())
-    assert [(token.hanzi, token.start) for token in transcript.tokens] == [
-        ("打", 0.0),
-        ("ok", pytest.approx(0.2)),
-        ("a", pytest.approx(1.0)),
-        ("吧", pytest.approx(1.2)),
+    assert [(token.hanzi, pytest.approx(token.start), token.confidence) for token in transcript.tokens] == [
+        ("打", 0.0, 0.9),
+        ("ok", 0.2, 0.7),
+        ("a", 1.0, 0.9),
+        ("吧", 1.2, 0.8),
     ]
