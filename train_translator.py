@@ -34,7 +34,6 @@ from ramospeech import parallel
 from ramospeech.cli import Parser, count, count_or_0, few, fraction, peak_rate, positive, seed
 from ramospeech.corpora.lists import write_text
 from ramospeech.errors import ListError, ModelError, TrainingError, program
-from ramospeech.help import Help
 from ramospeech.lm.text import TextFile, excluded
 from ramospeech.losses import Loss
 from ramospeech.score import cer
@@ -68,7 +67,7 @@ DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
 
 def options() -> argparse.ArgumentParser:
     """The command line."""
-    parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1], formatter_class=Help)
+    parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1])
     data = parser.add_argument_group("data")
     data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 takes less")
     data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")

@@ -12,29 +12,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "options.md"
-PROGRAMS = {
-    "speech2text.py": "speech2text",
-    "train.py": "train",
-    "evaluate.py": "evaluate",
-    "train_translator.py": "train_translator",
-    "python -m ramospeech.corpora": "ramospeech.corpora.__main__",
-    "python -m ramospeech.translate": "ramospeech.translate.__main__",
-    "python -m ramospeech.train_lm": "ramospeech.train_lm",
-    "python -m ramospeech.tune": "ramospeech.tune",
-    "python -m ramospeech.align": "ramospeech.align.__main__",
-    "python -m ramospeech.augment": "ramospeech.augment.__main__",
-    "python -m ramospeech.model": "ramospeech.model.__main__",
+sys.path.insert(0, str(ROOT))
+
+from ramospeech.__main__ import PROGRAMS, Program  # noqa: E402
+
+OTHERS = {
+    "train": Program("train or fine-tune an acoustic model", "python train.py", "train"),
+    "train_translator": Program("train the seq2seq translator", "python train_translator.py", "train_translator"),
 }
 
 
-def parser_of(module: str) -> argparse.ArgumentParser:
+def parser_of(program: Program) -> argparse.ArgumentParser:
     """The parser of a program: the one that prints its help when asked to."""
     asked: list[argparse.ArgumentParser] = []
     print_help = argparse.ArgumentParser.print_help
     argparse.ArgumentParser.print_help = lambda parser, file=None: asked.append(parser)  # type: ignore[method-assign]
     try:
         with contextlib.suppress(SystemExit):
-            importlib.import_module(module).main(["--help"])
+            getattr(importlib.import_module(program.module), program.function)(["--help"])
     finally:
         argparse.ArgumentParser.print_help = print_help  # type: ignore[method-assign]
     return asked[0]
@@ -61,10 +56,10 @@ def row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def section(title: str, module: str) -> str:
+def section(name: str, program: Program) -> str:
     """The options of one program."""
-    parser = parser_of(module)
-    lines = [f"## {title}"]
+    parser = parser_of(program)
+    lines = [f"## ramospeech {name}", "", f"{program.about.capitalize()}. In a checkout also `{program.older}`."]
     for group in parser._action_groups:
         actions = [a for a in group._group_actions if a.dest != "help" and a.help is not argparse.SUPPRESS]
         if actions:
@@ -79,12 +74,11 @@ def page() -> str:
         "# Options\n\nEvery program prints these with `--help`. Written by `python docs/make_options.py`; "
         "a test compares.\n\n"
     )
-    return head + "\n\n".join(section(title, module) for title, module in PROGRAMS.items()) + "\n"
+    return head + "\n\n".join(section(name, program) for name, program in (PROGRAMS | OTHERS).items()) + "\n"
 
 
 def main(argv: list[str]) -> int:
     """Write the page, or compare it."""
-    sys.path.insert(0, str(ROOT))
     if argv == ["--check"]:
         return int(page() != PAGE.read_text("utf-8"))
     PAGE.write_text(page(), "utf-8")

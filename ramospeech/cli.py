@@ -1,8 +1,10 @@
-"""What the command lines of the programs share: types that refuse numbers no run can use, and errors of one line."""
+"""What the command lines of the programs share: help, types that refuse numbers no run can use, errors of one line."""
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from ramospeech.errors import UsageError
@@ -13,8 +15,32 @@ LARGEST_COUNT = 2**31 - 1
 LARGEST_SEED = 2**63 - 1  # what torch and numpy both take
 
 
+called_as: str | None = None  # "ramospeech train", where the command `ramospeech` runs a program
+
+
+def command() -> str:
+    """What was typed to run this program: `ramospeech train`, `python train.py` or `python -m ramospeech.tune`."""
+    if called_as:
+        return called_as
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    if module:
+        return f"python -m {module.name.removesuffix('.__main__')}"
+    script = Path(sys.argv[0]).name
+    return f"python {script}" if script.endswith(".py") else script
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows every default that there is, and the examples as they are written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, []) else super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are UsageErrors: one line, without the whole usage before it."""
+    """The parser of every program: `Help` is its help, and its errors are UsageErrors, one line without the usage."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"prog": command(), "formatter_class": Help, **options})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message.removeprefix('argument ')} (see --help)")

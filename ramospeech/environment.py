@@ -51,7 +51,7 @@ def prepare(max_threads: int | None = None) -> None:
 def prepare_module() -> None:
     """`prepare` where `python -m ramospeech.MODULE` runs, which imports its package, and torch, before the module."""
     arguments = sys.orig_argv
-    if "-m" in arguments[:-1] and arguments[arguments.index("-m") + 1].split(".")[0] == "ramospeech":
+    if "-m" in arguments[:-1] and arguments[arguments.index("-m") + 1].startswith("ramospeech."):
         prepare()
 
 

@@ -1,6 +1,7 @@
 """Types of options: what they take, and that what no run can use is refused with its bounds."""
 
 import argparse
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,3 +36,32 @@ def test_errors_of_the_command_line_are_one_line(line):
     with pytest.raises(UsageError) as caught:
         parser.parse_args(line)
     assert "\n" not in str(caught.value) and "--epochs" in str(caught.value) + " ".join(line)
+
+
+@pytest.mark.parametrize(
+    ("argv0", "module", "called_as", "command"),
+    [
+        ("/usr/lib/x/train.py", None, None, "python train.py"),
+        ("train.py", None, None, "python train.py"),
+        ("/usr/bin/ramospeech", None, "ramospeech lm", "ramospeech lm"),
+        ("/x/ramospeech/corpora/__main__.py", "ramospeech.corpora.__main__", None, "python -m ramospeech.corpora"),
+        ("/x/ramospeech/tune.py", "ramospeech.tune", None, "python -m ramospeech.tune"),
+    ],
+)
+def test_a_program_is_named_as_it_was_called(monkeypatch, argv0, module, called_as, command):
+    monkeypatch.setattr(cli, "called_as", called_as)
+    monkeypatch.setattr(cli.sys, "argv", [argv0])
+    monkeypatch.setitem(cli.sys.modules, "__main__", SimpleNamespace(__spec__=module and SimpleNamespace(name=module)))
+    assert cli.command() == cli.Parser().prog == command
+
+
+def test_defaults_are_shown_where_there_are_any():
+    parser = cli.Parser(prog="x")
+    parser.add_argument("--a", default=3, help="first")
+    parser.add_argument("--b", help="second")
+    parser.add_argument("--c", nargs="+", default=[], help="third")
+    assert parser.format_help().split("options:")[1].split("\n")[2:5] == [
+        "  --a A          first (default: 3)",
+        "  --b B          second",
+        "  --c C [C ...]  third",
+    ]

@@ -16,7 +16,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 PROGRAMS = [
-    *(ROOT / name for name in ("train.py", "train_translator.py", "speech2text.py", "evaluate.py")),
+    *(ROOT / name for name in ("train.py", "train_translator.py")),
     *sorted((ROOT / "ramospeech").rglob("*.py")),
     *sorted((ROOT / "benchmarks").glob("*.py")),
     ROOT / "demo" / "make_corpus.py",

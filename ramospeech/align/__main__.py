@@ -1,9 +1,9 @@
 """Align recordings with their texts: when each character is said, as TextGrid, json or srt, or as clips to train on.
 
-    python -m ramospeech.align talk.mp3 talk.txt > talk.TextGrid
-    python -m ramospeech.align --format srt --output talk.srt talk.mp3 talk.txt
-    python -m ramospeech.align --format all --output aligned/ recordings/
-    python -m ramospeech.align --cut mycorpus recordings/
+    ramospeech align talk.mp3 talk.txt > talk.TextGrid
+    ramospeech align --format srt --output talk.srt talk.mp3 talk.txt
+    ramospeech align --format all --output aligned/ recordings/
+    ramospeech align --cut mycorpus recordings/
     python train.py --data_type mycorpus --config_path mycorpus --data_root mycorpus --recipe finetune
 
 A text is a .txt (a sentence a line is best), an .srt or a .TextGrid; it follows its recording, or lies beside it under
@@ -32,7 +32,6 @@ from ramospeech.align import FORMATS, SUFFIXES, Aligner, Alignment, Corpus, read
 from ramospeech.audio import find_recordings
 from ramospeech.cli import Parser, few, number
 from ramospeech.errors import AudioError, ListError, RamospeechError, UsageError, program
-from ramospeech.help import Help
 from ramospeech.output import output_file
 from ramospeech.pipeline import Transcriber
 
@@ -41,7 +40,7 @@ _NAMED = 30  # misfits of a recording that are named; json and the table of --cu
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The options."""
-    parser = Parser(prog="python -m ramospeech.align", description=__doc__, formatter_class=Help)
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="a recording, its text behind it or beside it; or a folder of both"
     )

@@ -16,6 +16,7 @@ from ramospeech.augment.noise import Clips
 from ramospeech.augment.silence import join
 from ramospeech.augment.speed import speed
 from ramospeech.augment.wave import EFFECTS, SNR, WaveAugment
+from ramospeech.cli import Parser, seed
 from ramospeech.errors import AudioError, UsageError, program
 from ramospeech.features import Spectrogram
 from ramospeech.files import whole_file
@@ -26,11 +27,9 @@ FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.augment",
+    parser = Parser(
         description="Apply the effects of training to a recording, or to each of a folder. A picture of the "
         "spectrogram before and after is saved beside each result.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a recording, or a folder of them")
     parser.add_argument("output", metavar="OUT", type=Path, help=f"a file ({' '.join(FORMATS)}), or a folder for wav")
@@ -41,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help=f"apply these: {' '.join((*PLANNED, *EFFECTS))} (default: drawn as in training)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    parser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
     parser.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect noise")
     parser.add_argument("--noise_snr", type=float, nargs=2, metavar=("LOW", "HIGH"), default=SNR, help="in dB")
     return parser

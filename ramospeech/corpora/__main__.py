@@ -1,4 +1,4 @@
-"""Prepare a corpus: `python -m ramospeech.corpora aishell --root data --download`, then train on it.
+"""Prepare a corpus: `ramospeech prepare aishell --root data --download`, then train on it.
 
 Reads the corpus as its publisher lays it out, checks every recording, and writes into --config_path:
 NAME_train.txt, NAME_dev.txt, NAME_test.txt (the lists of `train.py --data_type NAME`), NAME_report.txt (what was
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ramospeech import errors
+from ramospeech.cli import Parser, count
 from ramospeech.corpora.catalogue import CORPORA
 from ramospeech.corpora.check import Limits
 from ramospeech.corpora.lists import canonical
@@ -23,13 +24,9 @@ from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS
 
 
-def _parser() -> argparse.ArgumentParser:
-    class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-        pass
-
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.corpora", description=__doc__, formatter_class=Formatter
-    )
+def parser() -> argparse.ArgumentParser:
+    """The options of the program."""
+    parser = Parser(description=__doc__)
     titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
     parser.add_argument("corpus", type=_corpus, choices=CORPORA, metavar="NAME", help=titles)
     where = parser.add_argument_group("where")
@@ -42,15 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("--dev_share", type=_share, default=0.05, help="share of the speakers for the dev list")
     own.add_argument("--test_share", type=_share, default=0.05, help="share of the speakers for the test list")
     check = parser.add_argument_group("check")
-    check.add_argument("--max_window", type=int, default=1600, help="longest clip in frames of 10 ms")
-    check.add_argument("--reduction", type=int, default=8, help="frames that the model makes one output of")
+    check.add_argument("--max_window", type=count, default=1600, help="longest clip in frames of 10 ms")
+    check.add_argument("--reduction", type=count, default=8, help="frames that the model makes one output of")
     check.add_argument("--units", choices=UNITS, default="pinyin", help="what labels are made of")
     check.add_argument(
         "--vocabulary", type=Path, help="those of the model; the inventory (or what occurs) if not given"
     )
     check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is no unit")
     check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
-    check.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="recordings at once")
+    check.add_argument("--threads", type=count, help="recordings at once (default: two per core, at most 8)")
     return parser
 
 
@@ -81,10 +78,7 @@ def _name(args: argparse.Namespace) -> str:
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; prints the report."""
-    args = _parser().parse_args(argv)
-    for option in ("max_window", "reduction", "threads"):
-        if getattr(args, option) < 1:
-            raise errors.UsageError(f"--{option} must be at least 1")
+    args = parser().parse_args(argv)
     corpus, name = CORPORA[args.corpus], _name(args)
     vocabulary = Vocabulary.load(args.vocabulary) if args.vocabulary else Vocabulary.inventory()
     if args.download:
@@ -105,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             durations="audio" if args.read_audio else "header",
         ),
         (args.dev_share, args.test_share),
-        args.threads,
+        args.threads or min(8, 2 * (os.cpu_count() or 1)),
     )
     print(report)
     print(report.counts())

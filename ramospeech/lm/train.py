@@ -1,4 +1,4 @@
-"""Trains a language model of syllables: `python -m ramospeech.train_lm TEXT... --output lm.arpa`.
+"""Trains a language model of syllables: `ramospeech lm TEXT... --output lm.arpa`.
 
 Text is plain or gzip, UTF-8, one sentence or more a line. A line with hanzi is normalised (digits read out, punctuation
 dropped) and read by pypinyin; a line without is pinyin; of a list line (path, pinyin, hanzi) the pinyin counts. What
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ctc_decode import NgramModel
 from ramospeech import errors
+from ramospeech.cli import Parser, count, count_or_0
 from ramospeech.lm.kneser_ney import NgramTrainer
 from ramospeech.lm.text import TextFile
 from ramospeech.text import hanzi, pinyin
@@ -99,19 +100,15 @@ def perplexity(model: NgramModel, sentences: Sequence[Sequence[str]]) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.train_lm",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = Parser(description=__doc__)
     data = parser.add_argument_group("text")
     data.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="hanzi or pinyin, plain or gzip")
     data.add_argument("--dev", nargs="+", type=Path, default=[], metavar="TEXT", help="held-out text: its perplexity")
-    data.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes that read the text")
+    data.add_argument("--jobs", type=count, help="processes that read the text (default: the cores)")
     model = parser.add_argument_group("model")
     model.add_argument("--output", type=Path, required=True, help="the ARPA file; gzip if it is named .gz")
     model.add_argument("--order", type=int, default=3, choices=range(1, 6), help="syllables in the longest n-gram")
-    model.add_argument("--max_ngrams", type=int, default=1_000_000, help="keep the n-grams that matter most; 0: all")
+    model.add_argument("--max_ngrams", type=count_or_0, default=1_000_000, help="keep those that matter most; 0: all")
     model.add_argument(
         "--min_counts", type=int, nargs="+", default=[1], metavar="N",
         help="drop n-grams of length 1, 2, ... that occur less often; the last holds for longer ones",
@@ -121,32 +118,28 @@ def parser() -> argparse.ArgumentParser:
 
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = parser().parse_args(argv)
-    if arguments.jobs < 1 or arguments.max_ngrams < 0:
-        raise errors.UsageError("--jobs must be 1 or more and --max_ngrams 0 or more")
+    args = parser().parse_args(argv)
     began = time.monotonic()
 
     def say(message: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {message}", file=sys.stderr, flush=True)
 
-    trainer, total = NgramTrainer(arguments.order), Read()
-    for part in read_texts(arguments.texts, arguments.jobs):
+    trainer, total = NgramTrainer(args.order), Read()
+    for part in read_texts(args.texts, args.jobs or os.cpu_count() or 1):
         trainer.add(part.sentences)
         total.add(part)
     say(str(total))
     try:
-        model = trainer.model(arguments.max_ngrams or None, arguments.min_counts)
+        model = trainer.model(args.max_ngrams or None, args.min_counts)
     except ValueError as error:
         raise errors.TrainingError(f"{error}; give other text or other options") from None
     try:
-        model.write(arguments.output)
+        model.write(args.output)
     except OSError as error:
-        raise errors.TrainingError(
-            f"{arguments.output}: not written ({error.strerror}); choose another place"
-        ) from None
+        raise errors.TrainingError(f"{args.output}: not written ({error.strerror}); choose another place") from None
     sizes = ", ".join(f"{high - low:,}" for low, high in zip(model.levels, model.levels[1:], strict=False))
-    say(f"{arguments.output}: n-grams of length 1 to {model.order}: {sizes}")
-    for path in arguments.dev:
+    say(f"{args.output}: n-grams of length 1 to {model.order}: {sizes}")
+    for path in args.dev:
         dev = Read()
         sentences: list[list[str]] = []
         for part in read_texts([path], 1):

@@ -1,6 +1,6 @@
 """Finds the weight of a language model and the length bonus that read dev recordings best:
 
-    python -m ramospeech.tune --model FILE --lm lm.arpa --ref data_config/thchs_dev.txt --output tune/
+    ramospeech tune --model FILE --lm lm.arpa --ref data_config/thchs_dev.txt --output tune/
 
 The model hears each recording once. Then a grid of both options is decoded, points side by side, and the best point's
 neighbourhood again and again at half the distance. Tune on development lists only: the best of many tries on a test
@@ -22,10 +22,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
 from ramospeech import audio, errors
+from ramospeech.cli import Parser, count, count_or_0, few
 from ramospeech.corpora import Clip, read_list
 from ramospeech.data.batching import map_by_length
 from ramospeech.files import whole_file
-from ramospeech.help import Help
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import model_path
 from ramospeech.score import Score, ser
@@ -172,7 +172,7 @@ class _Built:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(prog="python -m ramospeech.tune", description=__doc__, formatter_class=Help)
+    parser = Parser(description=__doc__)
     data = parser.add_argument_group("what to tune, on what")
     data.add_argument("--model", type=Path, required=True, help="the acoustic model: accurate, fast or a file")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
@@ -182,56 +182,56 @@ def parser() -> argparse.ArgumentParser:
     tries = parser.add_argument_group("what to try")
     tries.add_argument("--lm_weight", type=float, nargs=2, default=(0.0, 1.5), metavar=("LOW", "HIGH"), help="range")
     tries.add_argument("--length_bonus", type=float, nargs=2, default=(0.0, 5.0), metavar=("LOW", "HIGH"), help="range")
-    tries.add_argument("--points", type=int, default=6, help="values of each in the first grid, 2 or more")
-    tries.add_argument("--rounds", type=int, default=3, help="refinements around the best point")
+    tries.add_argument("--points", type=few, default=6, help="values of each in the first grid, 2 or more")
+    tries.add_argument("--rounds", type=count_or_0, default=3, help="refinements around the best point")
     decoding = parser.add_argument_group("decoding")
-    decoding.add_argument("--beam_width", type=int, default=30, help="labellings kept at each frame")
-    decoding.add_argument("--top_k", type=int, default=40, help="units looked at in each frame")
-    decoding.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="points decoded side by side")
+    decoding.add_argument("--beam_width", type=count, default=30, help="labellings kept at each frame")
+    decoding.add_argument("--top_k", type=count, default=40, help="units looked at in each frame")
+    decoding.add_argument("--jobs", type=count, help="points decoded side by side (default: the cores)")
     decoding.add_argument("--device", default="cpu", help="where the acoustic model runs")
     return parser
 
 
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = parser().parse_args(argv)
-    if arguments.points < 2 or arguments.rounds < 0 or arguments.jobs < 1 or arguments.lm_weight[0] < 0:
-        raise errors.UsageError("--points must be 2 or more, --jobs 1 or more, --rounds and --lm_weight 0 or more")
-    clips = read_list(arguments.ref)
-    model = load_model(model_path(arguments.model), arguments.device)
+    args = parser().parse_args(argv)
+    if args.points < 2 or args.lm_weight[0] < 0:
+        raise errors.UsageError("--points must be 2 or more and --lm_weight 0 or more")
+    clips = read_list(args.ref)
+    model = load_model(model_path(args.model), args.device)
     units = model.vocabulary.units
     try:
-        lm = _Built(NgramModel.read(arguments.lm), units)
+        lm = _Built(NgramModel.read(args.lm), units)
     except (ValueError, OSError) as error:
         raise errors.ModelError(f"{error}; give an ARPA file of syllables") from None
-    heard = listen(model, clips, arguments.data_root, arguments.device)
+    heard = listen(model, clips, args.data_root, args.device)
     greedy = heard.score(GreedyDecoder(units).decode).rate
     print(f"{len(heard.references)} recordings, {sum(map(len, heard.references))} syllables; greedy: {greedy:.2%}")
 
     def rate(point: Point) -> float:
         decoder = BeamSearchDecoder(
             units,
-            beam_width=arguments.beam_width,
-            top_k=arguments.top_k,
+            beam_width=args.beam_width,
+            top_k=args.top_k,
             lm=lm,
             lm_weight=point[0],
             length_bonus=point[1],
         )
         return heard.score(decoder.decode).rate
 
-    weights = grid(arguments.lm_weight, arguments.points)
-    bonuses = grid(arguments.length_bonus, arguments.points)
-    with ThreadPoolExecutor(arguments.jobs) as pool:  # decoding releases the interpreter's lock
-        rates = search(lambda points: list(pool.map(rate, points)), weights, bonuses, arguments.rounds)
+    weights = grid(args.lm_weight, args.points)
+    bonuses = grid(args.length_bonus, args.points)
+    with ThreadPoolExecutor(args.jobs or os.cpu_count() or 1) as pool:  # decoding releases the interpreter's lock
+        rates = search(lambda points: list(pool.map(rate, points)), weights, bonuses, args.rounds)
     point = best(rates)
     print(table(rates, weights, bonuses))
     print(f"without language model: {rates[0.0, 0.0]:.2%}")
-    print(f"best: {rates[point]:.2%} with --lm {arguments.lm} --lm_weight {point[0]:g} --length_bonus {point[1]:g}")
-    if arguments.output:
-        with whole_file(arguments.output / "tune.tsv", "w", errors.UsageError, _WHAT_TO_DO) as file:
+    print(f"best: {rates[point]:.2%} with --lm {args.lm} --lm_weight {point[0]:g} --length_bonus {point[1]:g}")
+    if args.output:
+        with whole_file(args.output / "tune.tsv", "w", errors.UsageError, _WHAT_TO_DO) as file:
             file.write("lm_weight\tlength_bonus\tser\n")
             file.writelines(f"{w:g}\t{b:g}\t{rates[w, b]:.6f}\n" for w, b in sorted(rates))
-        draw(rates, arguments.output / "surface.png")
+        draw(rates, args.output / "surface.png")
 
 
 if __name__ == "__main__":

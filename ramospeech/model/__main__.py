@@ -1,16 +1,15 @@
 """Show a model file, or write a model to ship: the average of model files, in few bits, without what training needs.
 
-    python -m ramospeech.model runs/dfcnn.safetensors                                    its description and its layers
-    python -m ramospeech.model small.safetensors runs/dfcnn.safetensors
-    python -m ramospeech.model small.safetensors runs/dfcnn.epoch5[6-9].safetensors      the mean of the last ones
-    python -m ramospeech.model --bits 8 smaller.safetensors runs/dfcnn.safetensors       half that size
-    python -m ramospeech.model --bits 6 smaller.safetensors runs/dfcnn.safetensors       a quarter less when compressed
+    ramospeech info runs/dfcnn.safetensors                                    its description and its layers
+    ramospeech average small.safetensors runs/dfcnn.safetensors
+    ramospeech average small.safetensors runs/dfcnn.epoch5[6-9].safetensors   the mean of the last ones
+    ramospeech average --bits 8 smaller.safetensors runs/dfcnn.safetensors    half that size
+    ramospeech average --bits 6 smaller.safetensors runs/dfcnn.safetensors    a quarter less when compressed
 
 The mean of the last checkpoints of a run (train.py --save_step) is often better than each of them (Izmailov et al.,
 arXiv 1803.05407). Rows that syllables share part by part are summed up, so that the file is an ordinary one.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import torch
 
+from ramospeech.cli import Parser
 from ramospeech.errors import ModelError, program
-from ramospeech.help import Help
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
@@ -59,32 +58,61 @@ def shown(model: AcousticModel) -> str:
     return f"{head}\ntraining: {training}\n{model.tree()}"
 
 
-@program
-def main(argv: Sequence[str] | None = None) -> None:
-    description, epilog = __doc__.split("\n\n", 1)
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.model", description=description, epilog=epilog, formatter_class=Help
-    )
-    parser.add_argument("output", type=Path, metavar="OUT", help="the file to write; the one to show if it is alone")
-    parser.add_argument(
-        "models", type=Path, nargs="*", metavar="MODEL", help="files that train.py wrote; accurate and fast are shipped"
-    )
-    parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="of a weight in a matrix")
-    arguments = parser.parse_args(argv)
-    if not arguments.models:
-        print(shown(load_model(model_path(arguments.output))))
-        return
-    models = [load_model(model_path(path)) for path in arguments.models]
-    for path, model in zip(arguments.models, models, strict=True):
+def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
+    """Write the average of model files, and return a line about it. Raises ModelError: models of several kinds."""
+    models = [load_model(model_path(path)) for path in paths]
+    for path, model in zip(paths, models, strict=True):
         if model.config != models[0].config:
-            raise ModelError(f"{path}: not of the kind and sizes of {arguments.models[0]}; average alike ones")
+            raise ModelError(f"{path}: not of the kind and sizes of {paths[0]}; average alike ones")
     model = plain(averaged(models))
     summary = {**models[-1].summary, "averaged": len(models)}
     options = summary.get("options", {})
     summary["options"] = {name: value for name, value in options.items() if name not in PLACES}
-    save_model(model, arguments.output, summary, arguments.bits)
-    size = arguments.output.stat().st_size / 1e6
-    print(f"{arguments.output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB")
+    save_model(model, output, summary, bits)
+    size = output.stat().st_size / 1e6
+    return f"{output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB"
+
+
+@program
+def info(argv: Sequence[str] | None = None) -> None:
+    """`ramospeech info`: show model files."""
+    parser = Parser(description="Show what a model file holds: its description, how it was trained, and its layers.")
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, or a file of train.py")
+    for path in parser.parse_args(argv).models:
+        print(shown(load_model(model_path(path))))
+
+
+@program
+def average(argv: Sequence[str] | None = None) -> None:
+    """`ramospeech average`: write the average of model files."""
+    args = _parser(nargs="+").parse_args(argv)
+    print(write_average(args.output, args.models, args.bits))
+
+
+@program
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m ramospeech.model`: `info` of one file, `average` of several."""
+    args = _parser(nargs="*").parse_args(argv)
+    if args.models:
+        print(write_average(args.output, args.models, args.bits))
+    else:
+        print(shown(load_model(model_path(args.output))))
+
+
+def _parser(nargs: str) -> Parser:
+    description, epilog = __doc__.split("\n\n", 1)
+    parser = Parser(description=description, epilog=epilog)
+    alone = "" if nargs == "+" else "; the one to show if it is alone"
+    parser.add_argument("output", type=Path, metavar="OUT", help=f"the file to write{alone}")
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs=nargs,
+        metavar="MODEL",
+        help="accurate, fast, or files that train.py wrote",
+    )
+    parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="of a weight in a matrix")
+    return parser
 
 
 if __name__ == "__main__":

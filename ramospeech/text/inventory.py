@@ -6,13 +6,14 @@ the neutral tones of words (the fu of 功夫), the forms that sandhi makes (wo2)
 it need never grow, and weights move between corpora.
 """
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 from pypinyin.contrib.tone_convert import to_normal
 
 from ramospeech import errors
+from ramospeech.cli import Parser
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary, inventory_path
 
 # Of no character in pypinyin, but in recordings of all Mandarin syllables: yai is an old reading of 崖.
@@ -33,19 +34,17 @@ def generate() -> Vocabulary:
 
 
 @errors.program
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--output", type=Path, default=inventory_path(), help="the file to write, or to check")
     parser.add_argument("--check", action="store_true", help="only compare the file to what would be written")
-    arguments = parser.parse_args()
+    args = parser.parse_args(argv)
     vocabulary = generate()
-    if not arguments.check:
-        vocabulary.save(arguments.output)
-        print(f"{arguments.output}: {len(vocabulary)} units")
-    elif Vocabulary.load(arguments.output) != vocabulary:
-        raise errors.ListError(f"{arguments.output} differs from what this pypinyin gives; generate it again")
+    if not args.check:
+        vocabulary.save(args.output)
+        print(f"{args.output}: {len(vocabulary)} units")
+    elif Vocabulary.load(args.output) != vocabulary:
+        raise errors.ListError(f"{args.output} differs from what this pypinyin gives; generate it again")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """What a model's outputs stand for: `Units` turn transcripts into tokens and tokens into text.
 
-`python -m ramospeech.text.units LIST... --output units.txt` makes a unit list of what lists hold: the blank, `<UNK>`
+`ramospeech units LIST... --output units.txt` makes a unit list of what lists hold: the blank, `<UNK>`
 and every token, sorted. Of AISHELL-1's and THCHS-30's train lists these are the 1,215 units of the original network.
 """
 
-import argparse
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ramospeech import errors
+from ramospeech.cli import Parser, count
 from ramospeech.errors import ListError, UnitError
 from ramospeech.files import list_lines
 from ramospeech.text import hanzi, parts, pinyin
@@ -251,26 +251,18 @@ def _is_letter(character: str) -> bool:
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; prints how many units were found."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.text.units",
-        description=(__doc__ or "").split("\n\n")[1],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = Parser(description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("lists", type=Path, nargs="+", metavar="LIST", help="lists to take the units of")
     parser.add_argument("--units", choices=UNITS, default="pinyin", help="kind of units")
-    parser.add_argument("--min_count", type=int, default=1, help="leave out what occurs less often")
+    parser.add_argument("--min_count", type=count, default=1, help="leave out what occurs less often")
     parser.add_argument("--output", type=Path, required=True, help="the file to write, one unit a line")
-    arguments = parser.parse_args(argv)
-    if arguments.min_count < 1:
-        raise errors.UsageError(f"--min_count {arguments.min_count}: give 1 or more")
-    units = units_named(arguments.units)
-    vocabulary = vocabulary_of(
-        (label for path in arguments.lists for label in labels_of(path, units)), arguments.min_count
-    )
+    args = parser.parse_args(argv)
+    units = units_named(args.units)
+    vocabulary = vocabulary_of((label for path in args.lists for label in labels_of(path, units)), args.min_count)
     if len(vocabulary) < 3:
-        raise ListError(f"{', '.join(map(str, arguments.lists))}: no label; nothing was written")
-    vocabulary.save(arguments.output)
-    print(f"{arguments.output}: {len(vocabulary)} units")
+        raise ListError(f"{', '.join(map(str, args.lists))}: no label; nothing was written")
+    vocabulary.save(args.output)
+    print(f"{args.output}: {len(vocabulary)} units")
 
 
 if __name__ == "__main__":

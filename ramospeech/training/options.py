@@ -18,7 +18,6 @@ from ramospeech.cli import (
 )
 from ramospeech.errors import UsageError
 from ramospeech.features import FEATURES, MODES
-from ramospeech.help import Help
 from ramospeech.model import ENCODERS, sizes_of_encoders
 from ramospeech.settings import add_options
 from ramospeech.text.units import UNITS
@@ -30,7 +29,7 @@ BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 def options(about: str) -> argparse.ArgumentParser:
     """The command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
-    parser = Parser(description=description, epilog=epilog, formatter_class=Help)
+    parser = Parser(description=description, epilog=epilog)
     flag = argparse.BooleanOptionalAction
 
     data = parser.add_argument_group("data")

@@ -1,4 +1,4 @@
-"""Translates lines: `python -m ramospeech.translate < pinyin_lines > hanzi_lines`."""
+"""Translates lines: `ramospeech translate < pinyin_lines > hanzi_lines`."""
 
 import argparse
 import math
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ramospeech import errors
+from ramospeech.cli import Parser, count
 from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.translate.error_model import ErrorModel
@@ -22,15 +23,13 @@ LINES_AT_ONCE = 64
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.translate",
+    parser = Parser(
         description="Toned pinyin on standard input, one sentence a line, to hanzi on standard output. "
         f"What is no syllable becomes {FALLBACK} and is named on standard error; an empty line stays empty.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--model", type=Path, default=translator_path(), help="of either kind")
-    parser.add_argument("--nbest", type=int, default=1, help="hypotheses a line, best first, separated by tabs")
-    parser.add_argument("--beam_width", type=int, default=BEAM, help="seq2seq: hypotheses that are kept")
+    parser.add_argument("--nbest", type=count, default=1, help="hypotheses a line, best first, separated by tabs")
+    parser.add_argument("--beam_width", type=count, default=BEAM, help="seq2seq: hypotheses that are kept")
     parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="n-gram: nats for a wrong tone; inf trusts")
     parser.add_argument(
         "--confusions",
@@ -113,22 +112,18 @@ def translate_lines(
 
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = parser().parse_args(argv)
-    if arguments.nbest < 1:
-        raise errors.UsageError(f"--nbest {arguments.nbest}: give 1 or more")
-    if not arguments.tone_cost >= 0:
-        raise errors.UsageError(f"--tone_cost {arguments.tone_cost}: give 0 or more")
-    if arguments.beam_width < 1:
-        raise errors.UsageError(f"--beam_width {arguments.beam_width}: give 1 or more")
-    translator = load_translator(arguments.model)
+    args = parser().parse_args(argv)
+    if not args.tone_cost >= 0:
+        raise errors.UsageError(f"--tone_cost {args.tone_cost}: give 0 or more")
+    translator = load_translator(args.model)
     if isinstance(translator, NgramTranslator):
-        translator.tone_cost = None if math.isinf(arguments.tone_cost) else arguments.tone_cost
+        translator.tone_cost = None if math.isinf(args.tone_cost) else args.tone_cost
     else:
-        translator.beam = arguments.beam_width
+        translator.beam = args.beam_width
     reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
-    reader.log_probs = arguments.verbose
-    confusions = ErrorModel.from_report(arguments.confusions) if arguments.confusions else None
-    translate_lines(sys.stdin.buffer, translator, arguments.nbest, arguments.verbose, confusions)
+    reader.log_probs = args.verbose
+    confusions = ErrorModel.from_report(args.confusions) if args.confusions else None
+    translate_lines(sys.stdin.buffer, translator, args.nbest, args.verbose, confusions)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains the n-gram translator: `python -m ramospeech.translate.train_ngram TEXT... --output FILE`.
+"""Trains the n-gram translator: `ramospeech train_ngram TEXT... --output FILE`.
 
 Two passes over the text count characters and trigrams; pypinyin reads a part of it aloud for the lexicon; then the
 model is pruned until its file fits. The same text and options give the same bytes.
@@ -16,6 +16,7 @@ from pypinyin.constants import PINYIN_DICT
 from pypinyin.contrib.tone_convert import to_normal
 
 from ramospeech import errors
+from ramospeech.cli import Parser
 from ramospeech.lm.characters import Estimate, estimate
 from ramospeech.lm.counting import count_characters, count_trigrams
 from ramospeech.lm.text import VARIANTS, TextFile, excluded
@@ -78,11 +79,7 @@ def fit(full: Estimate, characters: str, lexicon: Lexicon, max_bytes: int, train
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ramospeech.translate.train_ngram",
-        description=__doc__.split("\n\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = Parser(description=__doc__.split("\n\n")[0])
     data = parser.add_argument_group("text")
     data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 weights it")
     data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")
@@ -96,9 +93,9 @@ def parser() -> argparse.ArgumentParser:
 
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = parser().parse_args(argv)
-    texts = [TextFile.parse(argument) for argument in arguments.texts]
-    exclude = excluded(arguments.exclude)
+    args = parser().parse_args(argv)
+    texts = [TextFile.parse(argument) for argument in args.texts]
+    exclude = excluded(args.exclude)
     began = time.monotonic()
 
     def say(message: str) -> None:
@@ -114,22 +111,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     say(f"{total:,} characters, {len(characters) - 2:,} different")
     counts = count_trigrams(texts, characters, exclude)
     say(f"{len(counts.keys):,} different trigrams")
-    every = max(1, round(total / arguments.annotate)) if arguments.annotate > 0 else sys.maxsize
+    every = max(1, round(total / args.annotate)) if args.annotate > 0 else sys.maxsize
     lexicon = Lexicon.build(reading_probabilities(characters, annotate(texts, every, exclude)))
     missing = [s for s in Vocabulary.inventory().units[2:] if not lexicon.reads(s)]
     say(f"{len(lexicon.ids):,} readings of {len(lexicon.syllables):,} syllables; without any: {missing or 'none'}")
-    full = estimate(counts, len(characters), arguments.order)
+    full = estimate(counts, len(characters), args.order)
     training = {
         "characters": total,
         "texts": {text.path.name: text.weight for text in texts},
-        "order": arguments.order,
+        "order": args.order,
         "annotated_every": every,
         "excluded": dropped,
     }
-    model, packed = fit(full, characters, lexicon, int(arguments.max_mb * 1e6), training)
-    ngram_file.write(arguments.output, packed)
+    model, packed = fit(full, characters, lexicon, int(args.max_mb * 1e6), training)
+    ngram_file.write(args.output, packed)
     kept = f"{len(model.bigrams):,} of {len(full.p2):,} bigrams, {len(model.trigrams):,} of {len(full.p3):,} trigrams"
-    say(f"{arguments.output}: {kept}, {len(packed):,} bytes")
+    say(f"{args.output}: {kept}, {len(packed):,} bytes")
 
 
 if __name__ == "__main__":

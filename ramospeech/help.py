@@ -1,7 +1,0 @@
-"""How every program shows its options."""
-
-import argparse
-
-
-class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows every default, and the examples as they are written."""

@@ -1,0 +1,231 @@
+"""Transcribe audio files, folders and lists: txt, json, srt, vtt or tsv to stdout or a file.
+
+    ramospeech transcribe a.wav
+    ramospeech transcribe --format srt --output talk.srt talk.mp3
+    ramospeech transcribe --format tsv --output hyp.tsv --data_root data data_config/thchs_test.txt
+    ramospeech transcribe --format all --output transcripts/ recordings/
+    ramospeech transcribe --decoder beam --lm lm.arpa --length_bonus 3 --hotwords names.txt a.wav
+
+Exit status: 0 when every recording was transcribed, 3 when some were not (named on stderr, kept in the output
+with an empty text and an error), 2 for wrong usage.
+"""
+
+import argparse
+import io
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+
+import torch
+from tqdm import tqdm
+
+from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
+from ramospeech.cli import Parser, count, few, number, positive
+from ramospeech.errors import OutputError, UnitError, UsageError, program
+from ramospeech.inputs import find_inputs
+from ramospeech.output import WRITERS, Output
+from ramospeech.pipeline import Decoder, Transcriber
+from ramospeech.text import HotwordReadings, read_hotwords
+from ramospeech.translate import Phrases
+
+TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options."""
+    parser = Parser(description=__doc__)
+    parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="*",
+        help="an audio or video file (wav, flac, mp3, m4a, mp4 ...; any rate), a folder, or a list: a .txt, .tsv, .lst "
+        "or .list file with the path first, alone or followed by a tab and more, or a wav.scp; after -- all are inputs",
+    )
+    group = parser.add_argument_group("models")
+    group.add_argument(
+        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
+    )
+    group.add_argument(
+        "--translator",
+        metavar="FILE",
+        help="pinyin to hanzi (default: the shipped one); the word none leaves the syllables as they are",
+    )
+    group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
+    group.add_argument(
+        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
+    )
+    group = parser.add_argument_group("search")
+    group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
+    group.add_argument("--beam_width", type=count, default=30, metavar="N", help="prefixes that the beam keeps")
+    group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
+    group.add_argument("--lm_weight", type=number(float), default=0.5, help="beam: of that (ramospeech.tune finds it)")
+    group.add_argument("--length_bonus", type=number(float), default=0.0, help="beam: per syllable (found with it)")
+    group.add_argument("--hotwords", metavar="FILE", help="phrases to listen for, a line each, hanzi or pinyin")
+    group.add_argument(
+        "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
+    )
+    group.add_argument(
+        "--hotwords_near",
+        type=number(float, 0, 1),
+        default=0.0,
+        metavar="X",
+        help="0 to 1: also where one syllable is a near homophone (z, zh ...), with X times the boost",
+    )
+    group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts for each recording (in json)")
+    group.add_argument(
+        "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
+    )
+    group = parser.add_argument_group("input and output")
+    group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
+    group.add_argument(
+        "--format",
+        choices=[*WRITERS, "all"],
+        default="txt",
+        help="txt, json and tsv hold all recordings; srt and vtt are one file a recording",
+    )
+    group.add_argument(
+        "--output",
+        default="-",
+        metavar="PATH",
+        help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
+    )
+    argv = sys.argv[1:] if argv is None else argv
+    end = argv.index("--") if "--" in argv else len(argv)
+    args = parser.parse_intermixed_args(argv[:end])
+    args.inputs += argv[end + 1 :]
+    if not args.inputs:
+        parser.error("the following arguments are required: INPUT")
+    if args.decoder == "greedy" and args.lm:
+        raise UsageError("--lm works in the beam search; add --decoder beam")
+    if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
+        raise UsageError("--hotwords need a translator or the beam search; add --decoder beam")
+    return args
+
+
+def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
+    """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one that cannot be said."""
+    phrases = read_hotwords(args.hotwords) if args.hotwords else HotwordReadings()
+    for phrase in args.hotword:
+        try:
+            phrases.add(phrase)
+        except UnitError as error:
+            raise UsageError(f"--hotword {phrase}: {error}") from None
+    return phrases
+
+
+def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:
+    """The decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be used."""
+    if args.decoder == "greedy":
+        return GreedyDecoder(units)
+    try:
+        return BeamSearchDecoder(
+            units,
+            beam_width=args.beam_width,
+            nbest=min(args.beam_width, TRANSLATED),
+            lm=args.lm,
+            lm_weight=args.lm_weight,
+            length_bonus=args.length_bonus,
+            hotwords=Hotwords(hotwords, near=args.hotwords_near) if hotwords else None,
+            num_threads=torch.get_num_threads(),
+        )
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    """Transcribe what the command line names."""
+    args = parse(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    inputs = find_inputs(args.inputs, args.data_root)
+    for line in (*inputs.notes, *inputs.left_out):
+        print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
+    found = inputs.recordings
+    output = Output(args.format, args.output, several=len(found) > 1)
+    hotwords = hotwords_of(args)
+    transcriber = Transcriber.from_pretrained(
+        args.model,
+        False if args.translator == "none" else args.translator,
+        device=args.device,
+        nbest=args.nbest,
+        decoder=partial(make_decoder, args, hotwords),
+        hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
+    )
+    reasons: Counter[str] = Counter()
+    with output, Progress(len(found)) as progress:
+        transcripts = transcriber.transcribe_batch(
+            [path for _, path in found], args.batch_seconds, progress=progress.audio
+        )
+        for (name, path), transcript in zip(found, transcripts, strict=True):
+            for warning in transcript.warnings:
+                progress.say(f"warning: {warning}")
+            if transcript.error:
+                reasons[_reason(transcript.error, str(path))] += 1
+                progress.say(f"error: {transcript.error}")
+            try:
+                with progress.paused():
+                    output.write(replace(transcript, id=name))
+                    sys.stdout.flush()
+            except OutputError as error:
+                if not transcript.error:
+                    reasons["not written"] += 1
+                progress.say(f"error: {error}")
+            progress.recording()
+    failed = sum(reasons.values())
+    why = ", ".join(f"{times} {reason}" for reason, times in reasons.most_common())
+    counts = [f"{len(found) - failed} transcribed", f"{failed} failed" + (f" ({why})" if why else "")]
+    if inputs.left_out:
+        counts.append(f"{len(inputs.left_out)} left out")
+    recordings = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
+    print(f"{recordings}: {', '.join(counts)}; {progress.speed()}", file=sys.stderr)
+    return 3 if failed or inputs.left_out else 0
+
+
+def _reason(error: str, path: str) -> str:
+    """What kind of error that is: its first words."""
+    return re.split("[:;(]", error.removeprefix(f"{path}: "))[0].strip()
+
+
+class Progress:
+    """A bar of recordings with the audio that was transcribed, where stderr is a terminal. A context manager."""
+
+    def __init__(self, recordings: int):
+        self._bar = tqdm(total=recordings, unit="clip", leave=False, disable=not sys.stderr.isatty())
+        self._begin = time.monotonic()
+        self._seconds = 0.0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def audio(self, seconds: float) -> None:
+        """So much more audio was recognised."""
+        self._seconds += seconds
+        self._bar.set_postfix_str(self.speed())
+
+    def recording(self) -> None:
+        """One more recording is written."""
+        self._bar.update()
+
+    def say(self, line: str) -> None:
+        """A line on stderr, above the bar."""
+        self._bar.write(line, file=sys.stderr)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """While results are written, perhaps to the same terminal, the bar is away."""
+        return self._bar.external_write_mode(file=sys.stdout)
+
+    def speed(self) -> str:
+        """How much audio was recognised, and in how much less time than it lasts."""
+        elapsed = max(time.monotonic() - self._begin, 1e-3)
+        return f"{self._seconds:.1f} s of audio in {elapsed:.1f} s ({self._seconds / elapsed:.1f} times real time)"
