@@ -4,9 +4,8 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -107,8 +106,9 @@ class Monitor:
         if not active:
             return
         self.folder = Path(folder)
-        self.writer = _open_events(self.folder, done)
-        self._events = self.writer.file_writer.event_writer
+        from ramospeech.training.events import open_events  # a second to import, and only rank 0 needs it
+
+        self.writer, self._files = open_events(self.folder, done)
         self._lost = False
         self.total, self.initial, self.done = total, done, done
         self.started = self._last_line = time.monotonic()
@@ -165,8 +165,8 @@ class Monitor:
     @property
     def recording(self) -> bool:
         """Whether events are still written: not on other ranks, and not once the disk was full, which is said once."""
-        if self.active and not self._lost and not self._events._worker.is_alive():
-            self._lose("cannot be written any more; is the disk full?")
+        if self.active and not self._lost and self._files.error:
+            self._lose(f"cannot be written any more ({self._files.error.strerror}); is the disk full?")
         return self.active and not self._lost
 
     def scalars(self, values: dict[str, float], step: int) -> None:
@@ -203,32 +203,11 @@ class Monitor:
             self.bar.close()
             self.bar = None
         if self.recording:
-            try:
-                self.writer.close()
-            except OSError as error:
-                self._lose(f"are not all written ({error.strerror})")
+            self.writer.close()
+            if self._files.error:
+                self._lose(f"are not all written ({self._files.error.strerror}); is the disk full?")
 
     def _lose(self, why: str) -> None:
-        """No more events; tensorboardX must not try to write the last ones when the program ends."""
-        self._lost = self._events._closed = True
+        """No more events."""
+        self._lost = True
         self.say(f"{self.folder}: TensorBoard's events {why}")
-
-
-def _open_events(folder: Path, done: int) -> Any:
-    """The writer of TensorBoard's events. A full disk neither stops it with a traceback nor lets anyone wait for it.
-
-    tensorboardX writes in a thread, which ends at the first error; its queue then blocks who writes on, and the end
-    of the program.
-    """
-    from tensorboardX import SummaryWriter, event_file_writer  # a second to import, and only rank 0 needs it
-
-    class Thread(event_file_writer._EventLoggerThread):
-        def run(self) -> None:
-            with suppress(OSError):
-                super().run()
-
-    event_file_writer._EventLoggerThread = Thread
-    # Steps after the checkpoint that a resumed run starts from are written again: drop the old ones.
-    writer = SummaryWriter(str(folder), purge_step=done if done else None, max_queue=10_000)
-    writer.file_writer.event_writer._event_queue.cancel_join_thread()
-    return writer
