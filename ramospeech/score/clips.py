@@ -20,13 +20,14 @@ from ramospeech.text.parts import likeness
 # Raises ValueError for a waveform that is too short.
 Listener = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[str]]]
 
-SHOWN_SECONDS = 30  # of a long clip, its beginning is played and drawn
+SHOWN_SECONDS = 600  # of a longer recording, its beginning is played and drawn
+_PICTURE_SECONDS = 30  # of one picture, which has rows of `pictures.ROW_SECONDS`
 _ADVICE = "make room or choose another --report"
 
 
 @dataclass(frozen=True)
 class Token:
-    """A place in an alignment: what was said and what was heard, "" for nothing.
+    """A place in an alignment: the tokens of reference and hypothesis, "" for nothing.
 
     kind: `right`, `wrong`, `missed`, `inserted`, or `tone` where only the tone is wrong.
     """
@@ -40,7 +41,7 @@ class Token:
 class ClipView:
     """A clip on the page.
 
-    seconds: of the whole recording. audio, picture: files, relative to the page. problem: why there is none.
+    seconds: of the whole recording. audio, pictures: files, relative to the page. problem: why there is none.
     """
 
     id: str
@@ -50,33 +51,46 @@ class ClipView:
     characters: list[Token]
     seconds: float | None = None
     audio: str | None = None
-    picture: str | None = None
+    pictures: tuple[str, ...] = ()
     problem: str | None = None
 
 
 def view_clip(
     pair: Pair, edits: Edits, folder: Path, name: str, data_root: Path | None, listener: Listener | None
 ) -> ClipView:
-    """A clip, its audio and picture written as `folder`/files/`name`.wav and .png.
+    """A clip, its audio and pictures written as `folder`/files/`name`.wav (.flac from 30 s on), .png, -2.png ...
 
     data_root: where the recording is; None shows the alignment only. listener: None draws the spectrogram alone.
     What is wrong with the recording is told in the view. Raises UsageError where nothing can be written.
     """
-    seconds, audio, picture, problem = None, None, None, None
+    seconds, audio, problem = None, None, None
+    pictures: list[str] = []
     if data_root is not None:
         try:
             waveform = _load(pair.id, data_root)
             seconds = len(waveform) / SAMPLE_RATE
             waveform = waveform[: SHOWN_SECONDS * SAMPLE_RATE]
-            audio = f"files/{name}.wav"
+            kind = "flac" if seconds > _PICTURE_SECONDS else "wav"
+            audio = f"files/{name}.{kind}"
             with whole_file(folder / audio, "wb", UsageError, _ADVICE) as file:
-                soundfile.write(file, waveform, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-            figure = _draw(pair, waveform, listener)
-            picture = save_picture(figure, folder, f"{name}.png")
+                soundfile.write(file, waveform, SAMPLE_RATE, format=kind.upper(), subtype="PCM_16")
+            for number, (start, part) in enumerate(_parts(waveform), 1):
+                figure = _draw(pair, part, start, listener)
+                pictures.append(save_picture(figure, folder, f"{name}.png" if number == 1 else f"{name}-{number}.png"))
         except AudioError as error:
             problem = str(error)
     characters = tokens(pair.characters) if pair.ref_hanzi else []
-    return ClipView(pair.id, edits, pair.found, tokens(pair.syllables), characters, seconds, audio, picture, problem)
+    return ClipView(
+        pair.id, edits, pair.found, tokens(pair.syllables), characters, seconds, audio, tuple(pictures), problem
+    )
+
+
+def _parts(waveform: np.ndarray) -> list[tuple[float, np.ndarray]]:
+    """(start in seconds, samples) of each picture; what is left over and short goes with the one before."""
+    size, count = _PICTURE_SECONDS * SAMPLE_RATE, len(waveform)
+    starts = range(0, max(1, count - SAMPLE_RATE), size)
+    ends = [*starts[1:], count]
+    return [(begin / SAMPLE_RATE, waveform[begin:end]) for begin, end in zip(starts, ends, strict=True)]
 
 
 def save_picture(figure: Any, folder: Path, name: str) -> str:
@@ -109,16 +123,16 @@ def _load(id: str, data_root: Path) -> np.ndarray:
     return load(under if under.exists() else Path(id) if Path(id).is_file() else under)
 
 
-def _draw(pair: Pair, waveform: np.ndarray, listener: Listener | None) -> Any:
-    """The figure of a clip; raises AudioError where it is too short for one."""
+def _draw(pair: Pair, waveform: np.ndarray, start: float, listener: Listener | None) -> Any:
+    """The figure of a part of a clip that begins at `start` seconds; raises AudioError where it is too short."""
     from ramospeech.features import WINDOW  # torch takes a second to import, which reports without audio save
 
     try:
         if len(waveform) < WINDOW:
             raise ValueError(f"{len(waveform)} samples, and a frame of features has {WINDOW}")
         if listener is None:
-            return draw_features(_spectrogram(waveform))
-        return draw_clip(*listener(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False)
+            return draw_features(_spectrogram(waveform), start)
+        return draw_clip(*listener(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False, start=start)
     except ValueError as error:
         raise AudioError(f"{pair.id}: too short for a picture: {error}") from error
 

@@ -37,6 +37,7 @@ def write_page(
     """
     folder = Path(folder)
     report = breakdown.report
+    clips = _worst(folder, breakdown, worst, Path(data_root) if data_root is not None else None, listener)
     page = _template().render(
         sources=sources,
         report=report,
@@ -45,7 +46,9 @@ def write_page(
         tokens=tokens_of(report),
         parts=[_part(folder, part, errors) for part, errors in breakdown.parts.items() if errors.own],
         groups=_groups(breakdown),
-        clips=_worst(folder, breakdown, worst, Path(data_root) if data_root is not None else None, listener),
+        clips=clips,
+        pictured=any(clip.pictures for clip in clips),
+        posteriors=listener is not None,
         shown_seconds=SHOWN_SECONDS,
     )
     with whole_file(folder / "index.html", "w", UsageError, "make room or choose another --report") as file:

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ramospeech.score.distance import align
+from ramospeech.text.parts import likeness
+
+ROW_SECONDS = 10.0  # of a row of a picture: syllables can still be told apart
+
 _FRAMES_A_SECOND = 100  # of features
+_WIDTH = 12.0  # inches
+_POSSIBLE = 0.05  # posterior from which a unit is shown in a row
+_PAIRS, _MAX_LINES = 17, 8  # syllables of a line, and lines, of reference and hypothesis above a picture
 
 
 def draw_clip(
@@ -19,51 +27,113 @@ def draw_clip(
     hypothesis: Sequence[str],
     most: int = 24,
     title: bool = True,
+    start: float = 0.0,
 ) -> Any:
-    """A figure: the features (T, F) above the posteriors (T', V) of the blank and the clip's syllables.
+    """A figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
-    most: rows of posteriors. title: whether to print reference and hypothesis above.
+    These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
+    model finds possible there. most: units of a row. title: whether to print the reference above the hypothesis, with
+    the errors marked. start: seconds at which the features begin, for the scale.
     """
     from matplotlib.figure import Figure
 
-    rows = [units[0], *dict.fromkeys([*reference, *hypothesis])][:most]
+    seconds = len(features) / _FRAMES_A_SECOND
+    rows = max(1, round(np.ceil(seconds / ROW_SECONDS - 1e-9)))
+    posteriors = np.exp(log_probs)
     ids = {unit: index for index, unit in enumerate(units)}
-    posteriors = np.exp(log_probs[:, [ids[row] for row in rows if row in ids]].T)
-    figure = Figure(figsize=(9, 2.5 + 0.17 * len(rows)), layout="constrained")
-    top, bottom = figure.subplots(2, 1, height_ratios=[2.0, 0.16 * len(rows) + 0.3])
-    _show_features(top, features)
-    if title:
-        text = "ref: " + " ".join(reference) + "\nhyp: " + " ".join(hypothesis)
-        top.set_title(text, fontsize=8, loc="left", wrap=True, parse_math=False)
-    extent = (0, len(features) / _FRAMES_A_SECOND, len(posteriors) - 0.5, -0.5)
-    bottom.imshow(posteriors, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
-    bottom.set_yticks(range(len(posteriors)), [row for row in rows if row in ids], fontsize=7)
-    bottom.set_xlabel("seconds")
+    known = [unit for unit in dict.fromkeys([units[0], *reference, *hypothesis]) if unit in ids]
+    spans = [(round(len(posteriors) * row * ROW_SECONDS / seconds) if rows > 1 else 0) for row in range(rows)]
+    parts = [posteriors[begin:end] for begin, end in zip(spans, [*spans[1:], len(posteriors)], strict=True)]
+    shown = [_units_of(part, known, ids, most, rows == 1) for part in parts]
+    lines = _lines(reference, hypothesis) if title else []
+    heights = [h for names in shown for h in (1.9, 0.17 * len(names) + 0.1)]
+    if lines:
+        heights.insert(0, 0.55 * len(lines))
+    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.45 * rows + 0.2), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)))
+    if lines:
+        _show_lines(axes.pop(0), lines)
+    for row, (part, names) in enumerate(zip(parts, shown, strict=True)):
+        begin = start + row * ROW_SECONDS
+        piece = features[round(row * ROW_SECONDS * _FRAMES_A_SECOND) :][: round(ROW_SECONDS * _FRAMES_A_SECOND)]
+        end = begin + len(piece) / _FRAMES_A_SECOND
+        top, bottom = axes[2 * row : 2 * row + 2]
+        _show_features(top, piece, begin)
+        extent = (begin, end, len(names) - 0.5, -0.5)
+        image = part[:, [ids[name] for name in names]].T
+        bottom.imshow(image, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
+        bottom.set_yticks(range(len(names)), names, fontsize=8)
+        bottom.set_xlabel("seconds")
+        for axis in (top, bottom) if rows > 1 else ():
+            axis.set_xlim(begin, begin + ROW_SECONDS)
     return figure
 
 
-def draw_features(features: np.ndarray) -> Any:
-    """A figure of features (T, F), such as a spectrogram."""
+def _units_of(
+    posteriors: np.ndarray, known: Sequence[str], ids: Mapping[str, int], most: int, every: bool
+) -> list[str]:
+    """The blank, and the units to show of a row: of `known`, at most so many; those in it, unless `every` one."""
+    blank, *others = known
+    if not every:
+        peaks = {unit: posteriors[:, ids[unit]] for unit in others}
+        others = [unit for unit in others if len(posteriors) and peaks[unit].max() >= _POSSIBLE]
+        others.sort(key=lambda unit: int((peaks[unit] >= _POSSIBLE).argmax()))
+    return [blank, *others][:most]
+
+
+def _lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[list[tuple[str, str]]]:
+    """Pairs (reference, hypothesis) of the alignment, in lines of a picture's width."""
+    pairs = align(reference, hypothesis, likeness)[: _PAIRS * _MAX_LINES]
+    return [pairs[begin : begin + _PAIRS] for begin in range(0, len(pairs), _PAIRS)]
+
+
+def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]]) -> None:
+    """The reference above the hypothesis: red what is wrong, amber where only the tone is, ∗ for nothing."""
+    axes.set_axis_off()
+    axes.set_xlim(0, _PAIRS + 1)
+    axes.set_ylim(2 * len(lines), 0)
+    for line, pairs in enumerate(lines):
+        for row, name in enumerate(("ref", "hyp")):
+            axes.text(0, 2 * line + row + 0.5, name, fontsize=9, va="center", color="#5d6675")
+            for place, pair in enumerate(pairs, 1):
+                ref, hyp = pair
+                tone = bool(ref and hyp) and likeness(ref, hyp) == 4
+                colour = "black" if ref == hyp else "#b06f00" if tone else "#b3261e"
+                weight = "normal" if ref == hyp else "bold"
+                text = (pair[row] or "∗")[:8]
+                axes.text(
+                    place, 2 * line + row + 0.5, text, fontsize=9, va="center", color=colour, weight=weight,
+                    parse_math=False,
+                )  # fmt: skip
+
+
+def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
+    """A figure of features (T, F), such as a spectrogram, in rows of ROW_SECONDS. start: seconds where they begin."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 2.3), layout="constrained")
-    axes = figure.subplots()
-    _show_features(axes, features)
-    axes.set_xlabel("seconds")
+    length = round(ROW_SECONDS * _FRAMES_A_SECOND)
+    rows = [features[begin : begin + length] for begin in range(0, len(features), length)]
+    figure = Figure(figsize=(_WIDTH, 2.3 * len(rows)), layout="constrained")
+    for number, axes in enumerate(np.atleast_1d(figure.subplots(len(rows), 1))):
+        begin = start + number * ROW_SECONDS
+        _show_features(axes, rows[number], begin)
+        axes.set_xlabel("seconds")
+        if len(rows) > 1:
+            axes.set_xlim(begin, begin + ROW_SECONDS)
     return figure
 
 
-def _show_features(axes: Any, features: np.ndarray) -> None:
-    extent = (0, len(features) / _FRAMES_A_SECOND, 0, features.shape[1])
+def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
+    extent = (start, start + len(features) / _FRAMES_A_SECOND, 0, features.shape[1])
     axes.imshow(features.T, origin="lower", aspect="auto", extent=extent)
     axes.set_ylabel("feature bin")
 
 
 def draw_confusions(heard: Mapping[tuple[str, str], int], order: Sequence[str], what: str) -> Any:
-    """A figure of a confusion matrix: what was said by rows, in `order`, what was heard by columns, in % of the row.
+    """A figure of a confusion matrix: the reference by rows, in `order`, the hypothesis by columns, in % of the row.
 
     heard: (reference, hypothesis) -> count; "" stands for nothing. Right ones are blue, confusions orange; colours go
-    by the square root, so that rare confusions show. What was never said, nor heard for what was, is left out.
+    by the square root, so that rare confusions show. What is in neither is left out.
     what: names the axes.
     """
     from matplotlib.figure import Figure
@@ -85,8 +155,8 @@ def draw_confusions(heard: Mapping[tuple[str, str], int], order: Sequence[str], 
     axes.set_xticks(range(len(names) + 1), [*names, "missed"], fontsize=8)
     axes.tick_params("x", rotation=90 if len(rows) > 8 else 0)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
-    axes.set_xlabel(f"{what} heard")
-    axes.set_ylabel(f"{what} said")
+    axes.set_xlabel(f"{what} in the hypothesis")
+    axes.set_ylabel(f"{what} in the reference")
     axes.set_xticks(np.arange(len(names) + 2) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="#e4e4e4", linewidth=0.5)

@@ -92,12 +92,31 @@ def test_recordings_are_played_and_pictured(write, tmp_path):
     tone(tmp_path / "root" / "a" / "y.wav")
     shown = write(pairs_of("a/x.flac", "a/y.wav"), data_root=tmp_path / "root")
     assert {name for name in shown.files if "worst" in name} == {
-        f"files/worst-0{n}.{kind}" for n in (1, 2) for kind in ("wav", "png")
+        *(f"files/worst-01{end}" for end in (".flac", ".png", "-2.png")),
+        *(f"files/worst-02{end}" for end in (".wav", ".png")),
     }
-    assert "35.0 s, here the first 30 s" in " ".join(shown.text.split())
-    for number, seconds in ((1, 30), (2, 1)):
-        info = soundfile.info(tmp_path / "out" / "files" / f"worst-0{number}.wav")
+    for name, seconds in (("worst-01.flac", 35), ("worst-02.wav", 1)):
+        info = soundfile.info(tmp_path / "out" / "files" / name)
         assert (info.duration, info.samplerate, info.subtype) == (seconds, 16_000, "PCM_16")
+
+
+def test_of_a_very_long_recording_the_beginning_is_shown(write, tmp_path, monkeypatch):
+    monkeypatch.setattr("ramospeech.score.clips.SHOWN_SECONDS", 60)
+    monkeypatch.setattr("ramospeech.score.page.SHOWN_SECONDS", 60)
+    tone(tmp_path / "root" / "x.flac", samples=95 * 16_000)
+    shown = write(pairs_of("x.flac"), data_root=tmp_path / "root")
+    assert "95.0 s, here the first 1 min" in " ".join(shown.text.split())
+    assert [name for name in shown.files if name.endswith(".png") and "worst" in name] == [
+        "files/worst-01.png", "files/worst-01-2.png"
+    ]  # fmt: skip
+
+
+def test_the_legend_tells_what_is_shown(write, tmp_path):
+    tone(tmp_path / "root" / "x.wav")
+    without = " ".join(write(pairs_of("x.wav")).text.split())
+    assert "only the tone is wrong" in without and "insertion" in without and "one row per 10 seconds" not in without
+    pictured = " ".join(write(pairs_of("x.wav"), data_root=tmp_path / "root").text.split())
+    assert "one row per 10 seconds" in pictured and "the blank" not in pictured
 
 
 def test_what_cannot_be_read_is_told_and_stops_nothing(write, tmp_path):

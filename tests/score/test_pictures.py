@@ -1,6 +1,7 @@
 """Pictures: what is in which cell."""
 
 import numpy as np
+import pytest
 
 from ramospeech.score.pictures import draw_clip, draw_confusions, draw_features
 
@@ -22,14 +23,32 @@ def test_a_clip_has_its_syllables_as_rows():
     units = ("<blank>", "ma1", "ni3", "hao3")
     log_probs = np.log(np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.1, 0.6, 0.2]]))
     figure = draw_clip(np.zeros((16, 80)), log_probs, units, ["ni3", "???"], ["hao3", "ni3", "$x_$"])
-    top, bottom = figure.axes
+    lines, top, bottom = figure.axes
     assert [label.get_text() for label in bottom.get_yticklabels()] == ["<blank>", "ni3", "hao3"]
     np.testing.assert_allclose(bottom.images[0].get_array(), [[0.7, 0.1], [0.1, 0.6], [0.1, 0.2]])
     assert top.images[0].get_extent() == [0, 0.16, 0, 80]
-    assert "ref: ni3 ???" in top.get_title(loc="left")
+    texts = {(round(text.get_position()[0]), text.get_position()[1]): text for text in lines.texts}
+    assert [texts[place, 0.5].get_text() for place in range(4)] == ["ref", "∗", "ni3", "???"]
+    assert [texts[place, 1.5].get_text() for place in range(4)] == ["hyp", "hao3", "ni3", "$x_$"]
+    assert texts[2, 0.5].get_color() == "black" != texts[3, 0.5].get_color()
     figure.canvas.draw()  # dollars are no formula
+
+
+@pytest.mark.parametrize("title", [False, True])
+def test_a_long_clip_has_several_rows_with_their_own_units(title):
+    units = ("<blank>", "ma1", "ni3", "hao3")
+    posteriors = np.full((250, 4), 0.01)
+    posteriors[20, 1] = posteriors[130, 2] = posteriors[240, 3] = 0.9
+    figure = draw_clip(np.zeros((2500, 8)), np.log(posteriors), units, units[1:], units[1:], title=title, start=30.0)
+    axes = figure.axes[1 if title else 0 :]
+    assert [[label.get_text() for label in axis.get_yticklabels()] for axis in axes[1::2]] == [
+        ["<blank>", "ma1"], ["<blank>", "ni3"], ["<blank>", "hao3"]
+    ]  # fmt: skip
+    assert [axis.get_xlim() for axis in axes[::2]] == [(30, 40), (40, 50), (50, 60)]
+    assert axes[-1].images[0].get_extent()[:2] == [50, 55]
 
 
 def test_features_are_drawn_over_seconds():
     figure = draw_features(np.zeros((250, 200)))
     assert figure.axes[0].images[0].get_extent() == [0, 2.5, 0, 200]
+    assert [axes.images[0].get_extent()[:2] for axes in draw_features(np.zeros((1100, 8))).axes] == [[0, 10], [10, 11]]
