@@ -47,6 +47,7 @@ from ramospeech.training import (
     new_or_resumed,
     options,
     parse_with_recipe,
+    prepare,
     read_sets,
     scaled,
 )
@@ -68,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Model: rank 0's weights and training state for all.
     model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
+    prepare(model, args)
     progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
     if state and progress.epoch >= args.epochs:
         advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)

@@ -47,7 +47,7 @@ CHANGES = {
 def new_model(seed: int = 1) -> AcousticModel:
     """The default DFCNN on spectrograms."""
     torch.manual_seed(seed)
-    return AcousticModel(ModelConfig(units=Vocabulary.inventory().units))
+    return AcousticModel(ModelConfig(Vocabulary.inventory().units, features="spectrogram", normalise="clip"))
 
 
 def new_trainer(model: AcousticModel, workers: parallel.Workers, amp: str = "no") -> Trainer:

@@ -46,7 +46,7 @@ UNITS_OF_THE_ORIGINAL = 1215
 def original() -> ModelConfig:
     """The network of the original: 2,779,903 parameters."""
     units = ("<blank>", "<UNK>", *(f"u{i}" for i in range(UNITS_OF_THE_ORIGINAL - 2)))
-    sizes = {"maps": (32, 64, 128, 128), "fc": 128, "rnn": 128, "rnn_layers": 4, "reduction": 8, "dropout": 1.0}
+    sizes = {"maps": (32, 64, 128, 128), "fc": 128, "rnn": 128, "rnn_layers": 4, "reduction": 8, "dropout_scale": 1.0}
     return ModelConfig(units, "dfcnn", "spectrogram", "clip", **sizes)
 
 
@@ -200,7 +200,7 @@ def curves(device: torch.device, steps: int, longest: float) -> tuple[float, flo
     """First and last loss on the CPU, and the largest relative difference of the device's, over `steps` steps."""
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    config = ModelConfig.from_dict({**recipe("aishell").to_dict(), "dropout": 0.0})
+    config = ModelConfig.from_dict({**recipe("aishell").to_dict(), "dropout_scale": 0.0})
     batches = [clips_in_memory(config, 2 * longest, longest, seed) for seed in range(5)]
     losses = []
     for where in (torch.device("cpu"), device):

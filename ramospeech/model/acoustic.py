@@ -136,9 +136,9 @@ class AcousticModel(nn.Module):
 
     def tree(self) -> str:
         """The layers by name, as torch prints a module, the output layer of the CTC head among those of the encoder."""
-        lines = repr(self.encoder).split("\n")
-        output = repr(self.ctc.output).replace("\n", "\n  ")
-        return "\n".join([*lines[:-1], f"  ({self.encoder.output_name}): {output}", lines[-1]])
+        layers = {**dict(self.encoder.named_children()), self.encoder.output_name: self.ctc.output}
+        lines = [f"({name}): {layers[name]!r}".replace("\n", "\n  ") for name in self.encoder.printed or layers]
+        return "\n  ".join(["AcousticModel(", *lines]) + "\n)"
 
     def _heads(self) -> list[Any]:
         return list(self.heads.values())

@@ -10,6 +10,8 @@ from ramospeech.model.heads import HEADS
 from ramospeech.settings import check, shown
 from ramospeech.text.units import UNITS
 
+DROPOUT = RATE, SCALE = "dropout", "dropout_scale"  # sizes that no weight depends on
+
 
 @dataclass(frozen=True, init=False)
 class ModelConfig:
@@ -53,7 +55,10 @@ class ModelConfig:
             raise ModelError(f"unknown architecture {architecture!r}; there is {', '.join(ENCODERS)}")
         encoder = ENCODERS[architecture]
         sizes = encoder.Sizes() if sizes is None else sizes
-        unknown = sorted(values.keys() - {item.name for item in fields(sizes)})
+        names = {item.name for item in fields(sizes)}
+        if SCALE in names and RATE in values and RATE not in names:
+            values[SCALE] = values.pop(RATE)  # its name in version 0.1
+        unknown = sorted(values.keys() - names)
         if unknown:
             raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
         chosen = {
@@ -101,7 +106,7 @@ class ModelConfig:
 
     def matches(self, other: "ModelConfig") -> bool:
         """Whether weights of the one are weights of the other: all is equal but the dropout."""
-        mine, others = ({**config.to_dict(), "dropout": None} for config in (self, other))
+        mine, others = ({**config.to_dict(), **dict.fromkeys(DROPOUT)} for config in (self, other))
         return mine == others
 
     def to_dict(self) -> dict[str, Any]:

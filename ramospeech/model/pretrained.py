@@ -16,7 +16,7 @@ from torch import Tensor
 from ramospeech.errors import ModelError
 from ramospeech.files import pretrained_folder
 from ramospeech.model.acoustic import AcousticModel
-from ramospeech.model.config import ModelConfig
+from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
 from ramospeech.model.file import KEY, load_model
 
@@ -72,8 +72,8 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     if _is_ours(path):
         model = load_model(path)
         own = model.config.to_dict()
-        _refuse_others(path, own, {key: value for key, value in given.items() if key != "dropout"})
-        dropout = {key: value for key, value in given.items() if key == "dropout"}
+        _refuse_others(path, own, {key: value for key, value in given.items() if key not in DROPOUT})
+        dropout = {key: value for key, value in given.items() if key in DROPOUT}
         started = AcousticModel(replace(model.config, **dropout))
         started.load_state_dict(model.state_dict())
         return started

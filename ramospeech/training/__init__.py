@@ -16,7 +16,7 @@ from ramospeech.training.recipe import parse_with_recipe
 from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
-from ramospeech.training.start import make_optimizer, new_or_resumed
+from ramospeech.training.start import make_optimizer, new_or_resumed, prepare
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
 from ramospeech.training.writer import ModelWriter
 
@@ -53,6 +53,7 @@ __all__ = [
     "new_or_resumed",
     "options",
     "parse_with_recipe",
+    "prepare",
     "read_sets",
     "save_state",
     "scaled",

@@ -10,6 +10,7 @@ import torch
 
 from ramospeech.data import Selection
 from ramospeech.model import AcousticModel
+from ramospeech.training.defaults import is_old_dropout
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.options import BATCH_SIZE
 from ramospeech.training.progress import Progress
@@ -85,7 +86,10 @@ def on_start(
     events: Path,
 ) -> list[str]:
     """The first lines of a run."""
-    lines = [f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)"]
+    lines = model.tree().split("\n")
+    lines.append(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)")
+    if is_old_dropout(args, model.config.architecture):
+        lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
     lines += [f"train: {train.describe()}", f"dev: {dev.describe()}"]
     lines += on_little(len(dev.clips), sum(train.seconds), not args.init_from)
     if args.batch_size != BATCH_SIZE and (on := on_batches(train.seconds, args.batch_seconds, args.batch_size)):

@@ -21,6 +21,7 @@ from ramospeech.features import FEATURES, MODES
 from ramospeech.model import ENCODERS, sizes_of_encoders
 from ramospeech.settings import add_options
 from ramospeech.text.units import UNITS
+from ramospeech.training.defaults import FINE_TUNING, RECOMMENDED
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
@@ -65,7 +66,9 @@ def options(about: str) -> argparse.ArgumentParser:
     )
     model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
     model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")
-    model.add_argument("--share_parts", action=flag, default=None, help="syllables share weights part by part")
+    model.add_argument(
+        "--share_parts", action=flag, default=None, help="syllables share weights part by part (default: dfcnn: on)"
+    )
     sizes = parser.add_argument_group("sizes of the encoder, with their defaults")
     add_options(sizes, sizes_of_encoders())
 
@@ -95,9 +98,13 @@ def options(about: str) -> argparse.ArgumentParser:
     loss.add_argument(
         "--silence", type=number(float, 0, 5), default=0.0, help="add up to this many seconds at each end"
     )
-    loss.add_argument("--warp", type=fraction, default=0.0, help="stretch frequencies by up to this share (0.1)")
+    loss.add_argument("--warp", type=fraction, help=f"stretch frequencies by up to this fraction {default_of('warp')}")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
-    loss.add_argument("--augment_ramp", type=fraction, default=0.0, help="share of the run over which these two grow")
+    loss.add_argument(
+        "--augment_ramp",
+        type=fraction,
+        help=f"fraction of the run over which these two grow {default_of('augment_ramp')}",
+    )
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
@@ -108,7 +115,7 @@ def options(about: str) -> argparse.ArgumentParser:
     optimiser.add_argument("--weight_decay", type=number(float, 0, 10), default=1e-2, help="of AdamW, on matrices only")
     optimiser.add_argument("--clip", type=positive, default=5.0, help="largest gradient norm")
     optimiser.add_argument(
-        "--average", type=fraction, default=0.0, help="keep a running average of the weights; decay (0.999)"
+        "--average", type=fraction, help=f"decay of a running average of the weights; 0: none {default_of('average')}"
     )
     optimiser.add_argument(
         "--layer_decay", type=number(float, 0.1, 1), default=1.0, help="rate of each layer below, with --init_from"
@@ -136,6 +143,12 @@ def options(about: str) -> argparse.ArgumentParser:
     )
     saving.add_argument("--dev_step", type=count, default=1, help="measure the dev lists every N epochs")
     return parser
+
+
+def default_of(name: str) -> str:
+    """The default of an option that depends on what the run starts from."""
+    fine = "" if FINE_TUNING[name] == RECOMMENDED[name] else f", with --init_from {FINE_TUNING[name]:g}"
+    return f"(default: {RECOMMENDED[name]:g}{fine}; with --load_model that of the run)"
 
 
 def check_options(args: argparse.Namespace) -> None:

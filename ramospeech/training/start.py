@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from torch import nn
 
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.errors import ModelError, UsageError
-from ramospeech.model import AcousticModel, CtcObjective, ModelConfig, load_model, sizes_of_encoders
+from ramospeech.model import ENCODERS, AcousticModel, CtcObjective, ModelConfig, load_model, sizes_of_encoders
 from ramospeech.model.pretrained import initial_model
-from ramospeech.settings import given
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, labels_of, vocabulary_of
 from ramospeech.training.checkpoint import load_state
+from ramospeech.training.defaults import settle, sizes_given
 from ramospeech.training.folder import RunFolder
 
 DEFAULT_ENCODER = "dfcnn"
@@ -42,10 +42,15 @@ def new_or_resumed(
         model = AcousticModel(_config(args, _units(args, lists)))
     if args.freeze:
         freeze(model, args.freeze)
+    return model, state
+
+
+def prepare(model: AcousticModel, args: Namespace) -> None:
+    """Options that were not given, and what they say of the training of the model: its variations and its loss."""
+    settle(args, model.summary.get("options", {}) if args.load_model else None)
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
     model.augment = Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
     model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
-    return model, state
 
 
 def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
@@ -87,8 +92,18 @@ def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _config(args: Namespace, units: tuple[str, ...]) -> ModelConfig:
-    sizes = given(args, args.model or DEFAULT_ENCODER, sizes_of_encoders())
-    return ModelConfig(units, **{"architecture": DEFAULT_ENCODER, **_asked(args)}, **sizes)
+    name = args.model or DEFAULT_ENCODER
+    has_parts = bool(UNITS[args.units or DEFAULT_UNITS].parts(units[-1]))
+    chosen = {"architecture": name, "share_parts": has_parts and ENCODERS[name].default_share_parts, **_asked(args)}
+    return ModelConfig(units, **chosen, **sizes_given(args, name))
+
+
+def _as_asked(args: Namespace, config: ModelConfig) -> ModelConfig:
+    """A configuration with what the command line says otherwise."""
+    asked = _asked(args)
+    if asked.get("architecture", config.architecture) != config.architecture:
+        return _config(args, config.units)
+    return replace(config, **asked, **sizes_given(args, config.architecture))
 
 
 def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, Any] | None]:
@@ -102,7 +117,7 @@ def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, 
             f"--load_model to start from {args.init_from}, or give another --model_name"
         )
     # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
-    config = model.config if begun else _config(args, model.config.units)
+    config = model.config if begun else _as_asked(args, model.config)
     if not config.matches(model.config):
         raise ModelError(
             f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "
@@ -110,6 +125,7 @@ def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, 
         )
     resumed = AcousticModel(config)
     resumed.load_state_dict(model.state_dict())
+    resumed.summary = model.summary
     return resumed, state
 
 

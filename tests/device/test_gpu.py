@@ -177,7 +177,19 @@ def train(corpus: Path, out: Path, *words: object) -> list[float]:
         "--batch_size",
         "8",
     ]
-    plain = ["--dropout", "0", "--no-spec_augment", "--speeds", "1.0", "--schedule", "constant"]
+    plain = [
+        "--dropout_scale",
+        "0",
+        "--warp",
+        "0",
+        "--average",
+        "0",
+        "--no-spec_augment",
+        "--speeds",
+        "1.0",
+        "--schedule",
+        "constant",
+    ]
     told = run("train.py", *places, *sizes, *plain, "--model_path", out, *words)
     return [float(loss) for loss in re.findall(r"dev loss (\d+\.\d+)", told)]
 

@@ -85,7 +85,7 @@ def test_a_file_alone_is_shown(tmp_path, capsys):
     save_model(AcousticModel(config()), tmp_path / "m.safetensors", {"steps": 7, "dev_ser": 0.25})
     assert main([str(tmp_path / "m.safetensors")]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("dfcnn on fbank (normalised by clip), maps 4-6-8-10, fc 12, rnn 10, rnn_layers 2")
-    assert '"steps": 7' in shown and "\n  (fc3): Linear(in_features=12, out_features=40, bias=True)\n)" in shown
+    assert shown.startswith("dfcnn on fbank (normalised by bin), maps 4-6-8-10, fc 12, rnn 10, rnn_layers 2")
+    assert '"steps": 7' in shown and "\n  (fc3): Linear(in_features=12, out_features=40, bias=True)\n" in shown
     assert main([str(tmp_path / "none.safetensors")]) == 2 and "check the path" in capsys.readouterr().err
     assert main(["fast"]) == 0 and "192" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import speech2text
 import train
 from ramospeech.model import load_model
 
-TINY = "--features fbank --maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --device cpu --threads 1 --dropout 0"
+TINY = "--maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --device cpu --threads 1 --dropout_scale 0"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,9 @@ class Encoder(nn.Module, ABC):
     Sizes: ClassVar[type]  # a frozen dataclass whose fields are made by `ramospeech.settings.setting`
     default_features: ClassVar[str] = "spectrogram"
     default_normalise: ClassVar[str] = "clip"
+    default_share_parts: ClassVar[bool] = False  # of a new model of train.py, where units have parts
     output_name: ClassVar[str] = "output"  # of the layer that follows, in the printed tree
+    printed: ClassVar[tuple[str, ...]] = ()  # the layers in the order of that tree; () for that of the class
     output_bias: ClassVar[bool] = True  # of that layer, where it is a plain linear one
     reduction: int  # feature frames per frame of states
     dim: int  # D

@@ -40,7 +40,7 @@ class DfcnnSizes:
     rnn: int = setting(128, "LSTM cells per direction", minimum=1, maximum=MAX_SIZE)
     rnn_layers: int = setting(4, "LSTM layers", minimum=1, maximum=MAX_LAYERS)
     reduction: int = setting(8, "input frames per output frame; 4 for fast speech", choices=(4, 8))
-    dropout: float = setting(1.0, "scale of the dropout rates 0.1, 0.2 and 0.5", minimum=0.0, maximum=1.9)
+    dropout_scale: float = setting(1.0, "scale of the dropout rates 0.1, 0.2 and 0.5", minimum=0.0, maximum=1.9)
 
 
 @register_encoder
@@ -53,7 +53,9 @@ class DFCNN(Encoder):
 
     name = "dfcnn"
     Sizes = DfcnnSizes
+    default_features, default_normalise, default_share_parts = "fbank", "bin", True
     output_name = "fc3"
+    printed = ("dropout", "conv1", "conv2", "conv3", "conv4", "fc1", "fc2", "fc3", "rnn")  # as the original's
 
     def __init__(self, bins: int, sizes: DfcnnSizes) -> None:
         super().__init__(bins, sizes)
@@ -66,7 +68,7 @@ class DFCNN(Encoder):
             return nn.ReLU(inplace=True)
 
         def drop(rate: float) -> Dropout:
-            return Dropout(rate * sizes.dropout)
+            return Dropout(rate * sizes.dropout_scale)
 
         norm, pool = MaskedBatchNorm2d, nn.MaxPool2d
         one, two, three, four = sizes.maps
@@ -92,7 +94,7 @@ class DFCNN(Encoder):
             *(conv(four, four), norm(four), relu(), drop(0.2)),
         )
         self.fc1 = nn.Linear(four * (bins // 8), sizes.fc)
-        self.rnn = BiLSTM(sizes.fc, sizes.rnn, sizes.rnn_layers, dropout=0.1 * sizes.dropout)
+        self.rnn = BiLSTM(sizes.fc, sizes.rnn, sizes.rnn_layers, dropout=0.1 * sizes.dropout_scale)
         self.fc2 = nn.Linear(2 * sizes.rnn, sizes.fc)
         self.dropout = drop(0.5)
 

@@ -1,0 +1,38 @@
+"""What a run does where the command line and the recipe say nothing: what we recommend, or what a resumed run did."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ramospeech.model import sizes_of_encoders
+from ramospeech.settings import given
+
+RECOMMENDED = {"warp": 0.1, "augment_ramp": 0.2, "average": 0.999}
+FINE_TUNING = {**RECOMMENDED, "augment_ramp": 0.0}  # of a model that knows speech already
+
+
+def settle(args: Namespace, resumed: Mapping[str, Any] | None) -> None:
+    """Give the options of `RECOMMENDED` that were not given their values; of a resumed run those that it had."""
+    recommended = FINE_TUNING if args.init_from else RECOMMENDED
+    for name, value in recommended.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value if resumed is None else resumed.get(name, 0.0))
+
+
+def sizes_given(args: Namespace, encoder: str) -> dict[str, Any]:
+    """The sizes of an encoder on the command line. Raises UsageError for one that it does not have.
+
+    `--dropout` of an encoder that has `--dropout_scale` is that: its name in version 0.1.
+    """
+    sizes = sizes_of_encoders()
+    if is_old_dropout(args, encoder):
+        args = Namespace(**{**vars(args), "dropout_scale": args.dropout})
+        del args.dropout
+    return given(args, encoder, sizes)
+
+
+def is_old_dropout(args: Namespace, encoder: str) -> bool:
+    """Whether `--dropout` was given for an encoder that knows `--dropout_scale` only."""
+    names = {item.name for item in fields(sizes_of_encoders()[encoder])}
+    return "dropout" in vars(args) and "dropout" not in names and "dropout_scale" in names
