@@ -22,7 +22,7 @@ _WAITING = {
     "KMP_BLOCKTIME": "0",  # Intel's and LLVM's: milliseconds
 }
 # oneDNN keeps a kernel for each length of clip it has met. Its own limit of 1,024 takes 30 MB after a few dozen clips.
-_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128"}
+_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 

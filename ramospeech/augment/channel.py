@@ -5,7 +5,6 @@ import io
 import numpy as np
 import soundfile
 import soxr
-from scipy.signal import butter, sosfilt
 
 from ramospeech import audio
 
@@ -19,11 +18,15 @@ def volume(waveform: np.ndarray, gain: float) -> np.ndarray:
 
 def low_pass(waveform: np.ndarray, limit: float) -> np.ndarray:
     """(S,) samples without what lies above `limit` Hz (Butterworth, 48 dB an octave); -> (S,) float32."""
+    from scipy.signal import butter, sosfilt  # here, because it takes 60 MB, and transcribing needs none of it
+
     return sosfilt(butter(8, limit, "lowpass", fs=audio.SAMPLE_RATE, output="sos"), waveform).astype(np.float32)
 
 
 def telephone(waveform: np.ndarray) -> np.ndarray:
     """(S,) samples over a line of 300 to 3400 Hz that is sampled at 8 kHz; -> (S,) float32."""
+    from scipy.signal import butter, sosfilt
+
     narrow = soxr.resample(waveform, audio.SAMPLE_RATE, 8_000)
     narrow = sosfilt(butter(4, [300.0, 3400.0], "bandpass", fs=8_000, output="sos"), narrow)
     return _of_length(soxr.resample(narrow.astype(np.float32), 8_000, audio.SAMPLE_RATE), len(waveform))

@@ -7,7 +7,6 @@ Impulse responses are those of the image method (Allen and Berkley 1979) in shoe
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from ramospeech import audio
 
@@ -48,6 +47,8 @@ def impulse_response(number: int) -> tuple[float, np.ndarray]:
 
 def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     """(S,) samples through an impulse response (N,) -> (S,) float32, as loud as before; the tail is cut."""
+    from scipy.signal import fftconvolve  # here, because it takes 60 MB, and transcribing needs none of it
+
     heard = fftconvolve(waveform, response)[: len(waveform)]
     power = np.mean(np.square(heard, dtype=np.float64))
     if power == 0.0:

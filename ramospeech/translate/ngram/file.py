@@ -16,6 +16,7 @@ from safetensors.numpy import save
 
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
+from ramospeech.malloc import release_freed_memory
 from ramospeech.translate.lexicon import FALLBACK, Lexicon
 from ramospeech.translate.ngram.model import ID_BITS, MAX_CHARACTERS, NgramModel
 
@@ -67,11 +68,14 @@ def read(path: Path) -> NgramModel:
             if header.get("format") != FORMAT:
                 raise ModelError(f"{path}: not an n-gram translator; train one with ramospeech.translate.ngram.train")
             streams = {name: _inflate(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        return _assemble(streams, float(header["step"]))
+        model = _assemble(streams, float(header["step"]))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model; train one with ramospeech.translate.ngram.train") from None
     except (OSError, SafetensorError, zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
         raise ModelError(f"{path}: the model is broken ({error}); fetch or train it again") from None
+    del streams
+    release_freed_memory()  # 80 MB of what the model was put together from
+    return model
 
 
 def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
