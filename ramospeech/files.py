@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -79,29 +80,60 @@ def list_lines(path: Path) -> list[str]:
         raise ListError(f"{path}: not UTF-8; save the list as UTF-8") from None
 
 
-def walk(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted, through links to folders too; a folder is entered once, so loops end.
+@dataclass(frozen=True)
+class Walked:
+    """What is below a folder.
 
-    Raises ListError for a folder that cannot be read.
+    files: all that are no folders, sorted by their paths. unreadable: folders that cannot be looked into, and why.
+    again: links to a folder that was entered already, and the path by which it was.
     """
-    found: list[Path] = []
-    entered: set[tuple[int, int]] = set()
-    links = [folder]
-    while links:  # links last: what is reached both ways keeps its own name
-        pending, links = links, []
-        while pending:
-            place = pending.pop()
-            try:
-                status = place.stat()
-                if (status.st_dev, status.st_ino) in entered:
-                    continue
-                entered.add((status.st_dev, status.st_ino))
-                with os.scandir(place) as entries:
-                    for entry in entries:
-                        if entry.is_dir():
-                            (links if entry.is_symlink() else pending).append(Path(entry.path))
-                        elif not entry.name.startswith("._"):  # the other half of a file that a Mac has copied
-                            found.append(Path(entry.path))
-            except OSError as error:
-                raise ListError(f"{place}: cannot look into this folder ({error.strerror})") from None
-    return sorted(found)
+
+    files: list[Path]
+    unreadable: list[tuple[Path, OSError]]
+    again: list[tuple[Path, Path]]
+
+
+def explore(folder: Path) -> Walked:
+    """Go through a folder and all folders below, through links to folders too.
+
+    A folder is entered once, so loops end; links come last, so that what is reached both ways keeps its own name.
+    """
+    walked = Walked([], [], [])
+    entered: dict[tuple[int, int], Path] = {}
+    pending, links = [folder], list[Path]()
+    while pending or links:
+        place = pending.pop() if pending else links.pop(0)
+        try:
+            status = place.stat()
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            walked.unreadable.append((place, error))
+            continue
+        first = entered.setdefault((status.st_dev, status.st_ino), place)
+        if first is not place:
+            walked.again.append((place, first))
+            continue
+        for entry in entries:
+            path = place / entry.name
+            if not _is_folder(entry):
+                walked.files.append(path)
+            else:
+                (links if entry.is_symlink() else pending).append(path)
+    walked.files.sort()
+    return walked
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
+
+
+def walk(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted; see `explore`. Raises ListError for a folder that cannot be read."""
+    walked = explore(folder)
+    for place, error in walked.unreadable:
+        raise ListError(f"{place}: cannot look into this folder ({error.strerror})")
+    # Names that begin with ._ are the other half of a file that a Mac has copied.
+    return [path for path in walked.files if not path.name.startswith("._")]

@@ -1,12 +1,11 @@
 """Recordings in a folder: which files look like media, by name or content, and which of them were left out and why."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ramospeech.audio.bytesource import Bytes
 from ramospeech.audio.sections import kind_of
-from ramospeech.files import MEDIA_EXTENSIONS
+from ramospeech.files import MEDIA_EXTENSIONS, explore
 
 # Read by libsndfile.
 EXTENSIONS = frozenset(
@@ -37,38 +36,21 @@ def find_recordings(folder: str | Path) -> Found:
     Links to folders are followed, each folder is walked once (so loops end), hidden files are left out. A file with an
     unknown extension is taken where its first bytes are those of a recording.
     """
+    walked = explore(Path(folder))
     recordings: list[Path] = []
-    left_out: list[str] = []
-    notes: list[str] = []
-    walked: dict[tuple[int, int], Path] = {}
+    left_out = [f"{place}: cannot be searched ({error.strerror})" for place, error in walked.unreadable]
+    notes = [f"{link}: a link to {first}, which is searched already" for link, first in walked.again]
     hidden = 0
-    pending, links = [Path(folder)], list[Path]()
-    while pending or links:
-        place = pending.pop() if pending else links.pop(0)
-        try:
-            status = place.stat()
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError as error:
-            left_out.append(f"{place}: cannot be searched ({error.strerror})")
-            continue
-        key = (status.st_dev, status.st_ino)
-        if key in walked:
-            notes.append(f"{place}: a link to {walked[key]}, which is searched already")
-            continue
-        walked[key] = place
-        for entry in entries:
-            path = place / entry.name
-            if entry.is_dir():
-                (links if entry.is_symlink() else pending).append(path)
-            elif entry.name.startswith("."):
-                hidden += path.suffix.lower() in _ALL
-            elif reason := _not_taken(path):
-                left_out.append(f"{path}: {reason}")
-            elif path.suffix.lower() in _ALL or _sounds(path):
-                recordings.append(path)
+    for path in walked.files:
+        if path.name.startswith("."):
+            hidden += path.suffix.lower() in _ALL
+        elif reason := _not_taken(path):
+            left_out.append(f"{path}: {reason}")
+        elif path.suffix.lower() in _ALL or _sounds(path):
+            recordings.append(path)
     if hidden:
         notes.append(f"{folder}: {hidden} hidden recordings were left out (their names begin with a dot)")
-    return Found(tuple(sorted(recordings)), tuple(left_out), tuple(notes))
+    return Found(tuple(recordings), tuple(left_out), tuple(notes))
 
 
 def _not_taken(path: Path) -> str:

@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 from ramospeech.audio import find_recordings
+from ramospeech.errors import ListError
+from ramospeech.files import walk
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_what_cannot_be_taken_is_named(tmp_path):
     (tmp_path / "a.pcm").write_bytes(bytes(100))
     (tmp_path / "b.wav").symlink_to(tmp_path / "gone.wav")
     os.mkfifo(tmp_path / "c.wav")
+    (tmp_path / "d.wav").symlink_to(tmp_path / "d.wav")
     (tmp_path / "notes.txt").write_text("")
     found = find_recordings(tmp_path)
     assert found.recordings == ()
@@ -54,6 +57,7 @@ def test_what_cannot_be_taken_is_named(tmp_path):
         "a.pcm": "samples without a header",
         "b.wav": "a broken link",
         "c.wav": "not a regular file",
+        "d.wav": "a broken link",
     }
 
 
@@ -62,3 +66,26 @@ def test_every_kind_of_media_is_found_by_its_extension(tmp_path):
     for name in names:
         (tmp_path / name).touch()
     assert [path.name for path in find_recordings(tmp_path).recordings] == sorted(names)
+
+
+def test_what_is_hidden_is_counted_and_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    for name in ("a.wav", ".b.wav", "._c.wav", ".config", "in/d.wav", ".git/e.wav", "shut/f.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def scandir(place):
+        if place.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return real(place)
+
+    real = os.scandir
+    monkeypatch.setattr("os.scandir", scandir)
+    found = find_recordings(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.recordings] == [".git/e.wav", "a.wav", "in/d.wav"]
+    assert found.notes == (f"{tmp_path}: 2 hidden recordings were left out (their names begin with a dot)",)
+    assert found.left_out == (f"{tmp_path}/shut: cannot be searched (Permission denied)",)
+    with pytest.raises(ListError, match=r"shut: cannot look into this folder \(Permission denied\)"):
+        walk(tmp_path)
+    monkeypatch.undo()
+    names = [path.relative_to(tmp_path).as_posix() for path in walk(tmp_path)]
+    assert names == [".b.wav", ".config", ".git/e.wav", "a.wav", "in/d.wav", "shut/f.wav"]
