@@ -250,7 +250,7 @@ def measures_section(args: argparse.Namespace) -> None:
         f"| none | {usual[0]:.2f}, {usual[1]:.2f} | 1.00 |",
         *(f"| {CHANGES[change]} | {rates[change]:.2f} | {rates[change] / rate:.2f} |" for change in CHANGES),
     ]
-    publish("training_measures", head("Training: what each measure is worth", args) + "\n".join(rows))
+    publish("training_measures", head("Training: what each measure gains", args) + "\n".join(rows))
 
 
 def workers_section(args: argparse.Namespace) -> None:

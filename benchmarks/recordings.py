@@ -1,4 +1,4 @@
-"""The whole road on recordings: what the search, the language model and the translator each change.
+"""The whole pipeline on recordings: what the search, the language model and the translator each change.
 
     python benchmarks/recordings.py --model FILE --data_root DIR [--lm lm.arpa --lm_weight W --length_bonus B]
         [--confusions report.json] LIST...
@@ -119,7 +119,7 @@ def main() -> None:
         head += f"; language model with weight {arguments.lm_weight:g}, length bonus {arguments.length_bonus:g}"
     confusions = ErrorModel.from_report(arguments.confusions) if arguments.confusions else None
     translating = NgramTranslator.load(), load_translator(), confusions
-    parts = ["## The whole road", f"{head}. SER with tones and CER, %, with 95 % intervals."]
+    parts = ["## The whole pipeline on recordings", f"{head}. SER with tones and CER, %, with 95 % intervals."]
     for path in arguments.lists:
         clips = read_list(path)
         heard = listen(model, clips, arguments.data_root)

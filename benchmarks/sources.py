@@ -59,7 +59,7 @@ def main() -> None:
     corpora = ["--human", args.human, "--synthetic", args.synthetic]
     head = (
         f"{heading('sources.py', args, [*corpora, *others])}: SER with tones, %, with 95 % intervals. The hours that "
-        "each hears are the same."
+        "each is trained on are the same."
     )
     titles = f"| trained on | hours | epochs | {' | '.join(path.stem for path in args.dev)} |"
     table = "\n".join((titles, "|---|---|---|" + "---|" * len(args.dev), *rows))

@@ -79,7 +79,7 @@ def right(network: Seq2Seq, heard: Tensor, sentences: Sequence[Sequence[int]], h
 
 
 def train(network: Seq2Seq, heard: Tensor, batches: Sequence[TextBatch], seed: int) -> float:
-    """All batches once, as train_translator.py does; characters a second."""
+    """All batches once, as train_translator.py does; characters per second."""
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=1e-2)
     trainer = Trainer(network, optimizer, partial(training_loss, network, heard), SingleProcess(), torch.device("cpu"),
                       batches[0], clip=1.0, amp="bf16", seed=seed)  # fmt: skip
@@ -128,7 +128,7 @@ def main() -> None:
         f"`python benchmarks/translator_design.py TEXT... --dev FILE --steps {args.steps} --seeds {args.seeds}`, "
         f"{date.today().isoformat()}, {machine()}, one thread. Wrong characters, %, of {characters} in {len(truth)} "
         f"sentences, those before given, after {args.steps} steps of 6,000 characters, by seed.",
-        "| decoder | clean | 10 % of the syllables misheard | characters a second in training |\n|---|---|---|---|\n"
+        "| decoder | clean | 10 % of the syllables corrupted | characters per second in training |\n|---|---|---|---|\n"
         + "\n".join(
             f"| {name} | {listed(100 * (1 - run[0]) for run in runs)} | {listed(100 * (1 - run[1]) for run in runs)} | "
             f"{sum(run[2] for run in runs) / len(runs):,.0f} |"
