@@ -26,11 +26,11 @@ from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.cli import Parser, count, few, number, positive
-from ramospeech.errors import OutputError, UnitError, UsageError, program
+from ramospeech.errors import OutputError, UsageError, program
 from ramospeech.inputs import find_inputs
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber
-from ramospeech.text import HotwordReadings, read_hotwords
+from ramospeech.text import HotwordReadings, collect_hotwords
 from ramospeech.translate import Phrases
 
 TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
@@ -109,13 +109,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
     """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one that cannot be said."""
-    phrases = read_hotwords(args.hotwords) if args.hotwords else HotwordReadings()
-    for phrase in args.hotword:
-        try:
-            phrases.add(phrase)
-        except UnitError as error:
-            raise UsageError(f"--hotword {phrase}: {error}") from None
-    return phrases
+    return collect_hotwords(args.hotwords, args.hotword)
 
 
 def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:

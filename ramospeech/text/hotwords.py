@@ -8,11 +8,12 @@ wei1 ruan3<TAB>6.5
 
 import math
 import re
+from collections.abc import Iterable
 from itertools import chain, product
 from pathlib import Path
 
 from ctc_decode.hotwords import BOOST
-from ramospeech.errors import ListError, UnitError
+from ramospeech.errors import ListError, UnitError, UsageError
 from ramospeech.files import split_lines
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.encoding import read_text
@@ -71,6 +72,17 @@ def read_hotwords(path: str | Path, boost: float = BOOST) -> HotwordReadings:
         except UnitError as error:
             raise ListError(f"{path}:{number}: {error}") from None
     return phrases
+
+
+def collect_hotwords(path: str | Path | None, phrases: Iterable[str]) -> HotwordReadings:
+    """The phrases of a file and of a command line. Raises ListError for the file, UsageError for one of the others."""
+    readings = read_hotwords(path) if path else HotwordReadings()
+    for phrase in phrases:
+        try:
+            readings.add(phrase)
+        except UnitError as error:
+            raise UsageError(f"--hotword {phrase}: {error}") from None
+    return readings
 
 
 def _columns(line: str) -> tuple[str, str | None]:

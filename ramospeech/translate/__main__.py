@@ -10,10 +10,11 @@ from typing import BinaryIO
 from ramospeech import errors
 from ramospeech.cli import Parser, count
 from ramospeech.errors import UnitError
-from ramospeech.text import pinyin
+from ramospeech.text import collect_hotwords, pinyin
 from ramospeech.translate.error_model import ErrorModel
 from ramospeech.translate.lexicon import FALLBACK
 from ramospeech.translate.load import load_translator, translator_path
+from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
 from ramospeech.translate.seq2seq.translator import BEAM, Seq2SeqTranslator
 from ramospeech.translate.types import Translation
@@ -36,6 +37,12 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="report.json of evaluate.py on a development list: allow for the errors of the recogniser that made it",
+    )
+    parser.add_argument(
+        "--hotwords", type=Path, metavar="FILE", help="phrases to prefer, a line each; the n-gram model then translates"
+    )
+    parser.add_argument(
+        "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
     )
     parser.add_argument("--verbose", action="store_true", help="print hypotheses with log p(hanzi | pinyin) instead")
     return parser
@@ -84,15 +91,19 @@ def translate_lines(
     nbest: int,
     verbose: bool,
     confusions: ErrorModel | None = None,
+    hotwords: Phrases | None = None,
 ) -> None:
-    """Translates `source` line by line to standard output, in order."""
+    """Translates `source` line by line to standard output, in order. The n-gram model alone knows of hotwords."""
+    reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
     pending: list[list[str]] = []
     done = 0
 
     def flush() -> None:
         nonlocal done
         if confusions:
-            translated = translator.translate_networks(map(confusions.network, pending), nbest)
+            translated = reader.translate_networks(map(confusions.network, pending), nbest, hotwords)
+        elif hotwords:
+            translated = reader.translate_batch(pending, nbest, hotwords)
         else:
             translated = translator.translate_batch(pending, nbest)
         for syllables, translations in zip(pending, translated, strict=True):
@@ -123,7 +134,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
     reader.log_probs = args.verbose
     confusions = ErrorModel.from_report(args.confusions) if args.confusions else None
-    translate_lines(sys.stdin.buffer, translator, args.nbest, args.verbose, confusions)
+    readings = collect_hotwords(args.hotwords, args.hotword)
+    hotwords = Phrases(readings) if readings else None
+    translate_lines(sys.stdin.buffer, translator, args.nbest, args.verbose, confusions, hotwords)
 
 
 if __name__ == "__main__":

@@ -89,3 +89,17 @@ def test_a_seq2seq_model_answers_every_line_in_order(monkeypatch, capsys, tmp_pa
     block = capsys.readouterr().out
     assert block.count("[-") == 3 and "PRED AVG SCORE" in block
     assert run(monkeypatch, b"", "--model", str(path), "--beam_width", "0") == 2
+
+
+@pytest.mark.parametrize("kind", ["ngram", "translator"])
+def test_hotwords(monkeypatch, capsys, tmp_path: Path, small_model: Path, kind: str) -> None:
+    """Of either kind of model, from a file and from the command line."""
+    path = small_model if kind == "ngram" else ngram_path().with_name("translator.safetensors")
+    (tmp_path / "names.txt").write_text("泥壕\t15\n", "utf-8")
+    text, model = b"ni2 hao2 jin1 tian1\nwo3\n", ("--model", str(path))
+    assert run(monkeypatch, text, *model, "--hotwords", str(tmp_path / "names.txt"), "--hotword", "金天") == 0
+    assert capsys.readouterr().out == "泥壕金天\n我\n"
+    assert run(monkeypatch, text, *model, "--hotword", "金天 App") == 2
+    assert "--hotword 金天 App: " in capsys.readouterr().err
+    assert run(monkeypatch, text, *model, "--hotwords", str(tmp_path / "none.txt")) == 2
+    assert "none.txt: no such file" in capsys.readouterr().err
