@@ -13,6 +13,7 @@ from ramospeech.malloc import release_freed_memory
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
 from ramospeech.model.heads import HEADS, CtcHead
+from ramospeech.model.kept import KeptStates
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, Units
 
@@ -32,12 +33,14 @@ class AcousticModel(nn.Module):
     """Waveforms (B, S) float32 in [-1, 1], (B,) samples -> states of the encoder, losses, log-posteriors of CTC.
 
     `augment`, where training sets one, takes features (B, T, F) and their lengths (B,) and returns features; it acts
-    in training mode only and is never saved. Raises ModelError for an unknown architecture, ValueError for a clip
-    that is too short to give one frame or longer than the encoder takes.
+    in training mode only and is never saved. With `kept` the states of the encoder's pretrained layers, which must not
+    be trained then, are computed once for each clip, and `augment` acts on them. Raises ModelError for an unknown
+    architecture, ValueError for a clip that is too short to give one frame or longer than the encoder takes.
     """
 
     augment: nn.Module | None
     encoder: Encoder
+    kept: KeptStates | None
     summary: dict[str, Any]  # of the training, where the model comes from a file
 
     def __init__(self, config: ModelConfig) -> None:
@@ -56,6 +59,7 @@ class AcousticModel(nn.Module):
         self.encoder.reset_parameters()
         self.head_weights = dict.fromkeys(config.heads, 1.0)
         self.augment = None
+        self.kept = None
         self.summary = {}
         self.register_load_state_dict_pre_hook(_rename_old_weights)
 
@@ -99,10 +103,17 @@ class AcousticModel(nn.Module):
 
     def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, S), (B,) samples -> states (B, T', D), (B,) frames."""
+        if self.kept is not None:
+            states, frames = self.kept(self._lower_states, waveforms, lengths)
+            return self.encoder.upper(self._augmented(states, frames), frames)
         features, lengths = self.features(waveforms, lengths)
-        if self.augment is not None and self.training:
-            features = self.augment(features, lengths)
-        return self.encoder(features, lengths)
+        return self.encoder(self._augmented(features, lengths), lengths)
+
+    def _lower_states(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.lower(*self.features(waveforms, lengths))
+
+    def _augmented(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return self.augment(x, lengths.to(x.device)) if self.augment is not None and self.training else x
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, S), (B,) samples -> log-posteriors of the CTC head (B, T', V), (B,) frames."""

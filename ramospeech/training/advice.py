@@ -90,6 +90,10 @@ def on_start(
     lines.append(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)")
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
+    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    if learning < model.num_parameters:
+        kept = "; what the others make of a clip is computed once" if model.kept else ""
+        lines.append(f"{learning:,} parameters learn (--freeze {args.freeze}){kept}")
     lines += [f"train: {train.describe()}", f"dev: {dev.describe()}"]
     lines += on_little(len(dev.clips), sum(train.seconds), not args.init_from)
     if args.batch_size != BATCH_SIZE and (on := on_batches(train.seconds, args.batch_seconds, args.batch_size)):

@@ -53,7 +53,9 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument("--model_name", default="dfcnn", help="its name there")
     model.add_argument("--load_model", action="store_true", help="resume it")
     model.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept")
-    model.add_argument("--freeze", type=count_or_0, default=0, help="layers of a Whisper encoder that stay as they are")
+    model.add_argument(
+        "--freeze", type=count_or_0, help="layers of a Whisper encoder that stay as they are (with --init_from: all)"
+    )
     model.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
     defaults = "; ".join(f"{name}: {values}" for name, values in own.items())

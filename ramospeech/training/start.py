@@ -12,6 +12,7 @@ from torch import nn
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.model import ENCODERS, AcousticModel, CtcObjective, ModelConfig, load_model, sizes_of_encoders
+from ramospeech.model.kept import KeptStates
 from ramospeech.model.pretrained import initial_model
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, labels_of, vocabulary_of
@@ -40,17 +41,28 @@ def new_or_resumed(
         model = first_model(args, _units(args, lists))
     else:
         model = AcousticModel(_config(args, _units(args, lists)))
-    if args.freeze:
-        freeze(model, args.freeze)
     return model, state
 
 
 def prepare(model: AcousticModel, args: Namespace) -> None:
     """Options that were not given, and what they say of the training of the model: its variations and its loss."""
     settle(args, model.summary.get("options", {}) if args.load_model else None)
-    warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp else []
-    model.augment = Chain([*warp, *([SpecAugment()] if args.spec_augment else [])])
+    parts = len(model.encoder.pretrained_layers())
+    if args.freeze is None:
+        args.freeze = parts if args.init_from else 0
+    freeze(model, args.freeze)
+    if 0 < parts == args.freeze and not (args.augment or args.join or args.silence):  # clips come again as they were
+        model.kept = KeptStates(int(args.cache_gb * 2**30))
+    model.augment = Chain(_augmentations(args, model))
     model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+
+
+def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
+    """Of features; where states are kept, of states, whose values are no frequencies."""
+    masks = {"frequency_masks": 0} if model.kept else {}
+    spec = [SpecAugment(**masks)] if args.spec_augment else []
+    warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp and not model.kept else []
+    return [*warp, *spec]
 
 
 def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
@@ -111,10 +123,11 @@ def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, 
     weights = run.last if state and run.last.exists() else run.best
     model = load_model(weights)
     begun = model.summary.get("options", {}).get("init_from")
-    if args.init_from and args.init_from != begun:
+    if args.init_from != begun:
         raise UsageError(
-            f"--load_model: {weights} was {f'fine-tuned from {begun}' if begun else 'not fine-tuned'}; leave out "
-            f"--load_model to start from {args.init_from}, or give another --model_name"
+            f"--load_model: {weights} was {f'fine-tuned from {begun}' if begun else 'not fine-tuned'}: "
+            f"{f'give --init_from {begun}' if begun else 'leave out --init_from'} to resume it, or leave out "
+            "--load_model and give another --model_name to start anew"
         )
     # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
     config = model.config if begun else _as_asked(args, model.config)

@@ -234,7 +234,7 @@ def test_fine_tuning_in_one_command(corpus, tmp_path, capsys):
     assert re.search(r"dev SER \d+\.\d+% before, \d+\.\d+% after", capsys.readouterr().err)
     at = line.index(str(start))
     assert train_program.main([*line[:at], "fast", *line[at + 1 :], "--epochs", "4", "--load_model"]) == 2
-    assert f"was fine-tuned from {start}; leave out --load_model" in capsys.readouterr().err
+    assert f"was fine-tuned from {start}: give --init_from {start} to resume it" in capsys.readouterr().err
 
 
 def test_an_interrupted_fine_tuning_is_resumed_exactly(corpus, tmp_path, capsys, monkeypatch):

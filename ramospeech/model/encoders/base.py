@@ -45,6 +45,14 @@ class Encoder(nn.Module, ABC):
     def optimise_for_inference(self) -> None:
         """Make the encoder faster; it can no longer be trained or saved. Its states may change a little."""
 
+    def lower(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What `pretrained_layers` make of features: (B, T, F), (B,) -> (B, T'', D''), (B,) frames on the CPU."""
+        return features, self.checked_lengths(lengths)
+
+    def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The rest: (B, T'', D''), (B,) frames on the CPU -> (B, T', D), (B,)."""
+        return self(states, frames)
+
     def pretrained_layers(self) -> list[nn.Module]:
         """The parts that `--init_from` brings weights for and `--freeze` keeps, from the features up."""
         return []

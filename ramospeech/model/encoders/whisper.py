@@ -71,8 +71,15 @@ class WhisperEncoder(Encoder):
             open_forget_gates(self.rnn)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        x, frames = self.upper(*self.lower(features, lengths))
+        return x, frames.to(lengths.device)
+
+    def lower(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.checked_lengths(lengths)
-        x, frames = self.transform(features[:, : int(frames.max())], frames)
+        return self.transform(features[:, : int(frames.max())], frames)
+
+    def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        x = states
         if self.pair_norm is not None:
             x = self.pair_norm(x)
         if self.mean_pairs:
@@ -80,7 +87,7 @@ class WhisperEncoder(Encoder):
         x = self.dropout(x)
         if self.rnn is not None:
             x = self.dropout(self.rnn(x, frames))
-        return x, frames.to(lengths.device)
+        return x, frames.to(x.device)
 
     def transform(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Whisper's own part: (B, T, F), (B,) on the CPU -> (B, (T + 1) // 2, width), (B,)."""
