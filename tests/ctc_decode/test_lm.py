@@ -2,7 +2,9 @@
 
 import gzip
 import math
+import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctc_decode import NgramModel
+from ctc_decode import BeamSearchDecoder, NgramModel
 
 LN10 = math.log(10)
 Gram = tuple[str, ...]
@@ -214,11 +216,23 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, old: str, new: str, m
     assert str(raised.value).startswith(f"{path}{message}")
 
 
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_binary_of_kenlm_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, installed: bool
+) -> None:
+    """Also where its package is installed, which does not list the n-grams."""
+    monkeypatch.setitem(sys.modules, "kenlm", types.ModuleType("kenlm") if installed else None)
+    path = tmp_path / "lm.klm"
+    path.write_bytes(f"mmap lm http://kheafield.com/code format version {version}\n\0".encode() + bytes(range(256)))
+    for read in (NgramModel.read, lambda name: BeamSearchDecoder(["-", "ni3"], lm=name)):
+        with pytest.raises(ValueError, match=r"lm\.klm: a binary file of KenLM.* give the ARPA file") as raised:
+            read(path)
+        assert "\n" not in str(raised.value)
+
+
 def test_other_files_that_are_no_model(tmp_path: Path) -> None:
     path = tmp_path / "lm.bin"
-    path.write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0" + bytes(range(256)))
-    with pytest.raises(ValueError, match=r"a binary file of KenLM.* give the ARPA file"):
-        NgramModel.read(path)
     path.write_bytes(gzip.compress(SMALL.encode())[:100])
     with pytest.raises(ValueError, match=r"lm.bin:\d+: the compressed file is cut off"):
         NgramModel.read(path)
