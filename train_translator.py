@@ -292,7 +292,7 @@ def main(argv: list[str] | None = None) -> int:
         )
 
     loop = Run(trainer, progress, -(-args.steps // args.dev_step), batches, rate, evaluate, checkpoints, monitor,
-               meter=Meter("speed/characters_per_second", "text", "/s"))  # fmt: skip
+               meter=Meter("speed/characters_per_second", "text", "/s", ("train/million_characters", 1e6)))  # fmt: skip
     if not loop.fit():
         return 130
     monitor.close()

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ramospeech.audio import SAMPLE_RATE
 from ramospeech.score import draw_clip
+from ramospeech.score.breakdown import PARTS
+from ramospeech.score.pictures import draw_confusions
+from ramospeech.training.confusions import as_markdown
 from ramospeech.training.loop import Step
 
 Item = TypeVar("Item")
@@ -35,18 +39,23 @@ def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
 class Meter:
     """Sums steps into means; `reset` gives them and starts again.
 
-    speed_tag: under which TensorBoard shows the speed; name, unit: how the bar does.
+    speed_tag: under which TensorBoard shows the speed; name, unit: how the bar does. total: the tag of all that was
+    trained on since the run began, and how much of it is 1.
     """
 
     def __init__(
-        self, speed_tag: str = "speed/audio_seconds_per_second", name: str = "audio", unit: str = "s/s"
+        self,
+        speed_tag: str = "speed/audio_seconds_per_second",
+        name: str = "audio",
+        unit: str = "s/s",
+        total: tuple[str, float] = ("train/hours", 3600.0),
     ) -> None:
-        self.speed_tag, self.name, self.unit = speed_tag, name, unit
+        self.speed_tag, self.name, self.unit, self.total = speed_tag, name, unit, total
         self._clear()
 
     def _clear(self) -> None:
         self.steps = self.taken = 0
-        self.loss = self.norm = self.amount = self.padded = 0.0
+        self.loss = self.norm = self.amount = self.padded = self.waited = 0.0
         self.started = time.perf_counter()
 
     def add(self, step: Step) -> None:
@@ -58,6 +67,14 @@ class Meter:
         self.amount += step.amount
         self.padded += step.padded
 
+    def waiting(self, batches: Iterable[Item]) -> Iterator[Item]:
+        """The same batches; the time until each is there counts as waiting for the loader."""
+        began = time.perf_counter()
+        for batch in batches:
+            self.waited += time.perf_counter() - began
+            yield batch
+            began = time.perf_counter()
+
     @property
     def speed(self) -> float:
         """Of the steps' amount, how much a second since the last reset."""
@@ -67,8 +84,8 @@ class Meter:
         """The speed for the bar."""
         return {self.name: f"{self.speed:.0f}{self.unit}"}
 
-    def reset(self) -> dict[str, float]:
-        """Means since the last reset, by TensorBoard tag."""
+    def reset(self, total: float) -> dict[str, float]:
+        """Means since the last reset, by TensorBoard tag. total: of the data, since the run began."""
         result = {}
         if self.steps:
             taken = max(1, self.taken)
@@ -77,7 +94,9 @@ class Meter:
                 "train/gradient_norm": self.norm / taken,
                 self.speed_tag: self.speed,
                 "speed/padding_share": 1.0 - self.amount / max(self.padded, 1e-9),
+                "speed/loader_wait": self.waited / max(time.perf_counter() - self.started, 1e-9),
                 "speed/memory_gb": memory_gb(),
+                self.total[0]: total / self.total[1],
             }
         self._clear()
         return result
@@ -119,6 +138,7 @@ class Monitor:
             else None
         )
         self._shown: dict[str, str] = {}
+        self._heard: set[str] = set()
 
     def progress(self, **values: str) -> None:
         """Move the bar one step on; `values` stay beside it until they change."""
@@ -183,6 +203,7 @@ class Monitor:
     def clip(
         self,
         name: str,
+        waveform: np.ndarray,
         features: np.ndarray,
         log_probs: np.ndarray,
         units: Sequence[str],
@@ -190,12 +211,20 @@ class Monitor:
         hypothesis: Sequence[str],
         step: int,
     ) -> None:
-        """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, reference and hypothesis as text."""
+        """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, the reference above the hypothesis as
+        text, and, the first time, the waveform (S,) to be heard."""
         if self.recording:
-            figure = draw_clip(features, log_probs, units, reference, hypothesis)
-            self.writer.add_figure(f"clips/{name}", figure, step)
-            text = f"reference: {' '.join(reference)}  \nhypothesis: {' '.join(hypothesis)}"
-            self.writer.add_text(f"clips/{name}", text, step)
+            tag = f"clips/{name}"
+            self.writer.add_figure(tag, draw_clip(features, log_probs, units, reference, hypothesis), step)
+            self.writer.add_text(tag, as_markdown(reference, hypothesis), step)
+            if name not in self._heard:
+                self._heard.add(name)
+                self.writer.add_audio(tag, waveform, step, sample_rate=SAMPLE_RATE)
+
+    def confusions(self, part: str, counts: Mapping[tuple[str, str], int], step: int) -> None:
+        """What is taken for what, of a part of the syllables (see `training.confusions`), as a picture."""
+        if self.recording and any(ref for ref, _ in counts):
+            self.writer.add_figure(f"confusions/{part}", draw_confusions(counts, PARTS[part], part), step)
 
     def close(self) -> None:
         """End the bar and write out the events."""

@@ -19,7 +19,8 @@ class Progress:
     Attributes: epoch: epochs done; batches: of the next one that all workers together have taken; group: batches of
     similar length that follow each other, as many as there were workers when the run began; best: the lowest error rate
     on dev; stale: evaluations since then; lr_factor: what divergence made of the learning rate; before: the error rate
-    that fine-tuning started from; consumed: batches of all workers since the run began.
+    that fine-tuning started from; consumed: batches of all workers since the run began; amount: of data in them, in
+    seconds of audio or characters of text.
     """
 
     epoch: int = 0
@@ -30,6 +31,7 @@ class Progress:
     lr_factor: float = 1.0
     before: float | None = None
     consumed: int = 0
+    amount: float = 0.0
 
     @classmethod
     def of(cls, state: dict[str, Any], workers: int) -> "Progress":

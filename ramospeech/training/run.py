@@ -70,7 +70,7 @@ class Run:
         steps, batches = self.batches(progress.epoch, progress.batches)
         first = done = progress.batches // workers.size
         self.monitor.expect(trainer.steps + steps - done + steps * (self.epochs - progress.epoch - 1))
-        for done, batch in enumerate(batches, first + 1):
+        for done, batch in enumerate(self.meter.waiting(batches), first + 1):
             lr = progress.lr_factor * self.rate(progress.epoch, done - 1, steps)
             if self.augment is not None:
                 fraction = (progress.epoch + (done - 1) / steps) / self.epochs
@@ -78,6 +78,7 @@ class Run:
             step = trainer.step(batch, lr, stop=stopper.wanted, save=self.checkpoints.due())
             progress.batches += workers.size
             progress.consumed += workers.size
+            progress.amount += step.amount
             self.meter.add(step)
             self.moved, self.skipped = self.moved + step.taken, self.skipped + step.skipped
             if news := guard.watch(step):
@@ -88,7 +89,7 @@ class Run:
                 self.monitor.say(f"worker {workers.rank}: left out: {message}", everywhere=True)
             self.monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", **self.meter.shown())
             if trainer.steps % SCALARS_EVERY == 0 or done == steps:
-                self.monitor.scalars({**self.meter.reset(), "train/lr": lr}, trainer.steps)
+                self.monitor.scalars({**self.meter.reset(progress.amount), "train/lr": lr}, trainer.steps)
             if step.stop or step.save:
                 self.checkpoints.save()
             if step.stop:

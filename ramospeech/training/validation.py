@@ -1,6 +1,7 @@
 """How well an acoustic model does on dev clips: error rates, and pictures for TensorBoard."""
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from ramospeech.parallel import Workers
 from ramospeech.score import edits
 from ramospeech.text.units import Metric
 from ramospeech.training import advice
+from ramospeech.training.confusions import Pairs, by_part, count_pairs, error_rate
 from ramospeech.training.loop import Trainer, evaluate
 from ramospeech.training.monitor import Monitor
 from ramospeech.training.sets import EvalBatches
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
+PART_TAGS = {"tone": "dev/tone_error", "initial": "dev/initial_error", "final": "dev/final_error"}
 SUMS = 5  # of `DevMetrics` before errors and lengths
 
 
@@ -85,14 +88,19 @@ def metrics_of(model: AcousticModel) -> tuple[Metric, ...]:
 
 
 def validate(
-    model: AcousticModel, batches: Iterable[Batch], decoder: GreedyDecoder, workers: Workers, device: torch.device
+    model: AcousticModel,
+    batches: Iterable[Batch],
+    decoder: GreedyDecoder,
+    workers: Workers,
+    device: torch.device,
+    pairs: Pairs | None = None,
 ) -> DevMetrics:
-    """The error rates of a model on the dev batches of all workers."""
-    sums = evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch), workers, device)
+    """The error rates of a model on the dev batches of all workers; the aligned units of this worker go to `pairs`."""
+    sums = evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch, pairs), workers, device)
     return DevMetrics.of(metrics_of(model), sums)
 
 
-def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torch.Tensor:
+def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch, counts: Pairs | None = None) -> torch.Tensor:
     """The values of `DevMetrics` for a batch, (SUMS + 2 * metrics,) float64: errors and length of each metric last."""
     metrics = metrics_of(model)
     if not len(batch):
@@ -101,6 +109,8 @@ def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torc
     loss = losses.ctc(log_probs, lengths, batch.labels, batch.label_lengths)
     hypotheses = [best.tokens for best, *_ in decoder.decode(log_probs.float().cpu(), lengths.cpu())]
     pairs = [(clip.tokens, tokens) for clip, tokens in zip(batch.clips, hypotheses, strict=True)]
+    if counts is not None:
+        counts.update(count_pairs(pairs))
     recognised = sum(len(tokens) for _, tokens in pairs)
     sums = [loss.sum.item(), loss.count.item(), recognised, len(batch), len(batch.unreadable)]
     for metric in metrics:
@@ -111,15 +121,16 @@ def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch) -> torc
 
 @torch.inference_mode()
 def show_clips(monitor: Monitor, model: AcousticModel, batch: Batch, decoder: GreedyDecoder, step: int) -> None:
-    """Put the features, posteriors and texts of a few dev clips into TensorBoard."""
+    """Put the sound, features, posteriors and texts of a few dev clips into TensorBoard."""
     model.eval()
     features, frames = model.features(batch.waveforms, batch.lengths)
     log_probs, lengths = model(batch.waveforms, batch.lengths)
     log_probs, lengths = log_probs.float().cpu(), lengths.cpu()
     for i, (best, *_) in enumerate(decoder.decode(log_probs, lengths)):
+        waveform = batch.waveforms[i, : batch.lengths[i]].float().cpu().numpy()
         picture = features[i, : frames[i]].float().cpu().numpy(), log_probs[i, : lengths[i]].numpy()
         clip = batch.clips[i]
-        monitor.clip(Path(clip.path).stem, *picture, decoder.vocabulary, clip.pinyin, best.tokens, step)
+        monitor.clip(Path(clip.path).stem, waveform, *picture, decoder.vocabulary, clip.pinyin, best.tokens, step)
 
 
 class Evaluation:
@@ -142,9 +153,17 @@ class Evaluation:
         trainer, monitor = self.trainer, self.monitor
         with trainer.averaged():
             trainer.workers.average_batch_norm(self.model)
-            metrics = self.validate()
-            if self.batches.clips and trainer.workers.rank == 0 and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0:
+            counts: Pairs | None = Counter() if self.model.units.name == "pinyin" else None
+            metrics = self.validate(counts)
+            shown = self.batches.clips and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0
+            if shown and trainer.workers.rank == 0:
                 show_clips(monitor, self.model, self.shown, self.decoder, trainer.steps)
+        if counts is not None:
+            of_all: Pairs = sum(trainer.workers.all_gather_object(counts), Counter())
+            for part, confused in by_part(of_all).items():
+                monitor.scalars({PART_TAGS[part]: error_rate(confused)}, trainer.steps)
+                if shown:
+                    monitor.confusions(part, confused, trainer.steps)
         monitor.scalars(
             {"dev/loss": metrics.loss, **{f"dev/{name}": rate for name, rate in metrics.rates.items()}}, trainer.steps
         )
@@ -154,6 +173,6 @@ class Evaluation:
         monitor.note(**{f"last_dev_{metrics.metrics[0].name}": f"{metrics.ser:.1%}"})
         return metrics
 
-    def validate(self) -> DevMetrics:
-        """Measure the model as it is."""
-        return validate(self.model, self.batches, self.decoder, self.trainer.workers, self.trainer.device)
+    def validate(self, pairs: Pairs | None = None) -> DevMetrics:
+        """Measure the model as it is; the aligned units of this worker go to `pairs`."""
+        return validate(self.model, self.batches, self.decoder, self.trainer.workers, self.trainer.device, pairs)

@@ -110,8 +110,11 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     events.Reload()
     tags = events.Tags()
     wanted = "train/loss train/lr train/gradient_norm dev/loss dev/ser speed/audio_seconds_per_second"
-    assert {*wanted.split(), "speed/padding_share", "speed/memory_gb"} <= set(tags["scalars"])
+    wanted += " speed/padding_share speed/memory_gb speed/loader_wait train/hours dev/tone_error dev/initial_error"
+    assert {*wanted.split()} <= set(tags["scalars"])
     assert any(tag.startswith("clips/dev") for tag in tags["images"])
+    assert {"confusions/tone", "confusions/initial", "confusions/final"} <= set(tags["images"])
+    assert len(tags["audio"]) == 3 and all(len(events.Audio(tag)) == 1 for tag in tags["audio"])
     assert any("clips/dev" in tag for tag in tags["tensors"])
 
 
