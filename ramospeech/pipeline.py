@@ -12,6 +12,7 @@ from typing import Literal
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
@@ -53,7 +54,7 @@ class Transcriber:
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
         longest = model.max_frames
-        self.max_seconds = max_seconds if longest is None else min(max_seconds, longest / 100)
+        self.max_seconds = max_seconds if longest is None else min(max_seconds, longest / FRAMES_PER_SECOND)
         self.hotwords = hotwords
         self.recogniser: Recogniser = CtcRecogniser(
             self.model, self.decoder, self.device, networks=translator is not None

@@ -19,12 +19,11 @@ import soxr
 from ramospeech.audio import media
 from ramospeech.audio.bytesource import Bytes, Section, Window
 from ramospeech.audio.folders import EXTENSIONS
+from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.sections import sections
 from ramospeech.audio.sources import Source, name_of, opened
 from ramospeech.errors import AudioError
 from ramospeech.files import MEDIA_EXTENSIONS
-
-SAMPLE_RATE = 16_000
 
 _BLOCK_SECONDS = 30
 _BLOCK_VALUES = 1 << 24  # of all channels, whatever rate and channels a header announces

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ramospeech.audio.reading import SAMPLE_RATE, Report, blocks, warn
+from ramospeech.audio.framing import HOP, SAMPLE_RATE
+from ramospeech.audio.reading import Report, blocks, warn
 from ramospeech.audio.sources import Source
 
-_HOP = SAMPLE_RATE // 100
 _SMOOTHING = 20  # hops: a pause that is worth a cut lasts about 0.2 s
 _SHORTEST = 0.5  # seconds that any piece keeps, so that none is too short for a model
 
@@ -44,8 +44,8 @@ def quietest(waveform: np.ndarray, first: int, last: int) -> int:
 
     Energy is that of each hop less its mean: a constant offset, as of some sound cards, is no sound.
     """
-    count = (last - first) // _HOP
-    hops = waveform[first : first + count * _HOP].reshape(count, _HOP)
+    count = (last - first) // HOP
+    hops = waveform[first : first + count * HOP].reshape(count, HOP)
     energy = np.square(hops - hops.mean(axis=1, keepdims=True)).sum(axis=1)
     smooth = np.convolve(energy, np.ones(_SMOOTHING), mode="valid")
-    return first + (int(smooth.argmin()) + _SMOOTHING // 2) * _HOP
+    return first + (int(smooth.argmin()) + _SMOOTHING // 2) * HOP

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from ramospeech import audio
+from ramospeech.audio.framing import frame_count
 from ramospeech.corpora.lists import Utterance
 from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, Units
 
-_WINDOW, _HOP = audio.SAMPLE_RATE * 25 // 1000, audio.SAMPLE_RATE // 100  # samples: 25 ms and 10 ms
 _BATCH = 64  # clips a task of the pool
 
 # Why a clip is dropped; a report keeps this order.
@@ -68,8 +68,7 @@ class Limits:
 
 def frames(seconds: float) -> int:
     """Feature frames T of a clip of that duration: 25 ms windows, 10 ms apart."""
-    samples = round(seconds * audio.SAMPLE_RATE)
-    return 1 + (samples - _WINDOW) // _HOP if samples >= _WINDOW else 0
+    return frame_count(round(seconds * audio.SAMPLE_RATE))
 
 
 def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:

@@ -10,9 +10,10 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from ramospeech.audio.framing import HOP, SAMPLE_RATE, WINDOW
 from ramospeech.errors import UsageError
 from ramospeech.features.fbank import Fbank
-from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, FrameFeatures, frame_count, padding_mask
+from ramospeech.features.framing import FrameFeatures, frame_count, padding_mask
 from ramospeech.features.log_mel import LogMel
 from ramospeech.features.normalise import MODES, Normalise
 from ramospeech.features.spectrogram import Spectrogram

@@ -5,14 +5,13 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-SAMPLE_RATE = 16_000
-WINDOW = 400  # samples: 25 ms
-HOP = 160  # samples: 10 ms
+from ramospeech.audio.framing import HOP, WINDOW
+
 INT16_SCALE = 32_768.0  # features are computed at the scale of 16-bit samples, as Kaldi does
 
 
 def frame_count(samples: Tensor) -> Tensor:
-    """Frames T of clips of so many samples: 1 + (S - 400) // 160, or 0 below one window (no padding at the ends)."""
+    """Frames T (B,) of clips of so many samples (B,): `audio.framing.frame_count` of tensors."""
     return ((samples - WINDOW) // HOP + 1).clamp(min=0)
 
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from ramospeech.features.framing import HOP, SAMPLE_RATE, WINDOW, FrameFeatures, padding_mask
+from ramospeech.audio.framing import HOP, SAMPLE_RATE, WINDOW
+from ramospeech.features.framing import FrameFeatures, padding_mask
 
 FLOOR = 1e-10  # smallest power
 RANGE = 8.0  # in units of log10: what lies further below the loudest bin of the clip is raised to that

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from ramospeech.features.framing import SAMPLE_RATE, WINDOW, FrameFeatures
+from ramospeech.audio.framing import SAMPLE_RATE, WINDOW
+from ramospeech.features.framing import FrameFeatures
 
 
 class Spectrogram(FrameFeatures):

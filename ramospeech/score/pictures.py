@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.score.distance import align
 from ramospeech.text.parts import likeness
 
 ROW_SECONDS = 10.0  # of a row of a picture: syllables can still be told apart
 
-_FRAMES_A_SECOND = 100  # of features
 _WIDTH = 12.0  # inches
 _POSSIBLE = 0.05  # posterior from which a unit is shown in a row
 _PAIRS, _MAX_LINES = 17, 8  # syllables of a line, and lines, of reference and hypothesis above a picture
@@ -37,7 +37,7 @@ def draw_clip(
     """
     from matplotlib.figure import Figure
 
-    seconds = len(features) / _FRAMES_A_SECOND
+    seconds = len(features) / FRAMES_PER_SECOND
     rows = max(1, round(np.ceil(seconds / ROW_SECONDS - 1e-9)))
     posteriors = np.exp(log_probs)
     ids = {unit: index for index, unit in enumerate(units)}
@@ -55,8 +55,8 @@ def draw_clip(
         _show_lines(axes.pop(0), lines)
     for row, (part, names) in enumerate(zip(parts, shown, strict=True)):
         begin = start + row * ROW_SECONDS
-        piece = features[round(row * ROW_SECONDS * _FRAMES_A_SECOND) :][: round(ROW_SECONDS * _FRAMES_A_SECOND)]
-        end = begin + len(piece) / _FRAMES_A_SECOND
+        piece = features[round(row * ROW_SECONDS * FRAMES_PER_SECOND) :][: round(ROW_SECONDS * FRAMES_PER_SECOND)]
+        end = begin + len(piece) / FRAMES_PER_SECOND
         top, bottom = axes[2 * row : 2 * row + 2]
         _show_features(top, piece, begin)
         extent = (begin, end, len(names) - 0.5, -0.5)
@@ -111,7 +111,7 @@ def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
     """A figure of features (T, F), such as a spectrogram, in rows of ROW_SECONDS. start: seconds where they begin."""
     from matplotlib.figure import Figure
 
-    length = round(ROW_SECONDS * _FRAMES_A_SECOND)
+    length = round(ROW_SECONDS * FRAMES_PER_SECOND)
     rows = [features[begin : begin + length] for begin in range(0, len(features), length)]
     figure = Figure(figsize=(_WIDTH, 2.3 * len(rows)), layout="constrained")
     for number, axes in enumerate(np.atleast_1d(figure.subplots(len(rows), 1))):
@@ -124,7 +124,7 @@ def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
 
 
 def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
-    extent = (start, start + len(features) / _FRAMES_A_SECOND, 0, features.shape[1])
+    extent = (start, start + len(features) / FRAMES_PER_SECOND, 0, features.shape[1])
     axes.imshow(features.T, origin="lower", aspect="auto", extent=extent)
     axes.set_ylabel("feature bin")
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ramospeech.audio.framing import FRAMES_PER_SECOND
+
 MAX_SIZE = 16_384  # of any width: a file that asks for more is broken or hostile
 MAX_LAYERS = 64
 RESERVED = frozenset({"units", "architecture", "features", "normalise", "heads", "share_parts", "sizes"})
@@ -69,7 +71,7 @@ class Encoder(nn.Module, ABC):
         if self.max_frames is not None and int(frames.max()) > self.max_frames:
             raise ValueError(
                 f"clip {int(frames.argmax())} of the batch has {int(frames.max())} frames, {self.name} takes at most "
-                f"{self.max_frames} ({self.max_frames / 100:g} s): cut it at pauses"
+                f"{self.max_frames} ({self.max_frames / FRAMES_PER_SECOND:g} s): cut it at pauses"
             )
         return frames
 
