@@ -13,6 +13,8 @@ from ramospeech.data import Batch, Loader, Selection, epoch_plan, eval_plan, rea
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
+from ramospeech.training import advice
+from ramospeech.training.held_out import hold_out
 from ramospeech.training.monitor import tracked
 
 
@@ -23,15 +25,19 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
     given = [Path(path) for path in args.train_manifest or ()], [Path(path) for path in args.dev_manifest or ()]
     if args.train_manifest:
         return given
-    return corpora.lists_of(args.data_type, "train", args.config_path), given[1] or corpora.lists_of(
-        args.data_type, "dev", args.config_path
-    )
+    train = corpora.lists_of(args.data_type, "train", args.config_path)
+    there = [path for path in train if path.with_name(path.name.replace("_train.txt", "_dev.txt")).exists()]
+    if given[1] or (args.init_from and not there):  # read_sets then holds clips out
+        return train, given[1]
+    return train, corpora.lists_of(args.data_type, "dev", args.config_path)
 
 
 def read_sets(
     args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Workers
 ) -> tuple[Selection, Selection]:
     """The clips to train on and those to choose the model on: rank 0 checks them, all workers have the same ones.
+
+    Fine-tuning without a dev list holds a tenth of the training clips out.
 
     Raises: ListError, UsageError: a list cannot be read; DistributedError: the workers' lists differ; TrainingError:
         nothing is left to train on.
@@ -55,6 +61,9 @@ def read_sets(
         )
 
     train, dev = workers.broadcast_from_rank_0(read)
+    if args.init_from and not lists[1]:
+        train, dev, line = hold_out(train, lists[0])
+        advice.say(line, workers.rank)
     if not train.clips:
         raise TrainingError(f"{', '.join(map(str, lists[0]))}: no clip can be trained on: {train.describe()}")
     return train, dev

@@ -85,7 +85,9 @@ def test_nothing_is_left_by_the_weights(train, monkeypatch):
 
 
 def test_lists_that_are_given(tmp_path):
-    args = Namespace(data_type=None, train_manifest=["a.txt", "b.txt"], dev_manifest=None, config_path=str(tmp_path))
+    args = Namespace(
+        data_type=None, train_manifest=["a.txt", "b.txt"], dev_manifest=None, config_path=str(tmp_path), init_from=None
+    )
     assert [[str(path) for path in part] for part in lists_of(args)] == [["a.txt", "b.txt"], []]
     args.train_manifest = None
     with pytest.raises(UsageError, match="--train_manifest"):
@@ -105,6 +107,6 @@ def test_lists_are_read_by_the_units_of_the_model(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
     path = tmp_path / "x_train.txt"
     path.write_text("a.wav\t打 开 i p a d ▁ p r o\t打开ipad pro\t2.0\n", encoding="utf-8")
-    args = Namespace(max_window=1600, max_seq_length=64, data_root=tmp_path)
+    args = Namespace(max_window=1600, max_seq_length=64, data_root=tmp_path, init_from=None)
     train, _ = read_sets(args, ([path], [path]), model, SingleProcess())
     assert [" ".join(clip.tokens) for clip in train.clips] == ["打 开 i p a d ▁ p r o"] and train.unknown == 0
