@@ -22,6 +22,7 @@ from ramospeech.model.file import KEY, load_model
 
 SHIPPED = ("accurate", "fast")
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
+STATE = ".state.pt"  # the end of the name of a training state
 KNOWN = "Whisper's of openai, Hugging Face or CTranslate2, or a model file of train.py"
 
 # Names of the parts of Whisper's encoder, openai's, Hugging Face's, CTranslate2's -> ours.
@@ -101,7 +102,7 @@ def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights")
         elif (new := _renamed(part)) is not None:
             weights[new] = tensor.float()
     if "conv1.weight" not in weights:
-        raise ModelError(f"{path}: holds no encoder that is known here ({KNOWN})")
+        raise ModelError(f"{path}: holds no encoder that is known here; give one of {KNOWN}")
     width, bins, _ = weights["conv1.weight"].shape
     layers = 1 + max((int(name.split(".")[1]) for name in weights if name.startswith("layers.")), default=-1)
     for layer in range(layers):
@@ -114,7 +115,9 @@ def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights")
         if name.startswith("pair_norm"):
             continue
         if name not in weights or weights[name].shape != wanted[name].shape:
-            raise ModelError(f"{path}: its Whisper encoder is incomplete: {name} is missing or of another size")
+            raise ModelError(
+                f"{path}: its Whisper encoder is incomplete: {name} is missing or of another size; copy it anew"
+            )
     return EncoderWeights(weights, width, layers, bins)
 
 
@@ -168,6 +171,9 @@ def _read(path: Path) -> dict[str, Tensor]:
                 file.seek(0)
                 return _read_ctranslate2(file)
         if start[8:9] != b"{" and (start[:1] == b"\x80" or start[:2] == b"PK"):
+            if path.name.endswith(STATE):  # what resuming needs
+                model = path.with_name(path.name.removesuffix(STATE) + ".safetensors")
+                raise ModelError(f"{path}: the state of a run, no model; give the model that lies beside it: {model}")
             raise ModelError(f"{path}: a pickle, which could run code when loaded; convert it with: {conversion(path)}")
         with safetensors.safe_open(path, framework="pt") as tensors:
             names = [name for name in tensors.keys() if "decoder" not in name]  # noqa: SIM118
@@ -175,7 +181,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (safetensors.SafetensorError, struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: truncated, or not weights of a kind that is known here ({KNOWN})") from error
+        raise ModelError(
+            f"{path}: truncated, or not weights of a kind that is known here; give one of {KNOWN}"
+        ) from error
 
 
 def conversion(path: Path) -> str:

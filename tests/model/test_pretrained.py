@@ -202,6 +202,12 @@ def test_a_pickle_is_refused_with_the_command_that_converts_it(source: AcousticM
         assert initial_model(path.with_suffix(".safetensors"), UNITS, {}).config.sizes.layers == LAYERS
 
 
+def test_a_training_state_is_refused_with_its_model(tmp_path: Path) -> None:
+    torch.save({"model": {}}, tmp_path / "mine.state.pt")
+    with pytest.raises(ModelError, match=r"the state of a run, no model; give .* beside it: .*/mine\.safetensors$"):
+        initial_model(tmp_path / "mine.state.pt", UNITS, {})
+
+
 def test_files_that_cannot_be_started_from(source: AcousticModel, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     good = hugging_face(source)

@@ -16,7 +16,7 @@ import pytest
 import seeds
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from speech import SYLLABLES, make_corpus, say
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -238,6 +238,29 @@ def test_fine_tuning_in_one_command(corpus, tmp_path, capsys):
     at = line.index(str(start))
     assert train_program.main([*line[:at], "fast", *line[at + 1 :], "--epochs", "4", "--load_model"]) == 2
     assert f"was fine-tuned from {start}: give --init_from {start} to resume it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "said"),
+    [
+        ("accurate", ["--rnn", "128"], "has rnn 256, and --rnn 128 was given; leave that option out"),
+        ("fast", ["--model", "whisper"], "has model dfcnn, and --model whisper was given; leave that option out"),
+        ("fast", ["--freeze", "3"], "--freeze 3: dfcnn has 0 parts that can be kept"),
+        ("pickle.pt", [], "a pickle, which could run code when loaded; convert it with: python -c"),
+        ("other.safetensors", [], "holds no encoder that is known here; give one of Whisper's"),
+        ("none.safetensors", [], "check the path"),
+    ],
+)
+def test_what_fine_tuning_cannot_start_from(corpus, tmp_path, capsys, start, more, said):
+    torch.save({"w": torch.ones(2)}, tmp_path / "pickle.pt")
+    save_file({"embeddings.weight": torch.ones(2)}, tmp_path / "other.safetensors")
+    path = tmp_path / start if "." in start else start
+    where = ["--config_path", corpus / "lists", "--data_root", corpus / "audio", "--model_path", tmp_path / "run"]
+    line = ["--data_type", "tones", "--device", "cpu", *where, "--init_from", path, *more]
+    assert train_program.main([str(part) for part in line]) != 0
+    last = capsys.readouterr().err.strip().split("\n")[-1]
+    assert last.startswith("error: ") and said in last
+    assert not list(tmp_path.glob("run/*.safetensors"))
 
 
 def test_an_interrupted_fine_tuning_is_resumed_exactly(corpus, tmp_path, capsys, monkeypatch):
