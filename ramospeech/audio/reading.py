@@ -21,7 +21,7 @@ from ramospeech.audio.bytesource import Bytes, Section, Window
 from ramospeech.audio.folders import EXTENSIONS
 from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.sections import sections
-from ramospeech.audio.sources import Source, name_of, opened
+from ramospeech.audio.sources import Source, check_source, name_of, opened
 from ramospeech.errors import AudioError
 from ramospeech.files import MEDIA_EXTENSIONS
 
@@ -57,6 +57,7 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
     count_only: only the lengths of blocks are used, so samples that need no counting are not read.
     Errors are AudioErrors that do not name the source yet.
     """
+    check_source(source)
     if isinstance(source, tuple):
         yield from _of_array(*source)
         return

@@ -24,8 +24,26 @@ def name_of(source: Source) -> str:
     if isinstance(source, bytes):
         return f"<{len(source)} bytes of audio>"
     if isinstance(source, tuple):
-        return f"<{len(source[0])} samples at {source[1]} Hz>"
+        samples = len(source[0]) if source and isinstance(source[0], np.ndarray) and source[0].ndim else "no"
+        return f"<{samples} samples at {source[-1] if source else 'no'} Hz>"
     return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
+
+
+def check_source(source: object) -> None:
+    """Raise AudioError for what is no source, or a file object that cannot be read."""
+    if isinstance(source, tuple):
+        is_waveform = len(source) == 2 and isinstance(source[0], np.ndarray) and source[0].ndim > 0
+        if not is_waveform or not isinstance(source[1], int | np.integer):
+            raise AudioError("is not (waveform, sample rate); give a numpy array of floats and an integer in Hz")
+    elif isinstance(source, io.TextIOBase):
+        raise AudioError("is open as text; open it as binary (mode rb)")
+    elif not isinstance(source, str | Path | bytes) and not hasattr(source, "read"):
+        raise AudioError(
+            f"is of type {type(source).__name__}; give a path, the bytes of a file, a binary file object or "
+            "(waveform, sample rate)"
+        )
+    elif getattr(source, "closed", False):
+        raise AudioError("is a closed file; open it again")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The transcriber, with a stand-in model that hears pure tones: what comes out is known exactly."""
 
+import re
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -134,6 +135,35 @@ def test_a_batch_keeps_the_order_and_survives_bad_clips(say, tmp_path, rng):
     assert all(t.text == "" and t.tokens == () for t in transcripts if t.error)
     assert all(rows * samples <= 5 * SAMPLE_RATE for rows, samples in machine.model.batches)
     assert len(machine.model.batches) < 30
+
+
+def test_a_source_of_a_wrong_type_stops_no_other(say, tmp_path):
+    good = say("good.wav", 2, 3)
+    closed = good.open("rb")
+    closed.close()
+    zeros = np.zeros(16000, np.float32)
+    with good.open(encoding="latin-1") as text:
+        bad: list[Any] = [
+            (None, "is of type NoneType; give a path"),
+            (7, "is of type int"),
+            (zeros, "is of type ndarray"),
+            ((zeros,), "is not \\(waveform, sample rate\\)"),
+            ((), "is not \\(waveform, sample rate\\)"),
+            ((zeros[0], 16000), "is not \\(waveform, sample rate\\)"),
+            ((zeros.tolist(), 16000), "is not \\(waveform, sample rate\\)"),
+            ((zeros, "16000"), "is not \\(waveform, sample rate\\)"),
+            ((zeros, 0), "has a sampling rate of 0 Hz"),
+            (closed, "good.wav: is a closed file"),
+            (text, "good.wav: is open as text"),
+            ("a\0b.wav", "no such file"),
+            (tmp_path, "is a folder"),
+            (b"", "the file is empty"),
+        ]
+        sources = [source for each, _ in bad for source in (each, good)]
+        transcripts = list(transcriber().transcribe_batch(sources))
+    assert [transcript.text for transcript in transcripts[1::2]] == ["一二"] * len(bad)
+    for transcript, (_, reason) in zip(transcripts[::2], bad, strict=True):
+        assert re.search(reason, str(transcript.error)), transcript.error
 
 
 def test_the_translator_has_the_last_word_on_the_syllables(say):
