@@ -20,7 +20,7 @@ PACKAGES_LOG=$VENV/packages.log
 say() { printf '%s\n' "$*" >&2; }
 fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
 
-core_fingerprint() { { $PY -V; cat CMakeLists.txt pyproject.toml ctc_decode/src/*; } | sha256sum | cut -d' ' -f1; }
+core_fingerprint() { { $PY -V; cat ctc_decode/CMakeLists.txt ctc_decode/pyproject.toml ctc_decode/src/*; } | sha256sum | cut -d' ' -f1; }
 
 make_venv() {
     "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
@@ -37,7 +37,7 @@ install_packages() {
         { grep -a ^ERROR $PACKAGES_LOG | tail -n 5 >&2; say "error: packages were not installed, see $PACKAGES_LOG"; exit 1; }
 }
 
-# The same build as that of `pip install .`; its one compiled file goes into the checkout.
+# The build of `pip install ./ctc_decode`; its one compiled file goes into the checkout.
 build_core() {
     if ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1 && ! command -v clang++ >/dev/null 2>&1; then
         say "note: no C++ compiler, so ctc_decode searches in numpy, many times slower: apt-get install g++ python3-dev, then make"
@@ -47,7 +47,7 @@ build_core() {
     rm -f ctc_decode/_core*.so
     wheel=$(mktemp -d)
     : > $CORE_LOG
-    if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" . &&
+    if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" ./ctc_decode &&
         $PY -m zipfile -e "$wheel"/*.whl "$wheel/files" && cp "$wheel"/files/ctc_decode/_core*.so ctc_decode/ 2>> $CORE_LOG &&
         $PY -c 'import ctc_decode._core' 2>> $CORE_LOG; then
         :

@@ -1,4 +1,4 @@
-"""Word-level decoding of CTC posteriors. Needs numpy only; torch CPU tensors are accepted as arrays."""
+"""Word-level decoding of CTC posteriors. Needs numpy only; torch tensors are accepted as arrays."""
 
 from ctc_decode.align import AlignedToken, align
 from ctc_decode.automaton import Automaton

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ctc_decode.inputs import as_array
+
 _STEPS_KEPT = 1 << 25  # bytes of steps at most, one a frame and state; above it, blocks of frames
 
 
@@ -63,7 +65,7 @@ def align(log_probs: Any, ids: Sequence[int] | np.ndarray, blank: int = 0) -> li
 
 def _checked(log_probs: Any, ids: Any, blank: int) -> tuple[np.ndarray, np.ndarray]:
     """log_probs and ids as arrays; raises ValueError saying what is wrong with them."""
-    array, labels = np.asarray(log_probs), np.asarray(ids)
+    array, labels = as_array(log_probs), as_array(ids)
     if array.ndim != 2:
         raise ValueError(f"log_probs has shape {array.shape}; it must be (frames, units), one utterance")
     if array.dtype.kind != "f":

@@ -119,7 +119,7 @@ class BeamSearchDecoder:
     def decode(self, log_probs: Any, lengths: Any) -> list[list[Hypothesis]]:
         """Decode a batch.
 
-        log_probs: (B, T', V) natural logs of distributions, an array or a torch CPU tensor. float32 and float16 are
+        log_probs: (B, T', V) natural logs of distributions, an array or a torch tensor. float32 and float16 are
             read where they lie; other types are converted. lengths: (B,) valid frames.
         Returns B lists of at most nbest hypotheses, best first.
         Raises ValueError for wrong shapes and for a frame whose probabilities do not sum to 1 within 1 % (NaN, inf,

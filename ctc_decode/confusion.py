@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from ctc_decode.hypothesis import Hypothesis
+from ctc_decode.inputs import as_array
 
 LEAST = 0.003  # alternatives of a token that have less of its place are left out
 
@@ -56,7 +57,7 @@ class ConfusionNetwork:
         these and the blank have there. Alternatives with less than `least` of all are left out, and gaps where only
         None is left. Raises ValueError for posteriors that are not (T', V) or end before the hypothesis does.
         """
-        rows = np.asarray(log_probs)
+        rows = as_array(log_probs)
         last = hypothesis.end_frames[-1] if hypothesis.ids else 0
         if rows.ndim != 2 or rows.shape[1] != len(vocabulary) or len(rows) < last:
             raise ValueError(

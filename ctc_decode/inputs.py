@@ -8,6 +8,15 @@ import numpy as np
 TOLERANCE = 0.01  # of what the probabilities of a frame sum to
 
 
+def as_array(values: Any) -> np.ndarray:
+    """What numpy reads, or a torch tensor: of any device, with or without a gradient. bfloat16 becomes float32."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        if str(values.dtype) == "torch.bfloat16":
+            values = values.float()
+    return np.asarray(values)
+
+
 def checked_vocabulary(vocabulary: Sequence[str], blank: int) -> tuple[str, ...]:
     """The V units as a tuple. Raises ValueError for a unit that is there twice and for a blank outside of it."""
     units = tuple(vocabulary)
@@ -25,8 +34,8 @@ def checked_batch(log_probs: Any, lengths: Any, units: int) -> tuple[np.ndarray,
 
     Values are not looked at here: each decoder does that in its own pass over them.
     """
-    array = np.asarray(log_probs)
-    frames = np.asarray(lengths)
+    array = as_array(log_probs)
+    frames = as_array(lengths)
     if array.ndim != 3:
         raise ValueError(f"log_probs has shape {array.shape}; it must be (batch, frames, units)")
     _check_values(array, units)
@@ -41,7 +50,7 @@ def checked_batch(log_probs: Any, lengths: Any, units: int) -> tuple[np.ndarray,
 
 def checked_chunk(log_probs: Any, units: int) -> np.ndarray:
     """log_probs (T', V) floating point as an array. Raises ValueError saying what is wrong."""
-    array = np.asarray(log_probs)
+    array = as_array(log_probs)
     if array.ndim != 2:
         raise ValueError(f"log_probs has shape {array.shape}; a chunk must be (frames, units)")
     _check_values(array, units)

@@ -11,7 +11,7 @@ from ramospeech.environment import prepare_module
 if TYPE_CHECKING:
     from ramospeech.pipeline import Transcriber, Transcript
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Transcriber", "Transcript", "__version__"]
 
 prepare_module()

@@ -37,7 +37,12 @@ PROGRAMS = {
         "error rates of transcripts, and a report", "python evaluate.py", "ramospeech.programs.evaluate"
     ),
     "prepare": Program("lists of a corpus", "python -m ramospeech.corpora", "ramospeech.corpora.__main__"),
-    "align": Program("times of a known text in a recording", "python -m ramospeech.align", "ramospeech.align.__main__"),
+    "align": Program(
+        "times of a known text in a recording",
+        "python -m ramospeech.align",
+        "ramospeech.align.__main__",
+        threads=environment.MAX_TRANSCRIBING_THREADS,
+    ),
     "translate": Program("lines of pinyin to hanzi", "python -m ramospeech.translate", "ramospeech.translate.__main__"),
     "lm": Program("train a language model of syllables", "python -m ramospeech.train_lm", "ramospeech.lm.train"),
     "tune": Program("find the weight of a language model", "python -m ramospeech.tune", "ramospeech.lm.tune"),

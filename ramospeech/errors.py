@@ -5,7 +5,8 @@ Programs wrap their `main` in `program`, so that a user sees one line and an exi
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class RamospeechError(Exception):
@@ -52,6 +53,22 @@ class DistributedError(RamospeechError):
 
 class TrainingError(RamospeechError):
     """Training that cannot go on: nothing left to train on, a full disk, a loss that stays non-finite."""
+
+
+class MissingPackageError(RamospeechError, ImportError):
+    """A package that only a part of the toolkit needs, and that is not installed."""
+
+    exit_status = 2
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import in the block what the extra of that name installs. Raises MissingPackageError, which names the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        message = f"{error.name} is not installed; it comes with: pip install 'ramospeech[{name}]'"
+        raise MissingPackageError(message) from error
 
 
 def program(main: Callable[..., int | None]) -> Callable[..., int]:

@@ -14,6 +14,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "demo/README.md")),
     *sorted((ROOT / "pretrained").glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "ctc_decode" / "README.md",
 ]
 PROGRAMS = [
     *(ROOT / name for name in ("train.py", "train_translator.py")),

@@ -8,7 +8,11 @@ belong together: then the audio there may be anything, and a long text is left o
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rapidfuzz.distance import Levenshtein
+from ramospeech.errors import extra
+
+with extra("text"):
+    from rapidfuzz.distance import Levenshtein
+
 
 STAR = -1  # in a window, audio that may hold anything
 _SURE = 3  # matching units in a row that no chance makes

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
 
-from ramospeech.errors import ListError, UnitError
+from ramospeech.errors import ListError, UnitError, extra
 from ramospeech.files import split_lines
 from ramospeech.text import UNK_UNIT, Vocabulary, hanzi, pinyin
 from ramospeech.text.encoding import read_text
@@ -111,8 +111,9 @@ def _spellings(character: str, label: str, vocabulary: Vocabulary) -> Spellings:
 @lru_cache(maxsize=1 << 14)
 def readings(character: str) -> tuple[str, ...]:
     """All readings that pypinyin's dictionary has of a character."""
-    from pypinyin import Style
-    from pypinyin import pinyin as readings_of
+    with extra("text"):
+        from pypinyin import Style
+        from pypinyin import pinyin as readings_of
 
     found = readings_of(character, style=Style.TONE3, heteronym=True, errors="ignore")
     return tuple(dict.fromkeys(found[0])) if found else ()

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from matplotlib.figure import Figure
 
 from ramospeech import audio
 from ramospeech.augment.noise import Clips
@@ -17,9 +16,12 @@ from ramospeech.augment.silence import join
 from ramospeech.augment.speed import speed
 from ramospeech.augment.wave import EFFECTS, SNR, WaveAugment
 from ramospeech.cli import Parser, seed
-from ramospeech.errors import AudioError, UsageError, program
+from ramospeech.errors import AudioError, UsageError, extra, program
 from ramospeech.features import Spectrogram
 from ramospeech.files import whole_file
+
+with extra("augment"):
+    from matplotlib.figure import Figure
 
 PLANNED = ("speed", "silence")  # training draws these elsewhere: by --speeds, --silence
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")

@@ -7,6 +7,7 @@ import soundfile
 import soxr
 
 from ramospeech import audio
+from ramospeech.errors import extra
 
 CODECS = {"opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III"), "mulaw": ("WAV", "ULAW")}
 
@@ -18,14 +19,16 @@ def volume(waveform: np.ndarray, gain: float) -> np.ndarray:
 
 def low_pass(waveform: np.ndarray, limit: float) -> np.ndarray:
     """(S,) samples without what lies above `limit` Hz (Butterworth, 48 dB an octave); -> (S,) float32."""
-    from scipy.signal import butter, sosfilt  # here, because it takes 60 MB, and transcribing needs none of it
+    with extra("augment"):
+        from scipy.signal import butter, sosfilt  # here, because it takes 60 MB, and transcribing needs none of it
 
     return sosfilt(butter(8, limit, "lowpass", fs=audio.SAMPLE_RATE, output="sos"), waveform).astype(np.float32)
 
 
 def telephone(waveform: np.ndarray) -> np.ndarray:
     """(S,) samples over a line of 300 to 3400 Hz that is sampled at 8 kHz; -> (S,) float32."""
-    from scipy.signal import butter, sosfilt
+    with extra("augment"):
+        from scipy.signal import butter, sosfilt
 
     narrow = soxr.resample(waveform, audio.SAMPLE_RATE, 8_000)
     narrow = sosfilt(butter(4, [300.0, 3400.0], "bandpass", fs=8_000, output="sos"), narrow)

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ramospeech import audio
+from ramospeech.errors import extra
 
 ROOMS = 128  # different enough, and each is computed once a process: 10 to 300 ms
 _MAX_ORDER = 60  # reflections of one path, at most
@@ -21,7 +22,8 @@ def impulse_response(number: int) -> tuple[float, np.ndarray]:
     Rooms are 3 x 3 x 2.4 to 8 x 6 x 3.5 m; RT60 is 0.1 to 0.6 s, or what such walls reach at least; the speaker is
     0.3 m or more away. The response starts with the direct sound, which is 1.
     """
-    import pyroomacoustics as pra  # here, because loading it takes seconds
+    with extra("augment"):
+        import pyroomacoustics as pra  # here, because loading it takes seconds
 
     rng = np.random.default_rng((number, 1))
     size = rng.uniform([3.0, 3.0, 2.4], [8.0, 6.0, 3.5])
@@ -47,7 +49,8 @@ def impulse_response(number: int) -> tuple[float, np.ndarray]:
 
 def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
     """(S,) samples through an impulse response (N,) -> (S,) float32, as loud as before; the tail is cut."""
-    from scipy.signal import fftconvolve  # here, because it takes 60 MB, and transcribing needs none of it
+    with extra("augment"):
+        from scipy.signal import fftconvolve  # here, because it takes 60 MB, and transcribing needs none of it
 
     heard = fftconvolve(waveform, response)[: len(waveform)]
     power = np.mean(np.square(heard, dtype=np.float64))

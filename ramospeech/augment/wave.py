@@ -7,7 +7,7 @@ import numpy as np
 
 from ramospeech.augment import channel, noise, room
 from ramospeech.augment.tempo import tempo
-from ramospeech.errors import UsageError
+from ramospeech.errors import UsageError, extra
 
 SNR = (5.0, 25.0)
 
@@ -95,6 +95,9 @@ class WaveAugment:
             raise UsageError(f"--noise_snr {snr[0]} {snr[1]}: the lower one first, within -20 and 100 dB")
         if ("noise" in probabilities) != (recordings is not None):
             raise UsageError("the effect noise and a folder of recordings given with --noise go together")
+        if probabilities:
+            with extra("augment"):  # missed now, not in the middle of training
+                import scipy.signal  # noqa: F401
         self.probabilities = {name: probabilities[name] for name in EFFECTS if name in probabilities}
         self.snr, self.recordings = snr, recordings
 

@@ -25,6 +25,7 @@ from ramospeech import audio, errors
 from ramospeech.cli import Parser, count, count_or_0, few
 from ramospeech.corpora import Clip, read_list
 from ramospeech.data.batching import map_by_length
+from ramospeech.errors import extra
 from ramospeech.files import whole_file
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import model_path
@@ -143,7 +144,8 @@ def table(rates: Rates, weights: list[float], bonuses: list[float]) -> str:
 
 def draw(rates: Rates, path: Path) -> None:
     """The error rate as a surface over both options, with the points tried and the best one."""
-    from matplotlib.figure import Figure
+    with extra("report"):
+        from matplotlib.figure import Figure
 
     weights, bonuses = zip(*rates, strict=True)
     percent = [100 * rate for rate in rates.values()]

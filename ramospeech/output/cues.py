@@ -94,7 +94,10 @@ def _words() -> Callable[[str], Sequence[str]]:
             warnings.simplefilter("ignore")  # of pkg_resources, which jieba asks for its dictionary
             import jieba  # its dictionary takes a second, and few transcripts need it
     except ImportError:
-        tqdm.write("note: jieba is not installed, so subtitles may be cut inside a word: pip install jieba", sys.stderr)
+        tqdm.write(
+            "note: jieba is not installed, so subtitles may be cut inside a word: pip install 'ramospeech[text]'",
+            sys.stderr,
+        )
         return list
     tokenizer = jieba.Tokenizer()
     # Otherwise jieba keeps its dictionary in a file of the temporary folder, where others could have put one.

@@ -7,9 +7,12 @@ from itertools import groupby, product, zip_longest
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
+from ramospeech.errors import extra
 from ramospeech.text import pinyin
+
+with extra("text"):
+    from rapidfuzz.distance import Levenshtein
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-
-from ramospeech.errors import UsageError
+from ramospeech.errors import UsageError, extra
 from ramospeech.files import whole_file
 from ramospeech.score.breakdown import PARTS, Breakdown, PartErrors
 from ramospeech.score.clips import SHOWN_SECONDS, ClipView, Listener, save_picture, view_clip
@@ -98,7 +96,9 @@ def tokens_of(report: Report) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> Any:
+    with extra("report"):
+        from jinja2 import Environment, StrictUndefined
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": _percent, "interval": _interval, "many": _many}
     return environment.from_string(Path(__file__).with_name("page.html").read_text("utf-8"))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ramospeech.audio.framing import FRAMES_PER_SECOND
+from ramospeech.errors import extra
 from ramospeech.score.distance import align
 from ramospeech.text.parts import likeness
 
@@ -35,7 +36,8 @@ def draw_clip(
     model finds possible there. most: units of a row. title: whether to print the reference above the hypothesis, with
     the errors marked. start: seconds at which the features begin, for the scale.
     """
-    from matplotlib.figure import Figure
+    with extra("report"):
+        from matplotlib.figure import Figure
 
     seconds = len(features) / FRAMES_PER_SECOND
     rows = max(1, round(np.ceil(seconds / ROW_SECONDS - 1e-9)))
@@ -109,7 +111,8 @@ def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]]) -> None:
 
 def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
     """A figure of features (T, F), such as a spectrogram, in rows of ROW_SECONDS. start: seconds where they begin."""
-    from matplotlib.figure import Figure
+    with extra("report"):
+        from matplotlib.figure import Figure
 
     length = round(ROW_SECONDS * FRAMES_PER_SECOND)
     rows = [features[begin : begin + length] for begin in range(0, len(features), length)]
@@ -136,7 +139,8 @@ def draw_confusions(heard: Mapping[tuple[str, str], int], order: Sequence[str], 
     by the square root, so that rare confusions show. What is in neither is left out.
     what: names the axes.
     """
-    from matplotlib.figure import Figure
+    with extra("report"):
+        from matplotlib.figure import Figure
 
     rows = [name for name in order if any(name == ref for ref, _ in heard)]
     names = [name for name in order if any(name in pair and pair[0] for pair in heard)]

@@ -29,6 +29,7 @@ def _converter() -> Callable[[str], str]:
         from opencc import OpenCC
     except ImportError:
         raise UsageError(
-            "opencc, which knows traditional characters, is not installed: pip install opencc, or give --script exact"
+            "opencc, which knows traditional characters, is not installed: pip install 'ramospeech[report]', "
+            "or give --script exact"
         ) from None
     return OpenCC("t2s").convert

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+from ramospeech.errors import extra
 from ramospeech.text.tags import remove_tags
 from ramospeech.text.vocabulary import UNK_UNIT
 
@@ -132,6 +133,7 @@ def _read_out(clause: str) -> str:
 
 @cache
 def _grammar() -> Callable[[str], str]:
-    from wetext import Normalizer  # loads all its grammars, which text without digits never needs
+    with extra("text"):
+        from wetext import Normalizer  # loads all its grammars, which text without digits never needs
 
     return Normalizer(lang="zh", operator="tn", remove_erhua=False).normalize

@@ -13,7 +13,7 @@ from itertools import chain, product
 from pathlib import Path
 
 from ctc_decode.hotwords import BOOST
-from ramospeech.errors import ListError, UnitError, UsageError
+from ramospeech.errors import ListError, UnitError, UsageError, extra
 from ramospeech.files import split_lines
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.encoding import read_text
@@ -128,8 +128,9 @@ def _hanzi_readings(phrase: str) -> list[tuple[str, ...]]:
             f"{phrase!r} is no hotword; write hanzi only, with Latin words left out, or pinyin (bei3 jing1)"
         )
     common = tuple(pinyin.from_hanzi(normalised.tokens))
-    from pypinyin import Style  # 60 MB that transcribing without hotwords never needs
-    from pypinyin import pinyin as readings_of
+    with extra("text"):
+        from pypinyin import Style  # 60 MB that transcribing without hotwords never needs
+        from pypinyin import pinyin as readings_of
 
     choices = readings_of(normalised.text, style=Style.TONE3, heteronym=True)
     if math.prod(map(len, choices)) > _MOST_READINGS:

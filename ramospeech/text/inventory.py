@@ -9,12 +9,14 @@ it need never grow, and weights move between corpora.
 from collections.abc import Sequence
 from pathlib import Path
 
-from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
-from pypinyin.contrib.tone_convert import to_normal
-
 from ramospeech import errors
 from ramospeech.cli import Parser
+from ramospeech.errors import extra
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary, inventory_path
+
+with extra("text"):
+    from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
+    from pypinyin.contrib.tone_convert import to_normal
 
 # Of no character in pypinyin, but in recordings of all Mandarin syllables: yai is an old reading of 崖.
 _EXTRA = {"fe", "yai"}

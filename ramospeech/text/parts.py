@@ -7,7 +7,7 @@ own, written -i.
 from functools import lru_cache
 from typing import NamedTuple
 
-from ramospeech.errors import UnitError
+from ramospeech.errors import UnitError, extra
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 
@@ -47,7 +47,8 @@ def split(syllable: str) -> Parts:
     if not known:
         return Parts(OTHER, OTHER, OTHER)
     # Imported here, as are pypinyin's dictionaries elsewhere: 60 MB that transcribing never needs.
-    from pypinyin.contrib.tone_convert import to_finals, to_initials
+    with extra("text"):
+        from pypinyin.contrib.tone_convert import to_finals, to_initials
 
     bare, tone = pinyin.toneless(syllable), str(pinyin.tone(syllable))
     initial, final = to_initials(bare, strict=True), to_finals(bare, strict=True, v_to_u=False)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import chain, groupby
 
-from ramospeech.errors import UnitError
+from ramospeech.errors import UnitError, extra
 from ramospeech.text.vocabulary import UNK_UNIT, Vocabulary
 
 _MARKS = {"\u0304": "1", "\u0301": "2", "\u030c": "3", "\u0306": "3", "\u0300": "4"}  # a breve is often meant as 3
@@ -79,7 +79,8 @@ def from_hanzi(text: Iterable[str]) -> list[str]:
     `text` is a string of hanzi, or the tokens of `hanzi.normalise`, whose `<UNK>` stay `<UNK>`.
     Raises UnitError for a character without a reading.
     """
-    from pypinyin import Style, lazy_pinyin  # 60 MB that transcribing never needs
+    with extra("text"):
+        from pypinyin import Style, lazy_pinyin  # 60 MB that transcribing never needs
 
     syllables: list[str] = []
     for is_unknown, tokens in groupby(text, lambda token: token == UNK_UNIT):

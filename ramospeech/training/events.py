@@ -5,8 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from tensorboardX import SummaryWriter
-from tensorboardX.record_writer import register_writer_factory
+from ramospeech.errors import extra
+
+with extra("train"):
+    from tensorboardX import SummaryWriter
+    from tensorboardX.record_writer import register_writer_factory
 
 _PREFIX = "events"  # of the paths that tensorboardX opens by way of EventFiles
 

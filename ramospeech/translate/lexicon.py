@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ramospeech.errors import UnitError
+from ramospeech.errors import UnitError, extra
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 
@@ -239,8 +239,9 @@ def reading_probabilities(
         characters: the model's characters; those without a reading are left out.
         annotated: sentences with their syllables, one for each character.
     """
-    from pypinyin import Style
-    from pypinyin import pinyin as readings_of
+    with extra("text"):
+        from pypinyin import Style
+        from pypinyin import pinyin as readings_of
 
     place = {character: i for i, character in enumerate(characters)}
     counts: dict[tuple[str, int], float] = {}

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from pypinyin import Style, lazy_pinyin
-from pypinyin.constants import PINYIN_DICT
-from pypinyin.contrib.tone_convert import to_normal
 
 from ramospeech import errors
 from ramospeech.cli import Parser
+from ramospeech.errors import extra
 from ramospeech.lm.characters import Estimate, estimate
 from ramospeech.lm.counting import count_characters, count_trigrams
 from ramospeech.lm.text import VARIANTS, TextFile, excluded
@@ -25,6 +23,11 @@ from ramospeech.translate.lexicon import FALLBACK, Lexicon, reading_probabilitie
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram.model import MAX_CHARACTERS, NgramModel
 from ramospeech.translate.ngram.pruning import prune
+
+with extra("text"):
+    from pypinyin import Style, lazy_pinyin
+    from pypinyin.constants import PINYIN_DICT
+    from pypinyin.contrib.tone_convert import to_normal
 
 MIN_COUNT = 2  # a character seen once is more often a slip than of use
 

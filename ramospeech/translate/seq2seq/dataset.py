@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from pypinyin import Style, lazy_pinyin
 from torch import Tensor
 
+from ramospeech.errors import extra
 from ramospeech.lm.text import VARIANTS, TextFile
 from ramospeech.translate.error_model import FORMS, UNKNOWN, Noise, Syllables
 from ramospeech.translate.lexicon import Lexicon
+
+with extra("text"):
+    from pypinyin import Style, lazy_pinyin
 
 BUFFER = 40_000  # sentences that are shuffled and sorted by length at a time
 LONGEST = 48  # characters of a sentence; a longer one is cut
