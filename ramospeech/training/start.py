@@ -146,9 +146,7 @@ def freeze(model: AcousticModel, layers: int) -> None:
     """Keep the weights of so many layers of the encoder, from the features up. Raises UsageError."""
     parts = model.encoder.pretrained_layers()
     if layers > len(parts):
-        raise UsageError(
-            f"--freeze {layers}: {model.config.architecture} has {len(parts)} parts that can be kept; give fewer"
-        )
+        raise UsageError(f"--freeze {layers}: {model.config.architecture} has {len(parts)} parts to keep; give fewer")
     for part in parts[:layers]:
         part.requires_grad_(False)
         for module in part.modules():
