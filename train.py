@@ -9,7 +9,7 @@
 
 Reads top to bottom: options, workers, model, data, loop. Writes to --model_path: NAME.safetensors (the best
 model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.json (the configuration),
-NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
+NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
 """
 
 # ruff: noqa: E402  (torch reads the environment when it is imported)
@@ -17,10 +17,8 @@ from ramospeech import environment
 
 environment.prepare()
 
-import json
 from pathlib import Path
 
-import ramospeech
 from ramospeech import parallel
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import dropped_table, noise
@@ -34,13 +32,13 @@ from ramospeech.training import (
     Progress,
     Run,
     RunFolder,
+    RunLog,
     TrainBatches,
     Trainer,
     advice,
     check_options,
     choose_device,
     keep_near_start,
-    learning_rate,
     lists_of,
     make_optimizer,
     move_towards_start,
@@ -48,8 +46,9 @@ from ramospeech.training import (
     options,
     parse_with_recipe,
     prepare,
+    rate_of_run,
     read_sets,
-    scaled,
+    write_setting,
 )
 
 
@@ -92,10 +91,10 @@ def main(argv: list[str] | None = None) -> int:
         trainer.load_state(state)
 
     # What is written and said.
-    setting = json.dumps({**vars(args), "workers": workers.size, "version": ramospeech.__version__}, indent=1)
-    workers.broadcast_from_rank_0(lambda: write_text(run.config, setting + "\n"))
+    setting = write_setting(run, args, workers)
     workers.broadcast_from_rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
-    monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps)
+    log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
+    monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log)
     for line in advice.on_start(args, model, device, workers.size, train, dev, run.events.parent):
         monitor.say(line)
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
@@ -103,32 +102,18 @@ def main(argv: list[str] | None = None) -> int:
     checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, minutes=args.save_minutes)
     evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
 
-    def rate(epoch: int, done: int, steps: int) -> float:
-        """The learning rate, as if all epochs had as many steps as this one: they differ a little."""
-        total, peak = steps * args.epochs, scaled(args.lr, workers.size, args.lr_scaling)
-        return learning_rate(epoch * steps + done, peak, max(1, min(args.warmup, total // 5)), total, args.schedule)
-
-    if args.init_from and progress.before is None and dev.clips:
-        progress.before = evaluation.measure(0).ser
-        progress.record(progress.before)
-        checkpoints.save(best=True)
-    loop = Run(trainer, progress, args.epochs, train_batches, rate, evaluation, checkpoints, monitor,
-               patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
+    evaluation.measure_start(progress, checkpoints)
+    loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size), evaluation, checkpoints,
+               monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
     if not loop.fit():
         return 130
     if args.init_from and dev.clips:
         move_towards_start(args, run, evaluation, writer, workers)
+    unreadable = workers.all_gather_object(loop.unreadable)
     monitor.close()
-    for line in advice.on_end(
-        run,
-        train,
-        bool(dev.clips),
-        progress,
-        workers.all_gather_object(loop.unreadable),
-        loop.skipped,
-        model.units.metrics[0].title,
-    ):
-        advice.say(line, workers.rank)
+    for line in advice.on_end(run, args.save_step, train, bool(dev.clips), progress, unreadable, loop.skipped,
+                              model.units.metrics[0].title):  # fmt: skip
+        monitor.say(line)
     return 0
 
 

@@ -3,11 +3,11 @@
 
     python train_translator.py TEXT...                                     one process, CPU or GPU
     horovodrun -np 4 python train_translator.py TEXT... laws.txt.gz=0.1    four; takes a tenth of laws.txt.gz a pass
-    python train_translator.py TEXT... --load_model                        go on where the last run ended
+    python train_translator.py TEXT... --load_model                        resume where the last run ended
 
 The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
 Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last), NAME.state.pt (to resume), NAME.json
-(the configuration) and tensorboard/NAME.
+(the configuration), NAME.log (its lines) and tensorboard/NAME.
 """
 
 # ruff: noqa: E402  (torch reads the environment when it is imported)
@@ -26,16 +26,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
 
-import ramospeech
 from ramospeech import parallel
 from ramospeech.cli import Parser, count, count_or_0, few, fraction, peak_rate, positive, seed
-from ramospeech.corpora.lists import write_text
 from ramospeech.errors import ListError, ModelError, TrainingError, program
 from ramospeech.lm.text import TextFile, excluded
-from ramospeech.losses import Loss
 from ramospeech.score import cer
 from ramospeech.text import pinyin
 from ramospeech.training import (
@@ -45,12 +40,14 @@ from ramospeech.training import (
     Progress,
     Run,
     RunFolder,
+    RunLog,
     Trainer,
     advice,
     choose_device,
     learning_rate,
     load_state,
     scaled,
+    write_setting,
 )
 from ramospeech.translate import Seq2SeqTranslator, ngram_path
 from ramospeech.translate.channel import Channel
@@ -60,8 +57,8 @@ from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.seq2seq.objective import training_loss
 
-OTHERS = 1024  # characters besides those of the batch that the loss compares with
 DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
 
 
@@ -126,30 +123,6 @@ def misheard(sentences: list[list[str]], seed: int) -> list[list[str]]:
         heard = noise.mishear(ids, np.array([DEV_NOISE]), chance)[0].tolist()
         result.append([syllables.name(heard_id) for heard_id in heard])
     return result
-
-
-def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) -> Loss:
-    """Cross-entropy over the characters of the batch and a sample of the others.
-
-    heard (S, V), log p(syllable heard | character), joins the logits as in the search: lexicon and confusions are
-    given, so what is learnt is which of the characters that may be meant fits the sentence. Each sampled character
-    stands for all that were not drawn, so its logit gains the log of their ratio (sampled softmax: Jean et al., arXiv
-    1412.2007).
-    """
-    before = functional.pad(batch.hanzi[:, :-1], (1, 0))
-    states = network(batch.syllables, before).flatten(0, 1)
-    present, targets = batch.hanzi.unique(return_inverse=True)
-    absent = torch.ones(network.config.characters, dtype=torch.bool, device=present.device)
-    absent[present] = False
-    rest = absent.nonzero().flatten()
-    drawn = rest[torch.randperm(len(rest), device=rest.device)[:OTHERS]]
-    chosen = torch.cat((present, drawn))
-    shift = torch.zeros(len(chosen), device=states.device)
-    shift[len(present) :] = float(np.log(len(rest) / max(len(drawn), 1)))
-    logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
-    logits = logits + heard[:, chosen][batch.syllables.flatten()]
-    total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
-    return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
 
 
 def steps_of(
@@ -255,10 +228,9 @@ def main(argv: list[str] | None = None) -> int:
             return 0
 
     # What is written and said.
-    settings = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
-    setting = json.dumps(settings, indent=1, default=str)
-    workers.broadcast_from_rank_0(lambda: write_text(run.config, setting + "\n"))
-    monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps)
+    setting = write_setting(run, args, workers)
+    log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
+    monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps, log)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
     monitor.say(f"{left_out} lines are sentences of --exclude and are left out")
@@ -297,9 +269,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     monitor.close()
     what = f"mean dev CER {progress.best:.2%}, the best" if dev else "of the last step; there is no --dev"
-    advice.say(
-        advice.on_model(run.best, what, f"python speech2text.py --translator {run.best} RECORDING"), workers.rank
-    )
+    monitor.say(advice.on_model(run.best, what, f"python speech2text.py --translator {run.best} RECORDING"))
     return 0
 
 

@@ -6,15 +6,16 @@ from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
 from ramospeech.training.device import choose_device
 from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
-from ramospeech.training.folder import RunFolder
+from ramospeech.training.folder import RunFolder, write_setting
 from ramospeech.training.guard import Guard
+from ramospeech.training.log import RunLog
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
 from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.recipe import parse_with_recipe
 from ramospeech.training.run import Run
-from ramospeech.training.schedule import learning_rate, scaled
+from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
 from ramospeech.training.start import make_optimizer, new_or_resumed, prepare
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
@@ -35,6 +36,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunFolder",
+    "RunLog",
     "Stopper",
     "TrainBatches",
     "Trainer",
@@ -54,10 +56,12 @@ __all__ = [
     "options",
     "parse_with_recipe",
     "prepare",
+    "rate_of_run",
     "read_sets",
     "save_state",
     "scaled",
     "show_clips",
     "tracked",
     "validate",
+    "write_setting",
 ]

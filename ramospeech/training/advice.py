@@ -12,6 +12,7 @@ from ramospeech.data import Selection
 from ramospeech.model import AcousticModel
 from ramospeech.training.defaults import is_old_dropout
 from ramospeech.training.folder import RunFolder
+from ramospeech.training.log import RunLog
 from ramospeech.training.options import BATCH_SIZE
 from ramospeech.training.progress import Progress
 
@@ -104,6 +105,7 @@ def on_start(
 
 def on_end(
     run: RunFolder,
+    save_step: int,
     train: Selection,
     has_dev: bool,
     progress: Progress,
@@ -117,6 +119,8 @@ def on_end(
         lines.append(f"in training {len(unread)} could not be read, {skipped} times a clip had no finite loss")
     if progress.before is not None:
         lines.append(f"dev {rate} {progress.before:.2%} before, {progress.best:.2%} after")
+    if save_step and progress.epoch < save_step:
+        lines.append(f"--save_step {save_step}: no model of an epoch was kept, {progress.epoch} epoch(s) were trained")
     what = f"dev {rate} {progress.best:.2%}, the best" if has_dev else "of the last step; there are no dev clips"
     return [*lines, on_model(run.best, what, transcribe_command(run.best))]
 
@@ -124,7 +128,7 @@ def on_end(
 def say(line: str, rank: int) -> None:
     """Print a line on rank 0."""
     if rank == 0:
-        print(line, file=sys.stderr)
+        RunLog().say(line)
 
 
 def on_model(path: Path, what: str, own: str) -> str:

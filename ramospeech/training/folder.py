@@ -1,7 +1,13 @@
 """Where a run writes what."""
 
+import json
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
+
+import ramospeech
+from ramospeech.corpora.lists import write_text
+from ramospeech.parallel import Workers
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,11 @@ class RunFolder:
         return self._file(".json")
 
     @property
+    def log(self) -> Path:
+        """The lines that were said."""
+        return self._file(".log")
+
+    @property
     def dropped(self) -> Path:
         """The clips that were left out, with the reason."""
         return self._file(".dropped.tsv")
@@ -47,3 +58,11 @@ class RunFolder:
 
     def _file(self, ending: str) -> Path:
         return self.path / (self.name + ending)
+
+
+def write_setting(run: RunFolder, args: Namespace, workers: Workers) -> str:
+    """Write all options beside the results, on rank 0, and give what was written: JSON. Raises ListError."""
+    entry = {**vars(args), "workers": workers.size, "version": ramospeech.__version__}
+    setting = json.dumps(entry, indent=1, default=str)
+    workers.broadcast_from_rank_0(lambda: write_text(run.config, setting + "\n"))
+    return setting

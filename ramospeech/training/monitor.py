@@ -16,6 +16,7 @@ from ramospeech.score import draw_clip
 from ramospeech.score.breakdown import PARTS
 from ramospeech.score.pictures import draw_confusions
 from ramospeech.training.confusions import as_markdown
+from ramospeech.training.log import RunLog
 from ramospeech.training.loop import Step
 
 Item = TypeVar("Item")
@@ -32,7 +33,7 @@ def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     for done, item in enumerate(items):
         if time.monotonic() - last >= LINES_EVERY:
             last = time.monotonic()
-            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            RunLog().say(f"{what}: {done:,} of {total:,}")
         yield item
 
 
@@ -111,17 +112,19 @@ def memory_gb() -> float:
 
 
 class Monitor:
-    """Progress bar and TensorBoard of rank 0; on other ranks every method does nothing.
+    """Progress bar, lines and TensorBoard of rank 0; on other ranks methods do nothing, but for lines of their own.
 
     Args:
         folder: where TensorBoard's events go.
         active: whether this is rank 0.
         total: steps of the whole run.
         done: steps done before (a resumed run).
+        log: keeps the lines that are said.
     """
 
-    def __init__(self, folder: str | Path, active: bool, total: int, done: int = 0) -> None:
+    def __init__(self, folder: str | Path, active: bool, total: int, done: int = 0, log: RunLog | None = None) -> None:
         self.active = active
+        self.log = log or RunLog()
         if not active:
             return
         self.folder = Path(folder)
@@ -177,10 +180,8 @@ class Monitor:
 
     def say(self, line: str, everywhere: bool = False) -> None:
         """Print a line of its own, above the bar where there is one; `everywhere`: on other ranks too."""
-        if self.active and self.bar is not None:
-            tqdm.write(line, file=sys.stderr)
-        elif self.active or everywhere:
-            print(line, file=sys.stderr, flush=True)
+        if self.active or everywhere:
+            self.log.say(line)
 
     @property
     def recording(self) -> bool:

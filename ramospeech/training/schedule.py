@@ -1,6 +1,8 @@
 """The learning rate as a function of the step alone, so that a resumed run needs no state for it."""
 
 import math
+from argparse import Namespace
+from collections.abc import Callable
 
 SCALINGS = ("none", "sqrt", "linear")
 SCHEDULES = ("cosine", "constant")
@@ -26,3 +28,17 @@ def learning_rate(step: int, peak: float, warmup: int, total: int, schedule: str
         return peak
     done = min(1.0, (step - warmup) / max(1, total - warmup))
     return peak * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+
+def rate_of_run(args: Namespace, workers: int) -> Callable[[int, int, int], float]:
+    """The learning rate of train.py: (epoch, steps of it done, steps of it) -> rate.
+
+    It is as if all epochs had as many steps as this one: they differ a little.
+    """
+    peak = scaled(args.lr, workers, args.lr_scaling)
+
+    def rate(epoch: int, done: int, steps: int) -> float:
+        total = steps * args.epochs
+        return learning_rate(epoch * steps + done, peak, max(1, min(args.warmup, total // 5)), total, args.schedule)
+
+    return rate

@@ -19,6 +19,7 @@ from ramospeech.training import advice
 from ramospeech.training.confusions import Pairs, by_part, count_pairs, error_rate
 from ramospeech.training.loop import Trainer, evaluate
 from ramospeech.training.monitor import Monitor
+from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.sets import EvalBatches
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
@@ -172,6 +173,13 @@ class Evaluation:
             monitor.say(advice.on_blank(trainer.steps))
         monitor.note(**{f"last_dev_{metrics.metrics[0].name}": f"{metrics.ser:.1%}"})
         return metrics
+
+    def measure_start(self, progress: Progress, checkpoints: Checkpoints) -> None:
+        """Measure and save what fine-tuning starts from, once in a run."""
+        if self.args.init_from and progress.before is None and self.batches.clips:
+            progress.before = self.measure(0).ser
+            progress.record(progress.before)
+            checkpoints.save(best=True)
 
     def validate(self, pairs: Pairs | None = None) -> DevMetrics:
         """Measure the model as it is; the aligned units of this worker go to `pairs`."""

@@ -97,8 +97,10 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     done = train(corpus, out, "--epochs", 3, "--batch_size", 8, "--save_step", 2)
     assert done.returncode == 0, done.stderr
     names = {file.name for file in out.iterdir()}
-    expected = "dfcnn.safetensors dfcnn.last.safetensors dfcnn.state.pt dfcnn.json dfcnn.dropped.tsv tensorboard"
-    assert names == {*expected.split(), "dfcnn.epoch2.safetensors"}
+    expected = "dfcnn.safetensors dfcnn.last.safetensors dfcnn.state.pt dfcnn.json dfcnn.log dfcnn.dropped.tsv"
+    assert names == {*expected.split(), "dfcnn.epoch2.safetensors", "tensorboard"}
+    assert (out / "dfcnn.log").read_text(encoding="utf-8") in done.stderr
+    assert re.search(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO\]   \(conv1\): Stage\(", done.stderr)
     assert json.loads((out / "dfcnn.json").read_text())["maps"] == [4, 4, 8, 8]
     assert re.search(r"epoch 3: dev loss \d+\.\d+, SER \d+\.\d+% .* on 6 clips", done.stderr)
     assert done.stderr.count("24 of 24 clips") == 2 and "tensorboard --logdir" in done.stderr

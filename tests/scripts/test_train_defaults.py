@@ -79,13 +79,13 @@ def test_the_scale_of_dropout_by_its_old_name(corpus, tmp_path, capsys, options,
     status, said = run(capsys, corpus, tmp_path, *TINY.split(), *options, "--epochs", 1)
     assert status == 0, said
     assert load_model(tmp_path / "dfcnn.safetensors").config.sizes.dropout_scale == scale
-    assert ("warning: --dropout is --dropout_scale for this encoder" in said) == warned
+    assert ("WARNING] --dropout is --dropout_scale for this encoder" in said) == warned
 
 
 def test_dropout_is_a_rate_elsewhere(corpus, tmp_path, capsys):
     sizes = ["--model", "deepspeech", "--rnn", 4, "--rnn_layers", 2, "--epochs", 1]
     status, said = run(capsys, corpus, tmp_path, *sizes, "--dropout", 0.3)
-    assert status == 0 and "warning: --dropout is" not in said, said
+    assert status == 0 and "--dropout is --dropout_scale" not in said, said
     assert load_model(tmp_path / "dfcnn.safetensors").config.sizes.dropout == 0.3
     status, said = run(capsys, corpus, tmp_path / "other", *sizes, "--dropout_scale", 0.3)
     assert status == 2 and "--dropout_scale: an option of dfcnn" in said

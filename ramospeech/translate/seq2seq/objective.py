@@ -1,0 +1,36 @@
+"""What a seq2seq translator minimises in training."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ramospeech.losses import Loss
+from ramospeech.translate.seq2seq.dataset import TextBatch
+from ramospeech.translate.seq2seq.model import Seq2Seq
+
+NUM_SAMPLED_NEGATIVES = 1024  # characters besides those of the batch that the loss compares with
+
+
+def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) -> Loss:
+    """Cross-entropy over the characters of the batch and a sample of the others.
+
+    heard (S, V), log p(syllable heard | character), joins the logits as in the search: lexicon and confusions are
+    given, so what is learnt is which of the characters that may be meant fits the sentence. Each sampled character
+    stands for all that were not drawn, so its logit gains the log of their ratio (sampled softmax: Jean et al., arXiv
+    1412.2007).
+    """
+    before = functional.pad(batch.hanzi[:, :-1], (1, 0))
+    states = network(batch.syllables, before).flatten(0, 1)
+    present, targets = batch.hanzi.unique(return_inverse=True)
+    absent = torch.ones(network.config.characters, dtype=torch.bool, device=present.device)
+    absent[present] = False
+    rest = absent.nonzero().flatten()
+    drawn = rest[torch.randperm(len(rest), device=rest.device)[:NUM_SAMPLED_NEGATIVES]]
+    chosen = torch.cat((present, drawn))
+    shift = torch.zeros(len(chosen), device=states.device)
+    shift[len(present) :] = float(np.log(len(rest) / max(len(drawn), 1)))
+    logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
+    logits = logits + heard[:, chosen][batch.syllables.flatten()]
+    total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
+    return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
