@@ -55,7 +55,7 @@ from ramospeech.translate.error_model import Noise, Syllables
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch, TextStream
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.seq2seq.objective import training_loss
 
@@ -120,13 +120,13 @@ def misheard(sentences: list[list[str]], seed: int) -> list[list[str]]:
     noise, result = Noise(syllables), []
     for sentence in sentences:
         ids = np.array([syllables.ids(sentence)])
-        heard = noise.mishear(ids, np.array([DEV_NOISE]), chance)[0].tolist()
+        heard = noise.corrupt(ids, np.array([DEV_NOISE]), chance)[0].tolist()
         result.append([syllables.name(heard_id) for heard_id in heard])
     return result
 
 
 def steps_of(
-    stream: TextStream, labeller: Labeller, workers: parallel.Workers, seed: int, consumed: int
+    stream: TextStream, labeller: PinyinLabeller, workers: parallel.Workers, seed: int, consumed: int
 ) -> Iterator[TextBatch]:
     """This worker's batches without end, after those that all workers have `consumed` since the run began."""
 
@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
         lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
     )
     heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
-    labeller = Labeller(ngram.characters, ngram.lexicon)
+    labeller = PinyinLabeller(ngram.characters, ngram.lexicon)
     dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 

@@ -38,7 +38,7 @@ from ramospeech.training import Trainer, keep_freed_memory
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 240.0  # what a run takes at most; batches stop growing at half of it
 BATCH_SECONDS = (60.0, 120.0, 240.0, 480.0, 960.0, 1920.0)
-LONGEST, LABELS = 8.0, 3.0  # seconds of the longest clip, labels per second
+MAX_LENGTH, LABELS = 8.0, 3.0  # seconds of the longest clip, labels per second
 CURVE_STEPS, AGREE = 50, 1e-3
 UNITS_OF_THE_ORIGINAL = 1215
 
@@ -60,12 +60,12 @@ def recipe(name: str) -> ModelConfig:
     return ModelConfig(Vocabulary.inventory().units, architecture, **chosen)
 
 
-def clips_in_memory(config: ModelConfig, seconds: float, longest: float = LONGEST, seed: int = 0) -> Batch:
+def clips_in_memory(config: ModelConfig, seconds: float, longest: float = MAX_LENGTH, seed: int = 0) -> Batch:
     """Random audio of about so many seconds, padding included, in clips of `longest` / 2 to `longest` seconds."""
-    chance = np.random.default_rng(seed)
-    lengths = (16_000 * chance.uniform(longest / 2, longest, max(1, round(seconds / longest)))).astype(int)
-    waveforms = [chance.normal(0, 0.05, length).astype(np.float32) for length in lengths]
-    labels = [chance.integers(2, len(config.units), max(1, int(LABELS * n / 16_000))).tolist() for n in lengths]
+    rng = np.random.default_rng(seed)
+    lengths = (16_000 * rng.uniform(longest / 2, longest, max(1, round(seconds / longest)))).astype(int)
+    waveforms = [rng.normal(0, 0.05, length).astype(np.float32) for length in lengths]
+    labels = [rng.integers(2, len(config.units), max(1, int(LABELS * n / 16_000))).tolist() for n in lengths]
     return pad(waveforms, labels, noise().clips * len(lengths))
 
 
@@ -139,7 +139,7 @@ def throughput(device: torch.device, steps: int, until: float, longest: float) -
                     return
                 try:
                     yield measure(
-                        name, config, device, amp, clips_in_memory(config, seconds, min(LONGEST, seconds)), steps
+                        name, config, device, amp, clips_in_memory(config, seconds, min(MAX_LENGTH, seconds)), steps
                     )
                 except torch.OutOfMemoryError:
                     print(f"{name}, --amp {amp}: {seconds:g} s do not fit into memory", file=sys.stderr)
@@ -151,12 +151,12 @@ def loader_section(device: torch.device, longest: float, until: float) -> list[s
     config, clips, batch_seconds = recipe("aishell"), *((400, 240.0) if device.type == "cuda" else (4, 2.0))
     vocabulary = Vocabulary(config.units)
     with tempfile.TemporaryDirectory() as folder:
-        chance = np.random.default_rng(1)
+        rng = np.random.default_rng(1)
         listed = []
         for i in range(clips):
-            waveform = chance.normal(0, 0.05, int(16_000 * chance.uniform(longest / 4, longest)))
+            waveform = rng.normal(0, 0.05, int(16_000 * rng.uniform(longest / 4, longest)))
             soundfile.write(f"{folder}/{i}.flac", waveform, 16_000)
-            syllables = tuple(chance.choice(vocabulary.units[2:], max(1, int(longest / 2))).tolist())
+            syllables = tuple(rng.choice(vocabulary.units[2:], max(1, int(longest / 2))).tolist())
             listed.append(Clip(f"{i}.flac", syllables, "", len(waveform) / 16_000))
         seconds = [clip.seconds or 0.0 for clip in listed]
         plan = [step[0] for step in train_plan(seconds, batch_seconds, 256, 1, seed=1, epoch=1)]
@@ -222,7 +222,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     start = time.monotonic()
     on_gpu = device.type == "cuda"
-    end, longest = (start + SECONDS, LONGEST) if on_gpu else (float("inf"), LONGEST / 8)
+    end, longest = (start + SECONDS, MAX_LENGTH) if on_gpu else (float("inf"), MAX_LENGTH / 8)
     if not on_gpu:
         keep_freed_memory()
     first, last, difference = curves(device, CURVE_STEPS if on_gpu else args.steps, longest / 4)

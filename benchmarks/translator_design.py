@@ -32,7 +32,7 @@ from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
 from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import file as ngram_file
-from ramospeech.translate.seq2seq.dataset import Labeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch, TextStream
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from train_translator import misheard, read_dev, steps_of, training_loss
 
@@ -62,7 +62,9 @@ def places(count: int, width: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
 
 
-def right(network: Seq2Seq, heard: Tensor, sentences: Sequence[Sequence[int]], hanzi: Sequence[Sequence[int]]) -> float:
+def right(
+    network: Seq2Seq, observed: Tensor, sentences: Sequence[Sequence[int]], hanzi: Sequence[Sequence[int]]
+) -> float:
     """The share of characters that are the likeliest where the ones before them are given."""
     network.eval()
     found = total = 0
@@ -71,18 +73,19 @@ def right(network: Seq2Seq, heard: Tensor, sentences: Sequence[Sequence[int]], h
         syllables, truth = (torch.tensor([table[i] for i in rows]) for table in (sentences, hanzi))
         with torch.inference_mode():
             states = network(syllables, functional.pad(truth[:, :-1], (1, 0)))
-            logits = functional.linear(states, network.character.weight, network.bias) + heard[syllables]
+            logits = functional.linear(states, network.character.weight, network.bias) + observed[syllables]
         found += int((logits.argmax(-1) == truth).sum())
         total += truth.numel()
     network.train()
     return found / total
 
 
-def train(network: Seq2Seq, heard: Tensor, batches: Sequence[TextBatch], seed: int) -> float:
+def train(network: Seq2Seq, observed: Tensor, batches: Sequence[TextBatch], seed: int) -> float:
     """All batches once, as train_translator.py does; characters per second."""
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=1e-2)
-    trainer = Trainer(network, optimizer, partial(training_loss, network, heard), SingleProcess(), torch.device("cpu"),
-                      batches[0], clip=1.0, amp="bf16", seed=seed)  # fmt: skip
+    loss = partial(training_loss, network, observed)
+    trainer = Trainer(network, optimizer, loss, SingleProcess(), torch.device("cpu"), batches[0],
+                      clip=1.0, amp="bf16", seed=seed)  # fmt: skip
     begin = time.perf_counter()
     for step, batch in enumerate(batches):
         trainer.step(batch, learning_rate(step, PEAK, min(100, len(batches) // 5), len(batches)))
@@ -102,8 +105,8 @@ def main() -> None:
         return
     torch.set_num_threads(1)
     ngram = ngram_file.read(ngram_path())
-    syllables, labeller = Syllables(), Labeller(ngram.characters, ngram.lexicon)
-    heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
+    syllables, labeller = Syllables(), PinyinLabeller(ngram.characters, ngram.lexicon)
+    observed = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     config = Seq2SeqConfig(len(syllables), len(ngram.characters))
 
     known = {character: i for i, character in enumerate(ngram.characters)}
@@ -119,8 +122,8 @@ def main() -> None:
         for name, kind in (("aligned", Seq2Seq), ("cross-attention", Attending)):
             torch.manual_seed(seed)
             network = kind(config)
-            speed = train(network, heard, batches, seed)
-            rows[name].append((*(right(network, heard, test, truth) for test in tests), speed))
+            speed = train(network, observed, batches, seed)
+            rows[name].append((*(right(network, observed, test, truth) for test in tests), speed))
             print(seed, name, rows[name][-1], flush=True)
     characters = sum(len(text) for text in truth)
     text = [

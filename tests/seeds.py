@@ -96,7 +96,7 @@ def translator(seed: int, folder: Path) -> float:
     run(train_translator.main, [*where, *options.split(), "--device", "cpu", "--threads", 1, "--seed", seed])
     model = Seq2SeqTranslator.load(folder / "learnt.safetensors", ngram)
     model.ngram_weight = 0.0
-    found = "".join(texts[0].hanzi for texts in model.translate_batch([heard.split() for heard in HEARD]))
+    found = "".join(texts[0].hanzi for texts in model.translate_batch([observed.split() for observed in HEARD]))
     expected = "".join(SENTENCES)
     assert len(found) == len(expected)
     return 100 * sum(a != b for a, b in zip(found, expected, strict=True)) / len(expected)

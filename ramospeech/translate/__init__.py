@@ -1,10 +1,10 @@
 """Toned pinyin to hanzi.
 
-`load_translator()` gives the shipped translator or that of a file: a `Seq2SeqTranslator`, which allows for misheard
-syllables, or an `NgramTranslator`, the baseline, which searches exactly under a character n-gram model. Both translate
-syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` picks among
-a decoder's hypotheses, and `ErrorModel` makes networks of syllables alone. `python -m ramospeech.translate` translates
-lines, `python -m ramospeech.translate.train_ngram` trains the baseline and train_translator.py the other.
+`load_translator()` returns the shipped translator or reads one from a file: a `Seq2SeqTranslator`, which tolerates
+recognition errors, or an `NgramTranslator`, the baseline, an exact search with a character n-gram model. Both translate
+syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` rescores a
+decoder's N-best list, and `ErrorModel` builds confusion networks from syllables. `ramospeech translate` translates
+lines of text, `ramospeech train_ngram` trains the baseline and train_translator.py the seq2seq translator.
 """
 
 from ramospeech.translate.error_model import ErrorModel

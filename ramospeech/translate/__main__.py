@@ -1,4 +1,4 @@
-"""Translates lines: `ramospeech translate < pinyin_lines > hanzi_lines`."""
+"""Translate lines of pinyin to hanzi: `ramospeech translate < pinyin_lines > hanzi_lines`."""
 
 import argparse
 import math
@@ -25,40 +25,45 @@ LINES_AT_ONCE = 64
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
     parser = Parser(
-        description="Toned pinyin on standard input, one sentence a line, to hanzi on standard output. "
-        f"What is no syllable becomes {FALLBACK} and is named on standard error; an empty line stays empty.",
+        description="Translate toned pinyin on standard input, one sentence per line, to hanzi on standard output. "
+        f"A token that is not a syllable becomes {FALLBACK} and is reported on standard error; empty lines stay empty.",
     )
-    parser.add_argument("--model", type=Path, default=translator_path(), help="of either kind")
-    parser.add_argument("--nbest", type=count, default=1, help="hypotheses a line, best first, separated by tabs")
-    parser.add_argument("--beam_width", type=count, default=BEAM, help="seq2seq: hypotheses that are kept")
-    parser.add_argument("--tone_cost", type=float, default=TONE_COST, help="n-gram: nats for a wrong tone; inf trusts")
+    parser.add_argument("--model", type=Path, default=translator_path(), help="seq2seq or n-gram translator file")
+    parser.add_argument("--nbest", type=count, default=1, help="hypotheses per line, best first, separated by tabs")
+    parser.add_argument("--beam_width", type=count, default=BEAM, help="seq2seq: beam size")
+    parser.add_argument(
+        "--tone_cost", type=float, default=TONE_COST, help="n-gram: cost of a wrong tone in nats; inf trusts tones"
+    )
     parser.add_argument(
         "--confusions",
         type=Path,
         metavar="FILE",
-        help="report.json of evaluate.py on a development list: allow for the errors of the recogniser that made it",
+        help="report.json of evaluate.py on a development list: expect the errors of that recogniser",
     )
     parser.add_argument(
-        "--hotwords", type=Path, metavar="FILE", help="phrases to prefer, a line each; the n-gram model then translates"
+        "--hotwords",
+        type=Path,
+        metavar="FILE",
+        help="phrases to prefer, one per line; translates with the n-gram model",
     )
     parser.add_argument(
-        "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
+        "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
     )
-    parser.add_argument("--verbose", action="store_true", help="print hypotheses with log p(hanzi | pinyin) instead")
+    parser.add_argument("--verbose", action="store_true", help="print hypotheses with log p(hanzi | pinyin)")
     return parser
 
 
 def read_line(raw: bytes, number: int, translator: NgramTranslator | Seq2SeqTranslator) -> list[str]:
-    """The syllables of a line; names what is none of them on standard error."""
+    """Return the syllables of a line; report tokens that are not syllables on standard error."""
     line = raw.decode("utf-8-sig", errors="replace")
     try:
         return pinyin.parse(line)
     except UnitError:
         tokens = [syllable for token in line.split() for syllable in _read_token(token)]
-    bad = [token for token in tokens if not translator.reads(token)]
+    bad = [token for token in tokens if not translator.can_read(token)]
     if bad:
         shown = ", ".join(repr(token[:20]) for token in bad[:5]) + (", ..." if len(bad) > 5 else "")
-        print(f"line {number}: no pinyin: {shown}; each is translated as {FALLBACK}", file=sys.stderr)
+        print(f"line {number}: not pinyin: {shown}; each is translated as {FALLBACK}", file=sys.stderr)
     return tokens
 
 
@@ -70,7 +75,7 @@ def _read_token(token: str) -> list[str]:
 
 
 def block(number: int, syllables: Sequence[str], translations: Sequence[Translation]) -> str:
-    """A sentence and its translations as OpenNMT prints them: scores are log p(hanzi | pinyin) of the model alone."""
+    """Format a sentence and its translations as OpenNMT does; scores are log p(hanzi | pinyin) of the model alone."""
     best = translations[0]
     score = _log_prob(best)
     average = score / max(len(best.hanzi), 1)
@@ -93,7 +98,7 @@ def translate_lines(
     confusions: ErrorModel | None = None,
     hotwords: Phrases | None = None,
 ) -> None:
-    """Translates `source` line by line to standard output, in order. The n-gram model alone knows of hotwords."""
+    """Translate `source` line by line to standard output, in order. Hotwords are for the n-gram model only."""
     reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
     pending: list[list[str]] = []
     done = 0

@@ -1,4 +1,4 @@
-"""Which characters may stand behind a syllable that was heard: the lexicon through the error model."""
+"""The noisy channel from characters to recognised syllables: the lexicon combined with the error model."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ import numpy as np
 from ramospeech.translate.error_model import FORMS, UNKNOWN, ErrorModel
 from ramospeech.translate.lexicon import FALLBACK_ID, Lexicon, before_third
 
-CANDIDATES = 64  # characters that are considered for a syllable
+CANDIDATES = 64  # characters considered for a syllable
 
 
 class Channel:
-    """Which characters may stand behind a syllable that was heard, through the lexicon and the confusions.
+    """log p(observed syllable | character), by the lexicon and the error model.
 
     Args:
         lexicon: readings of V characters.
-        log_frequency: (V,) log p(character): only the CANDIDATES most likely characters of a syllable are kept.
+        log_frequency: (V,) log p(character); only the CANDIDATES most likely characters of a syllable are kept.
     """
 
     def __init__(self, lexicon: Lexicon, log_frequency: np.ndarray) -> None:
@@ -28,36 +28,36 @@ class Channel:
         self._ids, self._probabilities = lexicon.ids, np.exp(lexicon.log_probs)
         self._memory: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}
 
-    def row(self, heard: int, before_third: bool = False) -> np.ndarray:
-        """log p(heard | character), (V,). Of UNKNOWN it is the same for all.
+    def row(self, observed: int, before_third: bool = False) -> np.ndarray:
+        """Return log p(observed | character), (V,); for UNKNOWN it is the same for all characters.
 
-        before_third: a third tone follows, so that a second tone may be a third one, spoken so.
+        before_third: a third tone follows, so a second tone may be a third tone changed by sandhi.
         """
         total = np.full(len(self.log_frequency), self.errors.anything)
-        for said, probability in self.errors.likelihoods(heard, before_third):
-            if said in self._readings:
-                rows = self._readings[said]
+        for spoken, probability in self.errors.likelihoods(observed, before_third):
+            if spoken in self._readings:
+                rows = self._readings[spoken]
                 np.add.at(total, self._ids[rows], probability * self._probabilities[rows])
         return np.log(total)
 
     def table(self) -> np.ndarray:
-        """`row` of every syllable, (S, V) float32."""
+        """Return `row` of every syllable, (S, V) float32."""
         return np.stack([self.row(syllable) for syllable in range(len(self.syllables))]).astype(np.float32)
 
-    def places(self, sentence: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The candidates of each place of a sentence, of which syllable ids were heard."""
-        tones = [(heard - 1) % FORMS if heard != UNKNOWN else 0 for heard in sentence]
-        return [self.candidates(heard, third) for heard, third in zip(sentence, before_third(tones), strict=True)]
+    def slots(self, sentence: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the candidates of each position of a sentence of recognised syllable ids."""
+        tones = [(observed - 1) % FORMS if observed != UNKNOWN else 0 for observed in sentence]
+        return [self.candidates(observed, third) for observed, third in zip(sentence, before_third(tones), strict=True)]
 
-    def candidates(self, heard: int, before_third: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """The likeliest characters of a place where a syllable id was heard; found once and remembered.
+    def candidates(self, observed: int, before_third: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Return the most likely characters of a recognised syllable id; cached.
 
-        Returns: ids (CANDIDATES,) int64 and log p(what was heard | character) (CANDIDATES,) float32. Of UNKNOWN it is
-        FALLBACK, and nothing else.
+        Returns: ids (CANDIDATES,) int64 and log p(observed | character) (CANDIDATES,) float32. UNKNOWN has FALLBACK as
+        its only candidate.
         """
-        key = heard, before_third and (heard - 1) % FORMS == 2
+        key = observed, before_third and (observed - 1) % FORMS == 2
         if key not in self._memory:
-            self._memory[key] = self._best(self.row(*key)) if heard != UNKNOWN else self._fallback()
+            self._memory[key] = self._best(self.row(*key)) if observed != UNKNOWN else self._fallback()
         return self._memory[key]
 
     def _best(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,16 @@
-"""The error model of a recogniser: p(heard | said), which syllable is heard for the one that was said.
+"""The error model of a recogniser: p(observed | spoken) over toned syllables.
 
-A recogniser mostly mistakes tones, then sounds that resemble each other (zh and z, n and l, an and ang ...), and at
-times anything. `ErrorModel.default()` says so by a table made by hand: it makes the noise that the seq2seq model is
-trained with and widens the lexicon at decoding. `ErrorModel.from_report()` is learnt from the errors of one recogniser
-on a development list:
+Most errors of a recogniser are wrong tones, then similar sounds (zh and z, n and l, an and ang ...); a few are
+arbitrary. `ErrorModel.default()` is a hand-written table of these: it corrupts the training data of the seq2seq model
+and widens the lexicon in decoding. `ErrorModel.from_report()` is learnt from the errors of one recogniser on a
+development list:
 
     python speech2text.py --translator none --format tsv --output hyp.tsv dev.txt
     python evaluate.py --ref dev.txt --hyp hyp.tsv --report report/
     python -m ramospeech.translate --confusions report/report.json < pinyin_lines
 
-There errors are counted by initial, final and tone, of which there are few enough to be seen often; a syllable is heard
-for another with the product of the three probabilities.
+The report counts errors by initial, final and tone, which are few enough to be seen often; the probability of a
+syllable confusion is the product of the three.
 """
 
 import json
@@ -29,17 +29,17 @@ from ramospeech.text import Vocabulary, parts, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 from ramospeech.translate.lexicon import NEUTRAL_COST, SANDHI_COST, normalise
 
-UNKNOWN = 0  # the id of what is no syllable
-FORMS = 6  # of a base: without a tone (0), tones 1 to 4, the neutral tone (5)
-ERROR_RATE = 0.1  # of the syllables, as the table expects it
-TONE_SHARE, NEAR_SHARE = 0.7, 0.25  # of the errors: another tone, a similar sound; the rest is anything
+UNKNOWN = 0  # the id of a token that is not a syllable
+FORMS = 6  # forms of a base syllable: without a tone (0), tones 1 to 4, the neutral tone (5)
+ERROR_RATE = 0.1  # fraction of wrong syllables that the table assumes
+TONE_FRACTION, NEAR_FRACTION = 0.7, 0.25  # of the errors: wrong tone, similar sound; the rest is arbitrary
 PARTS = ("initial", "final", "tone")
-PRIOR = 5.0  # syllables that each part counts for before any was seen
-MAX_ALTERNATIVES, MIN_SHARE = 100, 1e-4  # of a syllable; MIN_SHARE of the likeliest one's probability
+PRIOR = 5.0  # pseudo-count of the smoothing prior, in syllables
+MAX_ALTERNATIVES, MIN_FRACTION = 100, 1e-4  # per syllable; MIN_FRACTION relative to the most likely one
 
 
 class Syllables:
-    """Toned syllables as ids: 1 + 6 * base + form. Any base takes any tone, also where the inventory has none."""
+    """Toned syllables as ids: 1 + 6 * base + form. Every base takes every tone, also those outside the inventory."""
 
     def __init__(self) -> None:
         units = Vocabulary.inventory().units[2:]
@@ -62,16 +62,16 @@ class Syllables:
         return 1 + FORMS * self._base[pinyin.toneless(syllable)] + pinyin.tone(syllable)
 
     def ids(self, syllables: Sequence[str]) -> list[int]:
-        """Ids of a sentence, in any spelling that `pinyin.parse` reads; UNKNOWN for what is no syllable.
+        """Return the ids of a sentence, in any spelling that `pinyin.parse` reads; UNKNOWN for other tokens.
 
-        A sentence of two or more syllables none of which has a tone was written without tones.
+        A sentence of two or more syllables without any tone is taken as written without tones.
         """
         line = [normalise(syllable) for syllable in syllables]
         toneless = len(line) > 1 and all(pinyin.tone(syllable) == 5 for syllable in line)
         return [self._id(syllable) - (5 if toneless else 0) if syllable else UNKNOWN for syllable in line]
 
     def name(self, syllable: int) -> str:
-        """The syllable of an id; of UNKNOWN `<UNK>`."""
+        """Return the syllable of an id; `<UNK>` for UNKNOWN."""
         if syllable == UNKNOWN:
             return UNK_UNIT
         base, form = divmod(syllable - 1, FORMS)
@@ -79,27 +79,27 @@ class Syllables:
 
 
 class Noise:
-    """Mishears syllables, for training."""
+    """Corrupts syllables at random, for training."""
 
     def __init__(self, syllables: Syllables) -> None:
         self.syllables = syllables
         self._tones, self._near = _padded(syllables.tones), _padded(syllables.near)
 
-    def mishear(self, ids: np.ndarray, rates: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-        """A copy of ids (B, U) in which sentence b has each syllable misheard with probability rates[b]."""
-        wrong = np.flatnonzero((chance.random(ids.shape) < rates[:, None]).ravel() & (ids.ravel() != UNKNOWN))
-        said = ids.ravel()[wrong]
-        kind = chance.random(len(wrong))
-        draw = chance.random(len(wrong))
-        heard = self.syllables.known[chance.integers(len(self.syllables.known), size=len(wrong))]
+    def corrupt(self, ids: np.ndarray, rates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a copy of ids (B, U) in which each syllable of sentence b is replaced with probability rates[b]."""
+        wrong = np.flatnonzero((rng.random(ids.shape) < rates[:, None]).ravel() & (ids.ravel() != UNKNOWN))
+        spoken = ids.ravel()[wrong]
+        kind = rng.random(len(wrong))
+        draw = rng.random(len(wrong))
+        observed = self.syllables.known[rng.integers(len(self.syllables.known), size=len(wrong))]
         for (options, counts), chosen in (
-            (self._near, (kind >= TONE_SHARE) & (kind < TONE_SHARE + NEAR_SHARE)),
-            (self._tones, kind < TONE_SHARE),
+            (self._near, (kind >= TONE_FRACTION) & (kind < TONE_FRACTION + NEAR_FRACTION)),
+            (self._tones, kind < TONE_FRACTION),
         ):
-            place = (draw * counts[said]).astype(np.int64)
-            heard = np.where(chosen & (counts[said] > 0), options[said, place], heard)
+            index = (draw * counts[spoken]).astype(np.int64)
+            observed = np.where(chosen & (counts[spoken] > 0), options[spoken, index], observed)
         result = ids.copy()
-        result.reshape(-1)[wrong] = heard
+        result.reshape(-1)[wrong] = observed
         return result
 
 
@@ -112,28 +112,30 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 class ErrorModel(ABC):
-    """p(heard | said) of toned syllables."""
+    """p(observed | spoken) of toned syllables."""
 
     @staticmethod
     def default() -> "ErrorTable":
-        """The table made by hand."""
+        """Return the hand-written table."""
         return ErrorTable()
 
     @staticmethod
     def from_report(path: str | Path) -> "LearntErrors":
-        """Learnt from the report.json of evaluate.py; raises ListError for a file that is none."""
+        """Learn from the report.json of evaluate.py; raises ListError if the file is not such a report."""
         return LearntErrors.load(path)
 
     @abstractmethod
-    def said(self, heard: str) -> list[tuple[str, float]]:
-        """What may have been said where a syllable of the inventory is heard, with shares p(heard | said) that sum
-        to 1, the largest first."""
+    def spoken_given(self, observed: str) -> list[tuple[str, float]]:
+        """Return the syllables that may have been spoken for an observed one of the inventory, most probable first.
+
+        Their probabilities are p(observed | spoken), normalised to sum to 1.
+        """
 
     def network(self, syllables: Sequence[str]) -> ConfusionNetwork:
-        """A slot for each of U syllables that were heard, for a translator to read.
+        """Return a confusion network with one slot for each of U recognised syllables.
 
-        What is no syllable of the inventory stays alone in its slot, as do all of a line without tones: such a line
-        tells nothing of what was heard.
+        A token outside the inventory is the only one in its slot, and so is every syllable of a line without tones,
+        because the model knows toned syllables only.
         """
         line = [normalise(syllable) for syllable in syllables]
         toneless = all(pinyin.tone(syllable) == 5 for syllable in line if syllable)
@@ -141,68 +143,72 @@ class ErrorModel(ABC):
         slots = []
         for number, (as_given, syllable) in enumerate(zip(syllables, line, strict=True)):
             known = syllable in inventory and not toneless
-            slots.append(Slot(tuple(self.said(syllable)) if known else ((as_given, 1.0),), number, number + 1))
+            slots.append(Slot(tuple(self.spoken_given(syllable)) if known else ((as_given, 1.0),), number, number + 1))
         return ConfusionNetwork(tuple(slots))
 
 
 class ErrorTable(ErrorModel):
-    """The errors that are common in recognisers. anything: p(heard | said) of what is neither the same nor similar."""
+    """Errors that are common in recognisers. anything: p(observed | spoken) of dissimilar syllables."""
 
     def __init__(self) -> None:
         self.syllables = Syllables()
-        self.anything = ERROR_RATE * (1 - TONE_SHARE - NEAR_SHARE) / len(self.syllables.known)
+        self.anything = ERROR_RATE * (1 - TONE_FRACTION - NEAR_FRACTION) / len(self.syllables.known)
 
-    def said(self, heard: str) -> list[tuple[str, float]]:
-        [number] = self.syllables.ids([heard])
+    def spoken_given(self, observed: str) -> list[tuple[str, float]]:
+        [number] = self.syllables.ids([observed])
         found = self.likelihoods(number, False)
         total = sum(p for _, p in found)
-        shares: dict[str, float] = {}
+        probabilities: dict[str, float] = {}
         for syllable, p in found:
             name = self.syllables.name(syllable)
-            shares[name] = shares.get(name, 0.0) + p / total
-        return sorted(shares.items(), key=lambda each: -each[1])
+            probabilities[name] = probabilities.get(name, 0.0) + p / total
+        return sorted(probabilities.items(), key=lambda each: -each[1])
 
-    def likelihoods(self, heard: int, before_third: bool) -> list[tuple[int, float]]:
-        """What may have been said, each with p(heard | said), without the errors that make anything of anything."""
-        if heard == UNKNOWN:
+    def likelihoods(self, observed: int, before_third: bool) -> list[tuple[int, float]]:
+        """Return (spoken, p(observed | spoken)) of the same and similar syllables, without arbitrary errors."""
+        if observed == UNKNOWN:
             return []
-        tables, form = self.syllables, (heard - 1) % FORMS
-        if form == 0:  # the tone was not written: it may be any
-            return [(heard + tone, 1 - ERROR_RATE) for tone in range(1, FORMS)]
-        result = [(heard, 1 - ERROR_RATE)]
+        tables, form = self.syllables, (observed - 1) % FORMS
+        if form == 0:  # written without a tone: any tone
+            return [(observed + tone, 1 - ERROR_RATE) for tone in range(1, FORMS)]
+        result = [(observed, 1 - ERROR_RATE)]
         others = range(1, 5) if form == 5 else [5]  # a full tone for a neutral one, or the neutral one for a full one
-        result += [(heard - form + tone, math.exp(-NEUTRAL_COST)) for tone in others]
+        result += [(observed - form + tone, math.exp(-NEUTRAL_COST)) for tone in others]
         if form == 2 and before_third:
-            result.append((heard + 1, math.exp(-SANDHI_COST)))
-        for share, options in ((TONE_SHARE, tables.tones), (NEAR_SHARE, tables.near)):
-            result += [(said, ERROR_RATE * share / len(options[said])) for said in options[heard] if options[said]]
+            result.append((observed + 1, math.exp(-SANDHI_COST)))
+        for fraction, options in ((TONE_FRACTION, tables.tones), (NEAR_FRACTION, tables.near)):
+            result += [
+                (spoken, ERROR_RATE * fraction / len(options[spoken]))
+                for spoken in options[observed]
+                if options[spoken]
+            ]
         return result
 
 
 class LearntErrors(ErrorModel):
-    """p(heard | said) over the N toned syllables of the inventory.
+    """p(observed | spoken) over the N toned syllables of the inventory.
 
-    counts: of each of PARTS how often a name was said, by name, and another or the same one heard, by name.
+    counts: counts[part][spoken][observed], for each of PARTS.
     """
 
     def __init__(self, counts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         self.units = Vocabulary.inventory().units[2:]
-        self._place = {unit: number for number, unit in enumerate(self.units)}
-        self._parts, said = {}, []
+        self._index = {unit: number for number, unit in enumerate(self.units)}
+        self._parts, spoken = {}, []
         for part in PARTS:
             names, own = np.unique([getattr(parts.split(unit), part) for unit in self.units], return_inverse=True)
             table = np.array([[counts[part].get(a, {}).get(b, 0) for b in names] for a in names], np.float64)
             self._parts[part] = own
-            said.append(_smoothed(table)[own])  # (N, S), S names
-        # Not every initial goes with every final: what is heard is a syllable of the inventory all the same.
-        units = np.zeros([table.shape[1] for table in said])  # how many of them have these parts
+            spoken.append(_smoothed(table)[own])  # (N, S), S names
+        # Not every initial combines with every final: normalise over the syllables of the inventory.
+        units = np.zeros([table.shape[1] for table in spoken])  # number of syllables with these parts
         np.add.at(units, tuple(self._parts[part] for part in PARTS), 1.0)
-        total = np.einsum("ift,si,sf,st->s", units, *said, optimize=True)
-        self._said = dict(zip(PARTS, (said[0] / total[:, None], *said[1:]), strict=True))
+        total = np.einsum("ift,si,sf,st->s", units, *spoken, optimize=True)
+        self._spoken = dict(zip(PARTS, (spoken[0] / total[:, None], *spoken[1:]), strict=True))
 
     @classmethod
     def load(cls, path: str | Path) -> "LearntErrors":
-        """From the report.json of evaluate.py; raises ListError for a file that is none."""
+        """Read the report.json of evaluate.py; raises ListError if the file is not such a report."""
         try:
             report = json.loads(Path(path).read_text(encoding="utf-8"))
             return cls(
@@ -217,20 +223,22 @@ class LearntErrors(ErrorModel):
         except OSError as error:
             raise ListError(f"{path}: cannot read this report ({error.strerror}); check the name") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise ListError(f"{path}: no report; give the report.json that evaluate.py --report DIR writes") from None
+            raise ListError(
+                f"{path}: not a report; give the report.json that evaluate.py --report DIR writes"
+            ) from None
 
-    def said(self, heard: str) -> list[tuple[str, float]]:
-        place = self._place[heard]
-        likely = np.prod([self._said[part][:, self._parts[part][place]] for part in PARTS], axis=0)  # (N,)
+    def spoken_given(self, observed: str) -> list[tuple[str, float]]:
+        index = self._index[observed]
+        likely = np.prod([self._spoken[part][:, self._parts[part][index]] for part in PARTS], axis=0)  # (N,)
         best = np.argsort(-likely, kind="stable")[:MAX_ALTERNATIVES]
-        best = best[likely[best] >= MIN_SHARE * likely[best[0]]]
-        shares = likely[best] / likely[best].sum()
-        return list(zip([self.units[i] for i in best], shares.tolist(), strict=True))
+        best = best[likely[best] >= MIN_FRACTION * likely[best[0]]]
+        probabilities = likely[best] / likely[best].sum()
+        return list(zip([self.units[i] for i in best], probabilities.tolist(), strict=True))
 
 
 def _smoothed(table: np.ndarray) -> np.ndarray:
-    """p(heard | said) (S, S): what was seldom said is right as often as all are, and mistaken for what all are."""
-    table = table + 1.0 / len(table) ** 2  # as if each had been seen once in all, so that nothing is impossible
+    """Return p(observed | spoken) (S, S), smoothed towards the overall accuracy and distribution of errors."""
+    table = table + 1.0 / len(table) ** 2  # one observation spread over all pairs, so that none has probability 0
     right = np.trace(table) / table.sum()
     prior = right * np.eye(len(table)) + (1 - right) * table.sum(0) / table.sum()
     smoothed = table + PRIOR * prior

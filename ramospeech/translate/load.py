@@ -1,4 +1,4 @@
-"""The translators that come with the program, and which kind a file is."""
+"""The shipped translators, and loading a translator of either kind."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 
 def translator_path() -> Path:
-    """The shipped translator: the seq2seq one where there is one, otherwise the n-gram one."""
+    """Return the shipped translator: the seq2seq model if it is installed, otherwise the n-gram model."""
     path = pretrained_folder() / "translator.safetensors"
     return path if path.is_file() else ngram_path()
 
 
 def load_translator(path: str | Path | None = None) -> NgramTranslator | Seq2SeqTranslator:
-    """The translator of a file, of either kind; by default the shipped one. Raises ModelError."""
+    """Read a translator of either kind, by default the shipped one; raises ModelError."""
     path = Path(path) if path else translator_path()
     return Seq2SeqTranslator.load(path) if seq2seq_file.is_seq2seq(path) else NgramTranslator.load(path)
 

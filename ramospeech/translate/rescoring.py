@@ -1,21 +1,21 @@
-"""The best pair of what was heard and what it means."""
+"""Joint rescoring of recognition hypotheses and their translations."""
 
 from collections.abc import Iterator, Sequence
 
 from ctc_decode import Hypothesis
 from ramospeech.translate.types import Translation, Translator
 
-# Found on dev recordings; more of it hurts where a language model has chosen already.
-WEIGHT = 0.02  # of the translation's score beside the acoustic one
+# Tuned on dev recordings; a larger weight hurts if a language model took part in the beam search.
+WEIGHT = 0.02  # of the translation's score relative to the hypothesis's
 
 
 def translate_nbest(
     translator: Translator, hypotheses: Sequence[Hypothesis], nbest: int = 1, weight: float = WEIGHT
 ) -> list[tuple[Hypothesis, Translation]]:
-    """The decoder's hypotheses of one recording, each with its translations, the best `nbest` pairs first.
+    """Return the best `nbest` pairs of a hypothesis of one recording and a translation of it, best first.
 
-    The score of a pair is the hypothesis's plus `weight` times the translation's. Syllables that make no sense
-    together are so outweighed by others that were nearly as likely. Raises ValueError for no hypotheses.
+    The score of a pair is the hypothesis's score plus `weight` times the translation's. Raises ValueError if there
+    are no hypotheses.
     """
     if not hypotheses:
         raise ValueError("no hypotheses: a decoder gives at least one")
@@ -27,8 +27,10 @@ def translate_nbest(
 def choose_hypotheses(
     translator: Translator, recordings: Sequence[Sequence[Hypothesis]], nbest: int = 1, weight: float = WEIGHT
 ) -> Iterator[tuple[Hypothesis, list[Translation]]]:
-    """Of each recording the hypothesis that goes best with its text, as `translate_nbest` scores them, and the `nbest`
-    texts for it; all recordings at once, which is faster."""
+    """Yield for each recording its best hypothesis, scored as in `translate_nbest`, and its `nbest` translations.
+
+    All recordings are translated in one batch, which is faster.
+    """
     texts = translator.translate_batch([h.tokens for hypotheses in recordings for h in hypotheses], nbest)
     for hypotheses in recordings:
         pairs = [(hypothesis, next(texts)) for hypothesis in hypotheses]

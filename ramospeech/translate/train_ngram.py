@@ -1,4 +1,4 @@
-"""Trains the n-gram translator: `python -m ramospeech.translate.train_ngram TEXT... --output FILE`."""
+"""Train the n-gram translator: `python -m ramospeech.translate.train_ngram TEXT... --output FILE`."""
 
 from ramospeech.translate.ngram.train import main, parser
 

@@ -1,4 +1,4 @@
-"""What every translator is and gives."""
+"""The interface of translators and their result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from ramospeech.translate.ngram.phrases import Phrases
 
 @dataclass(frozen=True)
 class Translation:
-    """hanzi: one character a syllable; score: log p(hanzi) + log p(syllables | hanzi), for ranking.
+    """A translated sentence.
 
-    syllables: those that were given; of a confusion network the alternatives that go with the characters.
-    slots: of a confusion network the slot of each character, as its place in the network.
-    log_prob: log p(hanzi | syllables) by the translator's own model, without what else ranks hypotheses; the seq2seq
-        translator always gives it, the n-gram translator where its `log_probs` is set.
+    hanzi: one character per syllable. score: log p(hanzi) + log p(syllables | hanzi), for ranking.
+    syllables: the input; for a confusion network the chosen alternatives, one per character.
+    slots: for a confusion network the index of the slot of each character.
+    log_prob: log p(hanzi | syllables) by the translator's own model, without the other terms of the score. The seq2seq
+        translator always sets it, the n-gram translator only if its `log_probs` is set.
     """
 
     hanzi: str
@@ -26,8 +27,10 @@ class Translation:
 
 
 class Translator(Protocol):
-    """Sentences of toned syllables, or networks of such -> for each up to `nbest` translations, best first; those of
-    networks say which slots they took."""
+    """Translates sentences of toned syllables or confusion networks of them.
+
+    Both methods yield up to `nbest` translations for each input, best first; those of networks have `slots`.
+    """
 
     def translate_batch(self, sentences: Iterable[Sequence[str]], nbest: int = 1) -> Iterator[list[Translation]]: ...
 

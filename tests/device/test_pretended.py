@@ -41,10 +41,10 @@ def new_model(**options) -> AcousticModel:
 
 def new_batch(clips: int = 3) -> Batch:
     """Clips of different lengths, one too short for its labels among them."""
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     sizes, labels = [7_000, 5_000, 2_200][:clips], [[3, 4, 4], [5], [2, 3, 4]][:clips]
     names = [Clip(f"{i}.wav", tuple(UNITS[label] for label in ids), "", 1.0) for i, ids in enumerate(labels)]
-    return pad([chance.normal(0, 0.1, size).astype(np.float32) for size in sizes], labels, names)
+    return pad([rng.normal(0, 0.1, size).astype(np.float32) for size in sizes], labels, names)
 
 
 def new_trainer(model: AcousticModel, device: torch.device, average: float = 0.0) -> Trainer:
@@ -212,13 +212,13 @@ def test_transcripts_are_those_of_the_cpu(folded: bool, tmp_path) -> None:
 
 
 def test_translator_training_is_that_of_the_cpu() -> None:
-    heard = torch.randn(len(Syllables()), 40, generator=torch.Generator().manual_seed(1))
+    observed = torch.randn(len(Syllables()), 40, generator=torch.Generator().manual_seed(1))
     batch = TextBatch(torch.randint(1, len(Syllables()), (4, 5)), torch.randint(2, 40, (4, 5)))
 
     def run(device: torch.device) -> tuple[float, Tensor]:
         torch.manual_seed(2)
         network = Seq2Seq(Seq2SeqConfig(len(Syllables()), 40, 8, 2, 8, 0.0)).to(device)
-        there = heard.to(device)
+        there = observed.to(device)
         trainer = Trainer(network, torch.optim.AdamW(network.parameters(), lr=0.01),
                           lambda b, step: training_loss(network, there, b, step),
                           SingleProcess(), device, batch)  # fmt: skip

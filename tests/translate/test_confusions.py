@@ -1,4 +1,4 @@
-"""What is learnt from a recogniser's errors, against its definition."""
+"""The error model learnt from a recogniser's report, compared with its definition."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from ramospeech.text.parts import split
 from ramospeech.translate import ErrorModel, __main__
 from ramospeech.translate.error_model import PARTS, PRIOR
 
-HEARD = [  # 上 is always heard as sang4, and a tone is wrong now and then
+PAIRS = [  # reference and hypothesis: 上 is always recognised as sang4, and some tones are wrong
     ("shang4 hai3", "sang4 hai3"),
     ("shang4 ban1", "sang4 ban1"),
     ("shang4 ke4", "sang4 ke3"),
@@ -26,7 +26,7 @@ HEARD = [  # 上 is always heard as sang4, and a tone is wrong now and then
 
 
 def write_report(path: Path) -> Path:
-    pairs = (Pair(str(i), tuple(ref.split()), (), tuple(hyp.split()), ()) for i, (ref, hyp) in enumerate(HEARD))
+    pairs = (Pair(str(i), tuple(ref.split()), (), tuple(hyp.split()), ()) for i, (ref, hyp) in enumerate(PAIRS))
     report = Report(tuple(pairs))
     path.write_text(json.dumps(report.as_dict() | Breakdown(report).as_dict()))
     return path
@@ -37,16 +37,16 @@ def confusions(tmp_path_factory: pytest.TempPathFactory) -> ErrorModel:
     return ErrorModel.from_report(write_report(tmp_path_factory.mktemp("confusions") / "report.json"))
 
 
-def plain_reference(heard: str) -> dict[str, float]:
-    """p(heard | said) of every syllable, by loops over the aligned syllables."""
+def plain_reference(observed: str) -> dict[str, float]:
+    """p(observed | spoken) of every syllable, by loops over the aligned syllables."""
     units = Vocabulary.inventory().units[2:]
-    aligned = [(r, h) for ref, hyp in HEARD for r, h in zip(ref.split(), hyp.split(), strict=False)]
+    aligned = [(r, h) for ref, hyp in PAIRS for r, h in zip(ref.split(), hyp.split(), strict=False)]
     conditional: dict[str, dict[tuple[str, str], float]] = {}
     for part in PARTS:
         names = sorted({getattr(split(unit), part) for unit in units})
         counts = {(a, b): len(names) ** -2 for a in names for b in names}
-        for said, got in aligned:
-            counts[getattr(split(said), part), getattr(split(got), part)] += 1
+        for spoken, got in aligned:
+            counts[getattr(split(spoken), part), getattr(split(got), part)] += 1
         total = sum(counts.values())
         right = sum(counts[name, name] for name in names) / total
         table = {}
@@ -58,29 +58,31 @@ def plain_reference(heard: str) -> dict[str, float]:
             table |= {(a, b): row[b] / sum(row.values()) for b in names}
         conditional[part] = table
 
-    def together(said: str, got: str) -> float:
-        return math.prod(conditional[part][getattr(split(said), part), getattr(split(got), part)] for part in PARTS)
+    def together(spoken: str, got: str) -> float:
+        return math.prod(conditional[part][getattr(split(spoken), part), getattr(split(got), part)] for part in PARTS)
 
     found = {}
-    for said in ("shang4", "sang4", "san4", "shang1", "sang1", "ba1"):
-        found[said] = together(said, heard) / sum(together(said, unit) for unit in units)
+    for spoken in ("shang4", "sang4", "san4", "shang1", "sang1", "ba1"):
+        found[spoken] = together(spoken, observed) / sum(together(spoken, unit) for unit in units)
     return found
 
 
 def test_probabilities_are_those_of_the_definition(confusions: ErrorModel) -> None:
-    shares, expected = dict(confusions.said("sang4")), plain_reference("sang4")
-    assert sum(shares.values()) == pytest.approx(1)
-    assert list(shares.values()) == sorted(shares.values(), reverse=True)
-    kept = shares.keys() & expected.keys()
+    probabilities, expected = dict(confusions.spoken_given("sang4")), plain_reference("sang4")
+    assert sum(probabilities.values()) == pytest.approx(1)
+    assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+    kept = probabilities.keys() & expected.keys()
     assert {"shang4", "sang4", "shang1"} <= kept
-    for said in kept:
-        assert shares[said] / shares["sang4"] == pytest.approx(expected[said] / expected["sang4"])
+    for spoken in kept:
+        assert probabilities[spoken] / probabilities["sang4"] == pytest.approx(expected[spoken] / expected["sang4"])
 
 
-def test_what_was_misheard_is_likelier_than_what_never_was(confusions: ErrorModel) -> None:
-    shares = dict(confusions.said("sang4"))
-    assert shares["shang4"] > shares["sang1"] and shares["shang4"] > 5 * shares.get("mang4", 0)
-    assert confusions.said("hao3")[0][0] == "hao3"
+def test_a_frequent_confusion_is_more_likely_than_an_unseen_one(confusions: ErrorModel) -> None:
+    probabilities = dict(confusions.spoken_given("sang4"))
+    assert probabilities["shang4"] > probabilities["sang1"] and probabilities["shang4"] > 5 * probabilities.get(
+        "mang4", 0
+    )
+    assert confusions.spoken_given("hao3")[0][0] == "hao3"
 
 
 def test_a_network_has_a_slot_for_every_token(confusions: ErrorModel) -> None:
@@ -107,13 +109,13 @@ def test_the_program(monkeypatch, capsys, tmp_path: Path, small_model: Path) -> 
     assert translate("--confusions", str(report)) == ["明天我们去上海", "", "□你好", "你好", ""]
 
 
-NO_REPORTS = [None, b"[]", b"\xff", b'{"by_tone": {}}', b'{"by_initial": {"b": {"syllables": 1}}}']
+NOT_REPORTS = [None, b"[]", b"\xff", b'{"by_tone": {}}', b'{"by_initial": {"b": {"syllables": 1}}}']
 
 
-@pytest.mark.parametrize("content", NO_REPORTS)
-def test_a_file_that_is_no_report(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("content", NOT_REPORTS)
+def test_a_file_that_is_not_a_report(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "report.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ListError, match=r"report\.json: (no report|cannot read)"):
+    with pytest.raises(ListError, match=r"report\.json: (not a report|cannot read)"):
         ErrorModel.from_report(path)

@@ -1,4 +1,4 @@
-"""What syllables may stand for."""
+"""The characters of a syllable."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from ramospeech.translate.lexicon import FALLBACK, NO_CHARACTER, Lexicon, readin
         ("yin2 hang2 zai4 na3 li3", "银行在哪里"),
     ],
 )
-def test_regular_differences_reach_the_character(
+def test_regular_deviations_are_accepted(
     small_model: str, small_translator: NgramTranslator, syllables: str, hanzi: str
 ) -> None:
     strict = NgramTranslator.load(small_model, tone_cost=None)
@@ -30,14 +30,14 @@ def test_regular_differences_reach_the_character(
     assert small_translator.translate(syllables.split())[0].hanzi == hanzi
 
 
-def test_a_wrong_tone_is_read_at_a_cost(small_model: str, small_translator: NgramTranslator) -> None:
+def test_a_wrong_tone_is_accepted_at_a_cost(small_model: str, small_translator: NgramTranslator) -> None:
     wrong, right = ["jin4", "tian1", "tian1", "qi4"], ["jin1", "tian1", "tian1", "qi4"]
     assert small_translator.translate(wrong)[0].hanzi == "今天天气"
     assert small_translator.translate(wrong)[0].score < small_translator.translate(right)[0].score
     assert not NgramTranslator.load(small_model, tone_cost=None).translate(wrong)[0].hanzi.startswith("今")
 
 
-def test_what_is_no_syllable_keeps_the_length(small_translator: NgramTranslator) -> None:
+def test_tokens_that_are_not_syllables_keep_the_length(small_translator: NgramTranslator) -> None:
     odd = ["ni3", "xyz", "hao3", "", "<UNK>", "１２", "\ud800", "huar1", "x" * 500]
     (translation,) = small_translator.translate(odd)
     assert translation.hanzi[:3] == f"你{FALLBACK}好"
@@ -50,10 +50,10 @@ def test_every_syllable_of_the_inventory_has_a_character(small_translator: Ngram
     lexicon = small_translator.model.lexicon
     without = [s for s in Vocabulary.inventory().units[2:] if lexicon.candidates([[(s, 1.0)]])[0] is NO_CHARACTER]
     assert {s.rstrip("1234") for s in without} <= {"fe", "yai"}  # pypinyin has no character for these
-    assert not lexicon.reads("fe1") and lexicon.reads("hao5") and not lexicon.reads("xyz")
+    assert not lexicon.can_read("fe1") and lexicon.can_read("hao5") and not lexicon.can_read("xyz")
 
 
-def test_polyphones_follow_the_text() -> None:
+def test_readings_of_polyphones_are_weighted_by_the_text() -> None:
     characters = "\n□行"
     annotated = [("行", ["hang2"])] * 9 + [("行", ["xing2"])] + [("行行", ["xing2"])]  # the last does not align
     p = reading_probabilities(characters, annotated)

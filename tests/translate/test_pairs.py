@@ -9,12 +9,12 @@ import pytest
 
 from ramospeech.lm.text import TextFile
 from ramospeech.translate import NgramTranslator
-from ramospeech.translate.seq2seq.dataset import LONGEST, Labeller, TextStream
+from ramospeech.translate.seq2seq.dataset import MAX_LENGTH, PinyinLabeller, TextStream
 
 
 @pytest.fixture(scope="module")
-def labeller(small_translator: NgramTranslator) -> Labeller:
-    return Labeller(small_translator.model.characters, small_translator.model.lexicon)
+def labeller(small_translator: NgramTranslator) -> PinyinLabeller:
+    return PinyinLabeller(small_translator.model.characters, small_translator.model.lexicon)
 
 
 def stream(translator: NgramTranslator, texts: list[TextFile], exclude: frozenset[str] = frozenset()) -> TextStream:
@@ -37,31 +37,31 @@ def test_weights_and_long_lines(small_translator: NgramTranslator, tmp_path: Pat
     path = tmp_path / "a.txt"
     path.write_text("你好\n" * 4000 + "你好" * 100 + "\n", encoding="utf-8")
     sentences = [s for batch in stream(small_translator, [TextFile(path)]).batches(0) for s in batch]
-    assert max(map(len, sentences)) == LONGEST and "".join(sentences).count("你") == 4100
+    assert max(map(len, sentences)) == MAX_LENGTH and "".join(sentences).count("你") == 4100
     some = [s for batch in stream(small_translator, [TextFile(path, 0.1)]).batches(0) for s in batch]
     assert 300 < len(some) < 500
 
 
-def test_reading(labeller: Labeller) -> None:
-    heard, hanzi = labeller.read(["银行在哪里", "今天天气好"])
-    names = [[labeller.syllables.name(i) for i in row] for row in heard.tolist()]
+def test_reading(labeller: PinyinLabeller) -> None:
+    observed, hanzi = labeller.read(["银行在哪里", "今天天气好"])
+    names = [[labeller.syllables.name(i) for i in row] for row in observed.tolist()]
     assert names == [["yin2", "hang2", "zai4", "na3", "li3"], ["jin1", "tian1", "tian1", "qi4", "hao3"]]
-    assert hanzi.shape == heard.shape and hanzi[1, 1] == hanzi[1, 2]
+    assert hanzi.shape == observed.shape and hanzi[1, 1] == hanzi[1, 2]
 
 
-def test_sandhi(labeller: Labeller) -> None:
-    heard, hanzi = labeller.read(["你好主意", "不是一个", "一直不好"])
-    spoken = labeller.sandhi(heard, hanzi)
+def test_sandhi(labeller: PinyinLabeller) -> None:
+    observed, hanzi = labeller.read(["你好主意", "不是一个", "一直不好"])
+    spoken = labeller.sandhi(observed, hanzi)
     names = [" ".join(labeller.syllables.name(i) for i in row) for row in spoken.tolist()]
     assert names[0].startswith("ni2 hao2 zhu3") and names[1].startswith("bu2 shi4 yi2")
     assert names[2] == "yi4 zhi2 bu4 hao3"
 
 
-def test_training_batches_are_noisy_and_repeatable(labeller: Labeller) -> None:
+def test_training_batches_are_noisy_and_repeatable(labeller: PinyinLabeller) -> None:
     sentences = ["我们今天去北京", "这是一个好主意"] * 400
     one, two = (labeller.batch(sentences, np.random.default_rng(5)) for _ in range(2))
     assert (one.syllables == two.syllables).all() and one.amount == one.padded_amount == 800 * 7
-    heard, hanzi = labeller.read(sentences)
+    observed, hanzi = labeller.read(sentences)
     assert (one.hanzi.numpy() == hanzi).all()
-    wrong = (one.syllables.numpy() != heard).mean(1)
+    wrong = (one.syllables.numpy() != observed).mean(1)
     assert 0.2 < (wrong == 0).mean() < 0.6 and 0.05 < wrong.mean() < 0.25

@@ -30,7 +30,7 @@ def shipped() -> NgramTranslator:
 
 @pytest.mark.parametrize("near", [0.0, 0.5])
 @pytest.mark.parametrize("name", ["赵婧祎", "旷视科技", "单田芳", "迪丽热巴", "易烊千玺", "鞠婧祎", "寒武纪"])
-def test_a_name_in_hanzi_comes_out_as_those_hanzi(shipped: NgramTranslator, name: str, near: float) -> None:
+def test_a_name_in_hanzi_is_written_in_those_hanzi(shipped: NgramTranslator, name: str, near: float) -> None:
     from pypinyin import Style, lazy_pinyin
 
     for before, after in (("", ""), ("今天我们请来了", "先生"), ("我想给", "打一个电话")):
@@ -50,7 +50,7 @@ def test_a_character_that_the_model_does_not_have(small_translator: NgramTransla
 
 
 def test_hotwords_differ_within_a_batch(small_translator: NgramTranslator) -> None:
-    """Each sentence has what it would have alone; no hotwords and hotwords that do not occur change nothing."""
+    """Each sentence gives what it gives alone; hotwords that do not occur change nothing."""
     sentences = [["ni3", "hao3"], ["jin1", "tian1"], ["ni3", "hao3"], []]
     each = [phrases("拟好"), None, phrases("金田"), phrases("拟好")]
     together = list(small_translator.translate_batch(sentences, 2, each))
@@ -65,7 +65,7 @@ def test_hotwords_differ_within_a_batch(small_translator: NgramTranslator) -> No
 
 
 def test_a_hotword_brings_out_a_less_likely_alternative(small_translator: NgramTranslator) -> None:
-    """In the one search of the posteriors: over a place that may be empty, and only as a whole."""
+    """In the search of the confusion network: across a position that may be empty, and only as a whole."""
     unsure = network_of(
         {"ni3": 1.0}, {"shang4": 0.85, "san1": 0.15}, {None: 0.9, "de": 0.1}, {"hai3": 0.9, "hai2": 0.1}, {"ma": 1.0}
     )
@@ -78,11 +78,11 @@ def test_a_hotword_brings_out_a_less_likely_alternative(small_translator: NgramT
         assert not expected or found.syllables[1:3] == ("san1", "hai2")
 
 
-def test_near_homophones_where_they_are_asked_for(small_translator: NgramTranslator) -> None:
-    heard = ["ni3", "zan4", "guan3", "ma"]
+def test_near_homophones_if_requested(small_translator: NgramTranslator) -> None:
+    observed = ["ni3", "zan4", "guan3", "ma"]
     for near, expected in ((0.0, False), (0.8, True)):
-        [found] = small_translator.translate(heard, hotwords=phrases("站馆", boost=10.0, near=near))
-        assert ("站馆" in found.hanzi) is expected and found.syllables == tuple(heard)
+        [found] = small_translator.translate(observed, hotwords=phrases("站馆", boost=10.0, near=near))
+        assert ("站馆" in found.hanzi) is expected and found.syllables == tuple(observed)
     twice = ["ni3", "zan4", "guang3", "ma"]  # one syllable may be near, not two
     [found] = small_translator.translate(twice, hotwords=phrases("站馆", boost=10.0, near=0.8))
     assert "站馆" not in found.hanzi
@@ -98,22 +98,24 @@ def test_a_phrase_in_pinyin_is_found_in_whatever_characters(small_translator: Ng
 
 
 def test_chains_are_entered_and_left_at_their_ends_only(small_translator: NgramTranslator) -> None:
-    """The search against all paths through a lattice of plain candidates and two chains."""
+    """The search compared with all paths through a lattice of plain candidates and two chains."""
     model = small_translator.model
     rng = np.random.default_rng(5)
     plain = [Candidates(np.arange(2, 5, dtype=np.int32), rng.normal(size=3).astype(np.float32)) for _ in range(3)]
-    first = [(0, 1, True), (1, 0, True)]  # enter, leave, fixed at the first and second place
+    first = [(0, 1, True), (1, 0, True)]  # enter, leave, fixed at the first and second position
     second = [(0, 2, False), (2, 3, False), (3, 0, False)]
-    places = list(plain)
+    positions = list(plain)
     for chain in (first, second):
-        for place, (enter, leave, fixed) in enumerate(chain):
+        for position, (enter, leave, fixed) in enumerate(chain):
             costs = rng.normal(size=1).astype(np.float32)
-            places[place] = places[place].extended(np.array([6], np.int32), costs, enter, leave, fixed)
-    steps = lattice.connect(model, [lattice.EDGE, *places, lattice.EDGE], np.full(5, -np.inf), 10**6)
-    found = lattice.best_paths(steps, 10**4)
+            positions[position] = positions[position].extended(np.array([6], np.int32), costs, enter, leave, fixed)
+    arcs = lattice.connect(
+        model, [lattice.BOUNDARY_SLOT, *positions, lattice.BOUNDARY_SLOT], np.full(5, -np.inf), 10**6
+    )
+    found = lattice.best_paths(arcs, 10**4)
     allowed = set()
-    for path in itertools.product(*(range(len(place)) for place in places)):
-        ports = [(place.ports()[0][n], place.ports()[1][n]) for place, n in zip(places, path, strict=True)]
+    for path in itertools.product(*(range(len(position)) for position in positions)):
+        ports = [(position.ports()[0][n], position.ports()[1][n]) for position, n in zip(positions, path, strict=True)]
         joints = zip([(0, 0), *ports], [*ports, (0, 0)], strict=True)
         if all(before[1] == after[0] for before, after in joints):
             allowed.add(path)

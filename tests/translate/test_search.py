@@ -1,4 +1,4 @@
-"""The search against a plain enumeration of all paths."""
+"""The search compared with an enumeration of all paths."""
 
 import itertools
 
@@ -8,7 +8,7 @@ import pytest
 from ramospeech.translate import NgramTranslator
 from ramospeech.translate.lexicon import Candidates, Lexicon
 from ramospeech.translate.ngram import lattice
-from ramospeech.translate.ngram.lattice import EDGE
+from ramospeech.translate.ngram.lattice import BOUNDARY_SLOT
 from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, NgramModel
 
 SIZE = 12  # characters, the boundary included
@@ -16,7 +16,7 @@ NO_LEXICON = Lexicon((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(
 
 
 def random_model(rng: np.random.Generator) -> NgramModel:
-    """Dense enough that explicit trigrams decide most paths."""
+    """A model dense enough for explicit trigrams to decide most paths."""
     pairs = np.sort(rng.choice(SIZE * SIZE, size=90, replace=False))
     b, c = pairs // SIZE, pairs % SIZE
     first = np.searchsorted(b, np.arange(SIZE + 1))
@@ -50,14 +50,15 @@ def random_sentence(rng: np.random.Generator, length: int) -> list[Candidates]:
 
 
 def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) -> list[lattice.Path]:
-    ways = [
-        [*range(len(place)), *([None] if none > -np.inf else [])] for place, none in zip(sentence, empty, strict=True)
+    choices = [
+        [*range(len(slot_candidates)), *([None] if none > -np.inf else [])]
+        for slot_candidates, none in zip(sentence, empty, strict=True)
     ]
     paths = []
-    for path in itertools.product(*ways):
-        said = [(place, n) for place, n in zip(sentence, path, strict=True) if n is not None]
-        ids = [int(place.ids[n]) for place, n in said]
-        score = sum(float(place.log_probs[n]) for place, n in said)
+    for path in itertools.product(*choices):
+        spoken = [(slot_candidates, n) for slot_candidates, n in zip(sentence, path, strict=True) if n is not None]
+        ids = [int(slot_candidates.ids[n]) for slot_candidates, n in spoken]
+        score = sum(float(slot_candidates.log_probs[n]) for slot_candidates, n in spoken)
         score += sum(float(none) for n, none in zip(path, empty, strict=True) if n is None)
         whole = [BOUNDARY, *ids, BOUNDARY]
         score += model.log_prob(BOUNDARY, BOUNDARY, whole[1])  # no trigram begins with two boundaries
@@ -68,11 +69,11 @@ def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) 
 
 @pytest.mark.parametrize("pairs_at_once", [1, 25, 10**6])
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
-@pytest.mark.parametrize("share_empty", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("empty_fraction", [0.0, 0.5, 1.0])
 def test_nbest_is_what_enumeration_finds(
-    rng: np.random.Generator, length: int, pairs_at_once: int, share_empty: float
+    rng: np.random.Generator, length: int, pairs_at_once: int, empty_fraction: float
 ) -> None:
-    """Also where places may be empty, all of a sentence's among them."""
+    """Also with positions that may be empty, including all of a sentence."""
     explicit = 0
     for _ in range(5):
         model = random_model(rng)
@@ -80,15 +81,15 @@ def test_nbest_is_what_enumeration_finds(
         if opening[0] >= 0:
             model.bigram_backoffs[opening] = 0
         sentences = [random_sentence(rng, length) for _ in range(3)]
-        nothing = np.where(rng.random((3, length)) < share_empty, rng.uniform(-2.5, 1.0, (3, length)), -np.inf)
-        stream, empty = [EDGE], [-np.inf]
+        nothing = np.where(rng.random((3, length)) < empty_fraction, rng.uniform(-2.5, 1.0, (3, length)), -np.inf)
+        stream, empty = [BOUNDARY_SLOT], [-np.inf]
         for sentence, none in zip(sentences, nothing, strict=True):
-            stream += [*sentence, EDGE]
+            stream += [*sentence, BOUNDARY_SLOT]
             empty += [*none, -np.inf]
-        steps = lattice.connect(model, stream, np.array(empty), pairs_at_once)
-        explicit += sum(len(step.bc) for step in steps)
+        arcs = lattice.connect(model, stream, np.array(empty), pairs_at_once)
+        explicit += sum(len(arc.bc) for arc in arcs)
         for i, sentence in enumerate(sentences):
-            own = [step for step in steps if step.start // (length + 1) == i]
+            own = [arc for arc in arcs if arc.start // (length + 1) == i]
             expected = all_paths(model, sentence, nothing[i])
             found = lattice.best_paths(own, 7)
             np.testing.assert_allclose([s for s, _ in found], [s for s, _ in expected[:7]], rtol=1e-5)
@@ -100,11 +101,11 @@ def test_nbest_is_what_enumeration_finds(
     assert explicit > 20 or length < 2
 
 
-def test_steps_over_empty_places_are_bounded(rng: np.random.Generator) -> None:
-    """Of a thousand places in a row that are hardly empty no more than two are stepped over at a time."""
-    stream = [EDGE, *random_sentence(rng, 1000), EDGE]
-    steps = lattice.connect(random_model(rng), stream, np.array([-np.inf, *[-5.0] * 1000, -np.inf]), 10**6)
-    assert {step.end - step.start for step in steps} == {1, 2, 3} and len(steps) == 1001 + 1000 + 999
+def test_arcs_over_skipped_positions_are_bounded(rng: np.random.Generator) -> None:
+    """Of a thousand positions that are unlikely to be empty, no more than two are skipped at a time."""
+    stream = [BOUNDARY_SLOT, *random_sentence(rng, 1000), BOUNDARY_SLOT]
+    arcs = lattice.connect(random_model(rng), stream, np.array([-np.inf, *[-5.0] * 1000, -np.inf]), 10**6)
+    assert {arc.end - arc.start for arc in arcs} == {1, 2, 3} and len(arcs) == 1001 + 1000 + 999
 
 
 def test_a_batch_gives_what_single_sentences_give(small_translator: NgramTranslator) -> None:

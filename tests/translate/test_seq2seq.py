@@ -1,4 +1,4 @@
-"""The network, its search and its file: against brute force, and on input that is not as it should be."""
+"""The network, its search and its file, compared with brute force and on invalid input."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 def make_network(characters: int) -> Seq2Seq:
     torch.manual_seed(0)
     network = Seq2Seq(Seq2SeqConfig(len(Syllables()), characters, width=12, layers=1, decoder=10))
-    with torch.no_grad():  # spread out, so that the search has something to find
+    with torch.no_grad():  # larger differences between the scores of candidates
         network.character.weight.mul_(8.0)
     return network.eval()
 
@@ -43,16 +43,16 @@ def hypothesis(text: str, score: float = 0.0) -> Hypothesis:
 
 @torch.inference_mode()
 def brute_force(translator: Seq2SeqTranslator, syllables: list[str], keep: int) -> list[tuple[float, str]]:
-    """All sentences of the `keep` likeliest candidates of each place, scored by the plain forward pass."""
+    """All sentences of the `keep` most likely candidates of each position, scored by the plain forward pass."""
     network, ngram = translator.network, translator.ngram
-    heard = translator.channel.syllables.ids(syllables)
-    places = [translator.channel.candidates(i) for i in heard]
+    observed = translator.channel.syllables.ids(syllables)
+    positions = [translator.channel.candidates(i) for i in observed]
     found = []
-    for chosen in itertools.product(*[np.argsort(-costs)[:keep] for _, costs in places]):
-        text = [int(ids[k]) for (ids, _), k in zip(places, chosen, strict=True)]
-        states = network(torch.tensor([heard]), torch.tensor([[BOUNDARY, *text[:-1]]]))[0]
+    for chosen in itertools.product(*[np.argsort(-costs)[:keep] for _, costs in positions]):
+        text = [int(ids[k]) for (ids, _), k in zip(positions, chosen, strict=True)]
+        states = network(torch.tensor([observed]), torch.tensor([[BOUNDARY, *text[:-1]]]))[0]
         score, before = 0.0, [BOUNDARY, BOUNDARY, *text]
-        for u, (ids, costs) in enumerate(places):
+        for u, (ids, costs) in enumerate(positions):
             logits = states[u] @ network.character.weight[ids].T + network.bias[ids]
             score += float((logits + torch.from_numpy(costs)).log_softmax(0)[chosen[u]])
             ngram_score = ngram.log_prob(before[u], before[u + 1], text[u]) + float(costs[chosen[u]])
@@ -75,16 +75,16 @@ def test_a_wide_beam_finds_what_brute_force_finds(translator: Seq2SeqTranslator,
 @pytest.mark.parametrize("weight", [0.0, 2.0])
 @torch.inference_mode()
 def test_log_prob_is_that_of_the_network_alone(translator: Seq2SeqTranslator, weight: float) -> None:
-    """Whatever the weight of the n-gram model, which has no part in it: by the plain forward pass."""
+    """Independent of the weight of the n-gram model; compared with the plain forward pass."""
     network, ngram = translator.network, translator.ngram
     weighted = Seq2SeqTranslator(network, ngram, ngram_weight=weight)
     for sentence in (["ta1", "zai4", "ni3"], ["ni3", "hao3"], ["yin2", "hang2", "zai4", "na3", "li3"]):
-        heard = translator.channel.syllables.ids(sentence)
+        observed = translator.channel.syllables.ids(sentence)
         for text in weighted.translate(sentence, 3):
             ids = [ngram.characters.index(character) for character in text.hanzi]
-            states = network(torch.tensor([heard]), torch.tensor([[BOUNDARY, *ids[:-1]]]))[0]
+            states = network(torch.tensor([observed]), torch.tensor([[BOUNDARY, *ids[:-1]]]))[0]
             expected = 0.0
-            for u, (candidates, costs) in enumerate(map(translator.channel.candidates, heard)):
+            for u, (candidates, costs) in enumerate(map(translator.channel.candidates, observed)):
                 logits = states[u] @ network.character.weight[candidates].T + network.bias[candidates]
                 log_p = (logits + torch.from_numpy(costs)).log_softmax(0)
                 expected += float(log_p[candidates.tolist().index(ids[u])])
@@ -127,7 +127,7 @@ def test_a_certain_confusion_network_is_the_sentence(small_translator: NgramTran
 
 
 @pytest.mark.parametrize(("last", "text", "slots"), [(0.2, "你好吗", (0, 1, 2)), (6e-6, "你好", (0, 1))])
-def test_what_may_have_been_said_is_there_where_it_makes_sense(
+def test_an_optional_syllable_is_kept_if_the_language_model_supports_it(
     small_translator: NgramTranslator, last: float, text: str, slots: tuple[int, ...]
 ) -> None:
     unsure = network_of({"ni3": 1.0}, {"hao3": 0.95, "bao3": 0.05}, {None: 1 - last, "ma": last})
@@ -144,28 +144,28 @@ UNSURE = network_of(
 )  # fmt: skip
 
 
-def test_a_single_syllable_stays_as_it_was_heard(small_translator: NgramTranslator) -> None:
+def test_a_single_syllable_keeps_its_best_alternative(small_translator: NgramTranslator) -> None:
     rare_and_frequent = {"tian1": 0.6, "wo3": 0.4}
     alone = network_of({None: 0.9, "men": 0.1}, rare_and_frequent)
     in_context = network_of(rare_and_frequent, {"men": 1.0})
-    [[heard], [corrected]] = small_translator.translate_networks([alone, in_context])
-    assert (heard.syllables, heard.slots) == (("tian1",), (1,))
+    [[observed], [corrected]] = small_translator.translate_networks([alone, in_context])
+    assert (observed.syllables, observed.slots) == (("tian1",), (1,))
     assert corrected.syllables == ("wo3", "men")
 
 
-def test_of_the_alternatives_those_that_make_sense_are_taken(small_translator: NgramTranslator) -> None:
-    """The syllables that a translation says it read belong to its characters."""
+def test_the_alternatives_that_the_language_model_prefers_are_chosen(small_translator: NgramTranslator) -> None:
+    """The syllables of a translation belong to its characters."""
     [found, *others] = next(iter(small_translator.translate_networks([UNSURE], nbest=3)))
     assert found.hanzi == "今天天气很好"
     assert found.syllables == ("jin1", "tian1", "tian1", "qi4", "hen3", "hao3")
     assert len(others) == 2 and all(len(other.syllables) == len(other.hanzi) == 6 for other in others)
 
 
-def test_a_place_of_alternatives_keeps_its_likely_characters(small_translator: NgramTranslator, monkeypatch) -> None:
+def test_a_slot_of_alternatives_keeps_its_likely_characters(small_translator: NgramTranslator, monkeypatch) -> None:
     [expected] = next(iter(small_translator.translate_networks([UNSURE])))
-    for most, least in ((10_000, 1e9), (128, 9.0), (4, 1e9), (10_000, 4.0)):
-        monkeypatch.setattr("ramospeech.translate.ngram.translator.MOST", most)
-        monkeypatch.setattr("ramospeech.translate.ngram.translator.LEAST", least)
+    for max_characters, max_nats in ((10_000, 1e9), (128, 9.0), (4, 1e9), (10_000, 4.0)):
+        monkeypatch.setattr("ramospeech.translate.ngram.translator.MAX_CHARACTERS_PER_SLOT", max_characters)
+        monkeypatch.setattr("ramospeech.translate.ngram.translator.MAX_NATS_BELOW_BEST", max_nats)
         [found] = next(iter(small_translator.translate_networks([UNSURE])))
         assert found == expected
     [all_of] = small_translator.model.lexicon.candidates([list(UNSURE.slots[2].alternatives)])
@@ -208,14 +208,14 @@ def test_the_file_gives_the_same_translator(translator: Seq2SeqTranslator, small
     seq2seq_file.write(
         path, translator.network, "".join(map(chr, range(0xAC00, 0xAC00 + len(again.ngram.characters)))), {}
     )
-    with pytest.raises(ModelError, match="another n-gram model; it knows 0 of"):
+    with pytest.raises(ModelError, match="another n-gram model; it has 0 of"):
         load_translator(path)  # with the shipped n-gram model
 
 
 def test_the_network_takes_over_the_characters_of_another_ngram_model(
     translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path
 ) -> None:
-    """Trained with them in another order, and without two that nothing here is written with, it writes the same."""
+    """Trained with them in another order, and without two unused ones, it gives the same output."""
     characters = translator.ngram.characters
     order = [0, 1, *range(len(characters) - 3, 1, -1)]
     network = make_network(len(order))
@@ -236,7 +236,7 @@ def test_the_network_takes_over_the_characters_of_another_ngram_model(
         assert found.hanzi == expected.hanzi and found.score == pytest.approx(expected.score, abs=0.1)
 
 
-def test_files_that_are_no_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_a_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     seq2seq_file.write(path, translator.network, translator.ngram.characters, {})
     whole = path.read_bytes()

@@ -43,7 +43,7 @@ def test_counts_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     assert count_characters([one, two])[ord("三")] == 6
 
 
-def test_text_is_read_plain_or_packed_and_faults_are_named(tmp_path: Path) -> None:
+def test_text_is_read_plain_or_gzipped_and_faults_are_named(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.write_bytes(gzip.compress("一\n二\n".encode()))
     assert list(TextFile(packed).lines()) == ["一", "二"]
@@ -99,7 +99,7 @@ def test_the_same_text_gives_the_same_bytes(text_file: Path, small_model: Path) 
     assert _train(text_file).read_bytes() == small_model.read_bytes()
 
 
-def test_a_file_gives_back_the_model(small_model: Path) -> None:
+def test_writing_and_reading_a_file_preserves_the_model(small_model: Path) -> None:
     model = ngram_file.read(small_model)
     again = ngram_file.pack(model, {"characters": 3})
     (path := small_model.parent / "copy.safetensors").write_bytes(again)
@@ -148,11 +148,11 @@ def test_size_and_excluded_sentences(text_file: Path, tmp_path: Path, capsys: py
     output = tmp_path / "m.safetensors"
     command = [str(text_file), "--output", str(output)]
     assert train_ngram.main([*command, "--exclude", str(exclude), "--max_mb", "0.1"]) == 0
-    assert "3 lines are sentences of --exclude" in capsys.readouterr().err
+    assert "left out 3 lines that --exclude lists" in capsys.readouterr().err
     assert output.stat().st_size <= 100_000
     assert train_ngram.main([*command, "--max_mb", "0.001"]) == 2
     assert "--max_mb 0.001 is too small" in capsys.readouterr().err
     empty = tmp_path / "empty"
     empty.write_text("abc\n", encoding="utf-8")
     assert train_ngram.main([str(empty), "--output", str(output)]) == 1
-    assert "no hanzi" in capsys.readouterr().err
+    assert "has no hanzi" in capsys.readouterr().err

@@ -24,7 +24,7 @@ def test_lines(monkeypatch, capsys, small_model: Path) -> None:
     lines = out.split("\n")
     assert lines[:4] == ["你好吗", "", "今□天", "你好"]
     assert lines[4].strip("□") == "" and lines[5:] == ["他", ""]
-    assert "line 3: no pinyin: 'qqq'" in err and "line 5" in err
+    assert "line 3: not pinyin: 'qqq'" in err and "line 5" in err
     assert "line 4" not in err and "line 1" not in err
 
 
@@ -43,8 +43,8 @@ SHANGHAI = "shang4 hai3 zhi2 wu4 yuan2 you3 ge4 zhong3 ge4 yang4 de zhi2 wu4"
 
 @pytest.mark.parametrize(("model", "ending"), [("translator", "植 物"), ("ngram", "职 务")])
 def test_the_example_of_the_original(monkeypatch, capsys, model: str, ending: str) -> None:
-    """The decision: recordings are read by the n-gram model, which is better there and whose three characters cannot
-    tell 植物 from 职务 after 各样的; the seq2seq translator, the default for text, reads the whole sentence."""
+    """The n-gram model, used for recordings, cannot tell 植物 from 职务 after 各样的, because it sees three characters;
+    the seq2seq translator, the default for text, uses the whole sentence."""
     path = ngram_path().with_name(f"{model}.safetensors")
     assert run(monkeypatch, SHANGHAI.encode() + b"\n", "--model", str(path), "--verbose") == 0
     _, pred, score, average = capsys.readouterr().out.splitlines()[:4]
@@ -72,7 +72,7 @@ def test_the_shipped_model() -> None:
 
 
 def test_a_seq2seq_model_answers_every_line_in_order(monkeypatch, capsys, tmp_path: Path) -> None:
-    """A network without training, with the shipped n-gram model: what counts is that each line gets its own answer."""
+    """An untrained network with the shipped n-gram model: each line has its own output line."""
     characters = NgramTranslator.load().model.characters
     path = tmp_path / "a.safetensors"
     config = Seq2SeqConfig(len(Syllables()), len(characters), width=8, layers=1, decoder=8)
@@ -84,7 +84,7 @@ def test_a_seq2seq_model_answers_every_line_in_order(monkeypatch, capsys, tmp_pa
     assert [len(answer) for answer in answers[:9]] == [2, 0, 4, 3, 3, 10_000, 1, 2, 2]
     assert answers[2][0] == answers[2][1] == answers[2][3] == "□" != answers[2][2] and answers[6] == "□"
     assert answers[9].strip("□") == "" and len(answers[10]) == 1 and answers[11:] == [""]
-    assert "line 3: no pinyin: '<UNK>', '3', 'qqq'" in err and "line 10" in err and "line 4" not in err
+    assert "line 3: not pinyin: '<UNK>', '3', 'qqq'" in err and "line 10" in err and "line 4" not in err
     assert run(monkeypatch, b"ni3 hao3\n", "--model", str(path), "--nbest", "3", "--verbose") == 0
     block = capsys.readouterr().out
     assert block.count("[-") == 3 and "PRED AVG SCORE" in block

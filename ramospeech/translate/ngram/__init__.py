@@ -1,4 +1,4 @@
-"""Pinyin to hanzi by exact search under a character n-gram model."""
+"""Pinyin to hanzi by exact search with a character n-gram model."""
 
 from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, MAX_CHARACTERS, NgramModel
 

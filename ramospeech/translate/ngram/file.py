@@ -1,8 +1,8 @@
-"""The file of an n-gram model: one safetensors file of compressed byte streams, and a JSON header in its metadata.
+"""The file of an n-gram model: one safetensors file of compressed byte streams, with a JSON header in its metadata.
 
-Sorted keys are stored as gaps. A trigram names its last character by its place among the bigrams of the middle one, so
+Sorted keys are stored as gaps. A trigram stores its last character as an index among the bigrams of the middle one, so
 that gaps are small; a context without trigrams has no back-off weight. Each stream is then deflated (zlib), which
-comes close to the entropy of its bytes. Loading checks all that the look-ups rely on and runs no code.
+comes close to the entropy of its bytes. Loading checks everything that look-ups rely on and executes no code.
 """
 
 import json
@@ -21,14 +21,14 @@ from ramospeech.translate.lexicon import FALLBACK, Lexicon
 from ramospeech.translate.ngram.model import ID_BITS, MAX_CHARACTERS, NgramModel
 
 FORMAT = "ramospeech character n-gram 1"
-HEADER = "ramospeech"  # one key: safetensors writes several in no fixed order
+HEADER = "ramospeech"  # a single key, because safetensors writes several in random order
 BOUNDARY_CHARACTER = "\n"
-_MAX_STREAM = 1 << 28  # bytes; no honest stream is larger, a crafted one could be
+_MAX_STREAM = 1 << 28  # bytes; limits the memory that a crafted file can take
 _LEXICON_STEP = 1 / 16  # nats
 
 
 def pack(model: NgramModel, training: dict[str, Any] | None = None) -> bytes:
-    """The model as the bytes of its file; `training` says how it was made."""
+    """Return the model as the bytes of its file; `training` describes how it was trained."""
     b, c = model.bigrams >> ID_BITS, model.bigrams & (MAX_CHARACTERS - 1)
     context, rank = model.trigrams >> ID_BITS, model.trigrams & (MAX_CHARACTERS - 1)
     children = np.bincount(context, minlength=len(model.bigrams))
@@ -55,13 +55,13 @@ def pack(model: NgramModel, training: dict[str, Any] | None = None) -> bytes:
 
 
 def write(path: Path, packed: bytes) -> None:
-    """Writes the file whole or not at all; raises ModelError."""
+    """Write the file completely or not at all; raises ModelError."""
     with whole_file(path, "wb", ModelError, "make room or choose another --output") as file:
         file.write(packed)
 
 
 def read(path: Path) -> NgramModel:
-    """Reads a model; raises ModelError, which names the file, for one that is missing, broken or another thing."""
+    """Read a model; raises ModelError, which names the file, if it is missing, broken or of another kind."""
     try:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
@@ -74,7 +74,7 @@ def read(path: Path) -> NgramModel:
     except (OSError, SafetensorError, zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
         raise ModelError(f"{path}: the model is broken ({error}); fetch or train it again") from None
     del streams
-    release_freed_memory()  # 80 MB of what the model was put together from
+    release_freed_memory()  # 80 MB of streams
     return model
 
 
@@ -142,7 +142,7 @@ def _inflate(tensor: np.ndarray) -> bytes:
 
 
 def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Within each row, by how much each of the ascending values exceeds the least that it could be."""
+    """Return by how much each of the ascending values of a row exceeds its minimum, the previous value plus 1."""
     gaps = np.diff(values, prepend=0) - 1
     first = np.flatnonzero(np.diff(rows, prepend=-1))
     gaps[first] = values[first]
@@ -150,32 +150,32 @@ def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
-    """The inverse of `_gaps`; rows without values have size 0."""
+    """Invert `_gaps`; rows without values have size 0."""
     _check(int(row_sizes.sum()) == len(gaps), "rows")
-    # There are millions, so 32 bits. The sums over all rows may wrap; what is left within one, fewer than 2**14 numbers
-    # below 2**14, is right again.
+    # 32 bits, because there are millions. The sums over all rows may wrap; the differences within a row, of fewer than
+    # 2**14 numbers below 2**14, are exact again.
     running = np.cumsum(gaps + np.int32(1), dtype=np.int32)
     first = np.cumsum(row_sizes, dtype=np.int64) - row_sizes
     before = np.concatenate((np.zeros(1, np.int32), running))[first]
     running -= np.repeat(before, row_sizes)
     running -= 1
-    _check(int(running.min(initial=0)) >= 0, "numbers")  # what is too large for a row has wrapped within it
+    _check(int(running.min(initial=0)) >= 0, "numbers")  # a value too large for its row has wrapped
     return running
 
 
 def _varints(values: np.ndarray) -> np.ndarray:
-    """Numbers below 2**14 as one byte, or as two where the first has its high bit set."""
+    """Encode numbers below 2**14 as one byte, or as two of which the first has its high bit set."""
     values = values.astype(np.int64)
     long = values >= 0x80
-    place = np.arange(len(values)) + np.cumsum(long) - long
+    index = np.arange(len(values)) + np.cumsum(long) - long
     out = np.empty(len(values) + np.count_nonzero(long), np.uint8)
-    out[place] = np.where(long, (values & 0x7F) | 0x80, values)
-    out[place[long] + 1] = values[long] >> 7
+    out[index] = np.where(long, (values & 0x7F) | 0x80, values)
+    out[index[long] + 1] = values[long] >> 7
     return out
 
 
 def _from_varints(stream: np.ndarray) -> np.ndarray:
-    """The inverse of `_varints`. Second bytes are below 0x80, so every byte tells what it is by its neighbour."""
+    """Invert `_varints`. Second bytes are below 0x80, so the byte before tells first and second bytes apart."""
     second = np.concatenate(([False], stream[:-1] >= 0x80))
     _check(bool((stream[second] < 0x80).all()) and bool((stream[-1:] < 0x80).all()), "numbers")
     values = (stream & 0x7F).astype(np.int32)

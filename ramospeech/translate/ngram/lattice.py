@@ -1,10 +1,9 @@
-"""Exact best paths through a lattice of candidates under a model of order 3.
+"""Exact best paths through a lattice of candidate characters under a trigram model.
 
-Places follow each other, and some may be empty: then a path steps over them, at a cost. The state is the last two
-characters. A whole batch of sentences is one stream with a boundary between sentences, so that all model look-ups of a
-batch are a few vector operations; the recursion over the steps then only adds and takes maxima. The N best paths come
-from an A* search backwards, for which the forward scores are an exact heuristic: it opens at most N states a step.
-Nothing is pruned.
+Some positions may be empty; a path can skip these at a cost. The state is the last two characters. A batch of sentences
+is one stream with a boundary between sentences, so that all model look-ups of the batch are a few vector operations;
+the recursion over the arcs then only adds and takes maxima. The N best paths come from a backward A* search with the
+forward scores as an exact heuristic, which expands at most N states per arc. Nothing is pruned.
 """
 
 import heapq
@@ -17,22 +16,21 @@ import numpy as np
 from ramospeech.translate.lexicon import Candidates
 from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
 
-EDGE = Candidates(np.array([BOUNDARY], np.int32), np.zeros(1, np.float32))
-LEAST = -14.0  # nats: what is less likely to be empty all together is not; bounds the steps over long runs of places
-Path = tuple[float, list[int | None]]  # score; of each place the candidate number, None where it is empty
+BOUNDARY_SLOT = Candidates(np.array([BOUNDARY], np.int32), np.zeros(1, np.float32))
+MIN_SKIP_LOG_PROB = -14.0  # minimum joint log probability of a skipped run of positions; bounds the number of arcs
+Path = tuple[float, list[int | None]]  # score; index of the candidate of each position, None if it is skipped
 
 
 @dataclass(frozen=True)
-class Step:
-    """What the model says of the pairs (b, c) at two places with none or only empty ones between, and of the triples
-    that end in them.
+class Arc:
+    """Model scores of the pairs (b, c) at two positions with only skipped ones between, and of trigrams ending there.
 
-    start, end   the places in the stream
-    before       where the steps are that end at `start`, counted from this one: -1 is its neighbour
-    bigram       (n_b, n_c) float32: log p(c | b) + log p(syllable | c) + log p(the places between are empty)
-    backoff      (n_b, n_c) float32: backoff(b, c), for the step after this one
-    a            (n,) of an explicit trigram (a, b, c) the place of a among the rows of all steps `before`
-    bc           (n,) the flat place of (b, c), sorted
+    start, end   the positions in the stream
+    before       the arcs that end at `start`, as offsets from this one: -1 is its neighbour
+    bigram       (n_b, n_c) float32: log p(c | b) + log p(syllable | c) + log p(the positions between are empty)
+    backoff      (n_b, n_c) float32: backoff(b, c), for the next arc
+    a            (n,) of each explicit trigram (a, b, c) the row of a among those of all arcs `before`
+    bc           (n,) flat index of (b, c), sorted
     boost        (n,) float32
     """
 
@@ -46,23 +44,23 @@ class Step:
     boost: np.ndarray
 
 
-def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, pairs_at_once: int) -> list[Step]:
-    """The steps through a stream of S places, by their start, then by their end.
+def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, pairs_at_once: int) -> list[Arc]:
+    """Return the arcs through a stream of S positions, sorted by start, then by end.
 
-    empty: (S,) log p that nothing is said at a place; -inf where something is, as at the boundaries.
-    pairs_at_once: bounds the memory of the look-ups: a longer stream is connected piece by piece.
+    empty: (S,) log p that nothing was spoken at a position; -inf if it cannot be skipped, as at the boundaries.
+    pairs_at_once: bounds the memory of the look-ups; a longer stream is connected piece by piece.
     """
     start, end, cost = _spans(empty)
-    sizes = np.array([len(place) for place in stream])
+    sizes = np.array([len(position) for position in stream])
     nodes = _Nodes(
         np.concatenate(([0], np.cumsum(sizes))),
-        np.concatenate([place.ids for place in stream]),
-        np.concatenate([place.log_probs for place in stream]),
-        tuple(np.concatenate(ports) for ports in zip(*(place.ports() for place in stream), strict=True))
-        if any(place.enter is not None for place in stream)
+        np.concatenate([position.ids for position in stream]),
+        np.concatenate([position.log_probs for position in stream]),
+        tuple(np.concatenate(ports) for ports in zip(*(position.ports() for position in stream), strict=True))
+        if any(position.enter is not None for position in stream)
         else None,
     )
-    # Steps that end at the same place: which they are, and where the rows of each begin among those of all.
+    # The arcs that end at the same position, and the first row of each among their concatenated rows.
     by_end = np.argsort(end, kind="stable")
     first = np.searchsorted(end[by_end], np.arange(len(stream) + 1))
     behind = np.cumsum(sizes[start[by_end]]) - sizes[start[by_end]]
@@ -71,25 +69,25 @@ def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, 
 
     piece = np.cumsum(sizes[start] * sizes[end]) // pairs_at_once
     cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(piece)]
-    steps: list[Step] = []
+    arcs: list[Arc] = []
     for low, high in itertools.pairwise(cuts):
-        reaching = np.flatnonzero(end[:low] >= start[low])  # trigrams reach one step back
+        reaching = np.flatnonzero(end[:low] >= start[low])  # trigrams reach one arc back
         part = slice(reaching[0] if len(reaching) else low, high)
         looked_up = _look_up(model, nodes, start[part], end[part], cost[part], row[part])[low - part.start :]
         for i, arrays in enumerate(looked_up, low):
             before = by_end[first[start[i]] : first[start[i] + 1]] - i
-            steps.append(Step(int(start[i]), int(end[i]), tuple(before.tolist()), *arrays))
-    return steps
+            arcs.append(Arc(int(start[i]), int(end[i]), tuple(before.tolist()), *arrays))
+    return arcs
 
 
 def _spans(empty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """From each place to the next, and over empty ones to those behind: starts, ends, and log p of it, float32."""
+    """Return start, end and log p (float32) of the arcs from each position to the next and over skipped ones."""
     start, cost = np.arange(len(empty) - 1), np.zeros(len(empty) - 1, np.float32)
     end = start + 1
     found = [(start, end, cost)]
     while len(start):
         cost = (cost + empty[end]).astype(np.float32)
-        over = cost > LEAST
+        over = cost > MIN_SKIP_LOG_PROB
         start, end, cost = start[over], end[over] + 1, cost[over]
         found.append((start, end, cost))
     start, end, cost = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -99,9 +97,9 @@ def _spans(empty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class _Nodes:
-    """The candidates of all places, numbered through the stream: those of place i are first[i] to first[i + 1].
+    """The candidates of all positions, concatenated: those of position i are first[i] to first[i + 1].
 
-    ports: enter, leave and fixed of all, where there are phrases.
+    ports: enter, leave and fixed of all candidates; None without phrases.
     """
 
     first: np.ndarray
@@ -113,26 +111,26 @@ class _Nodes:
 def _look_up(
     model: NgramModel, nodes: _Nodes, start: np.ndarray, end: np.ndarray, cost: np.ndarray, row: np.ndarray
 ) -> list[tuple[np.ndarray, ...]]:
-    """bigram, backoff, a, bc and boost of each step."""
+    """Return bigram, backoff, a, bc and boost of each arc."""
     heights, widths = np.diff(nodes.first)[start], np.diff(nodes.first)[end]
 
-    # All pairs of neighbours, ordered by step, then b, then c.
+    # All pairs of neighbours, ordered by arc, then b, then c.
     pairs = heights * widths
     pair_start = np.concatenate(([0], np.cumsum(pairs)))
-    step = np.repeat(np.arange(len(pairs)), pairs)
-    place = np.arange(pair_start[-1]) - pair_start[step]
-    b, c = place // widths[step] + nodes.first[start[step]], place % widths[step] + nodes.first[end[step]]
+    arc = np.repeat(np.arange(len(pairs)), pairs)
+    position = np.arange(pair_start[-1]) - pair_start[arc]
+    b, c = position // widths[arc] + nodes.first[start[arc]], position % widths[arc] + nodes.first[end[arc]]
     bigram = model.find_bigrams(nodes.ids[b], nodes.ids[c])
     if nodes.ports is not None:
         enter, leave, fixed = nodes.ports
-        apart, given = leave[b] != enter[c], fixed[c]
-        bigram[apart | given] = -1  # nor are there trigrams
+        disconnected, given = leave[b] != enter[c], fixed[c]
+        bigram[disconnected | given] = -1  # nor are there trigrams
     known = np.flatnonzero(bigram >= 0)
-    log_prob = model.unigram_backoff[nodes.ids[b]] + model.unigram[nodes.ids[c]] + nodes.log_probs[c] + cost[step]
+    log_prob = model.unigram_backoff[nodes.ids[b]] + model.unigram[nodes.ids[c]] + nodes.log_probs[c] + cost[arc]
     log_prob[known] += model.bigram_boosts[bigram[known]] * np.float32(model.step)
     if nodes.ports is not None:
-        log_prob[given] = (nodes.log_probs[c] + cost[step])[given]
-        log_prob[apart] = -np.inf
+        log_prob[given] = (nodes.log_probs[c] + cost[arc])[given]
+        log_prob[disconnected] = -np.inf
     backoff = np.zeros(len(bigram), np.float32)
     backoff[known] = model.bigram_backoffs[bigram[known]] * np.float32(-model.step)
 
@@ -147,8 +145,8 @@ def _look_up(
     found = found[np.argsort(bc[found], kind="stable")]
     ab, bc = ab[found], bc[found]
     boost = model.trigram_boosts[trigram[found]] * np.float32(model.step)
-    a = b[ab] - nodes.first[start[step[ab]]] + row[step[ab]]
-    bc_place = place[bc]
+    a = b[ab] - nodes.first[start[arc[ab]]] + row[arc[ab]]
+    bc_position = position[bc]
     cut = np.searchsorted(bc, pair_start)
 
     return [
@@ -156,87 +154,87 @@ def _look_up(
             log_prob[low:high].reshape(heights[i], widths[i]),
             backoff[low:high].reshape(heights[i], widths[i]),
             a[cut[i] : cut[i + 1]],
-            bc_place[cut[i] : cut[i + 1]],
+            bc_position[cut[i] : cut[i + 1]],
             boost[cut[i] : cut[i + 1]],
         )
         for i, (low, high) in enumerate(itertools.pairwise(pair_start))
     ]
 
 
-def forward(steps: Sequence[Step]) -> list[np.ndarray]:
-    """Best scores of the ways into each pair of a sentence, boundary to boundary.
+def forward(arcs: Sequence[Arc]) -> list[np.ndarray]:
+    """Return the best scores of the paths into each pair of a sentence, from boundary to boundary.
 
-    Returns one (n_b, n_c) float64 array a step: the best log probability up to and with c, plus backoff(b, c), which
-    every continuation pays.
+    Returns one (n_b, n_c) float64 array per arc: the best log probability up to and including c, plus backoff(b, c),
+    which every continuation pays.
     """
     scores: list[np.ndarray] = []
-    for i, step in enumerate(steps):
-        best = step.bigram.astype(np.float64)
-        if into := _into(steps, i):
+    for i, arc in enumerate(arcs):
+        best = arc.bigram.astype(np.float64)
+        if into := _into(arcs, i):
             before = np.concatenate([scores[j] for j in into])
             best += before.max(0)[:, None]
-            if len(step.bc):
-                b = step.bc // step.bigram.shape[1]
-                explicit = before[step.a, b] + step.boost + step.bigram.reshape(-1)[step.bc]
-                np.maximum.at(best.reshape(-1), step.bc, explicit)
-        scores.append(best + step.backoff)
+            if len(arc.bc):
+                b = arc.bc // arc.bigram.shape[1]
+                explicit = before[arc.a, b] + arc.boost + arc.bigram.reshape(-1)[arc.bc]
+                np.maximum.at(best.reshape(-1), arc.bc, explicit)
+        scores.append(best + arc.backoff)
     return scores
 
 
-def log_total(steps: Sequence[Step]) -> float:
-    """Log of the sum, over all paths of one sentence, of the exponential of their scores."""
+def log_total(arcs: Sequence[Arc]) -> float:
+    """Return the log of the sum over all paths of one sentence of exp(score)."""
     sums: list[np.ndarray] = []
-    for i, step in enumerate(steps):
-        total = step.bigram.astype(np.float64)
-        if into := _into(steps, i):
+    for i, arc in enumerate(arcs):
+        total = arc.bigram.astype(np.float64)
+        if into := _into(arcs, i):
             before = np.concatenate([sums[j] for j in into])
             top = before.max()
             mass = np.exp(before - top)
-            ways = np.repeat(mass.sum(0)[:, None], total.shape[1], 1)
-            if len(step.bc):
-                np.add.at(ways.reshape(-1), step.bc, mass[step.a, step.bc // total.shape[1]] * np.expm1(step.boost))
+            mass_into = np.repeat(mass.sum(0)[:, None], total.shape[1], 1)
+            if len(arc.bc):
+                np.add.at(mass_into.reshape(-1), arc.bc, mass[arc.a, arc.bc // total.shape[1]] * np.expm1(arc.boost))
             with np.errstate(divide="ignore"):
-                total += np.log(ways) + top
-        sums.append(total + step.backoff)
-    last = np.concatenate([sums[i][:, 0] for i, step in enumerate(steps) if step.end == steps[-1].end])
+                total += np.log(mass_into) + top
+        sums.append(total + arc.backoff)
+    last = np.concatenate([sums[i][:, 0] for i, arc in enumerate(arcs) if arc.end == arcs[-1].end])
     return float(last.max() + np.log(np.exp(last - last.max()).sum()))
 
 
-def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
-    """The `nbest` most likely paths of one sentence, best first; fewer where there are not so many.
+def best_paths(arcs: Sequence[Arc], nbest: int) -> list[Path]:
+    """Return up to `nbest` paths of one sentence, best first.
 
     Args:
-        steps: from the boundary before the sentence to the boundary after it.
+        arcs: from the boundary before the sentence to the boundary after it.
 
     Returns:
-        (score, candidate numbers of the places between the boundaries, None for empty ones) each.
+        (score, index of the candidate at each position between the boundaries, None if skipped) per path.
     """
-    scores = forward(steps)
-    begin, finish = steps[0].start, steps[-1].end
-    # A state is a pair (b, c) at a step; `behind` is the score of what follows it, `suffix` its linked list.
+    scores = forward(arcs)
+    begin, finish = arcs[0].start, arcs[-1].end
+    # A state is a pair (b, c) at an arc; `behind` is the score of what follows it, `suffix` its linked list.
     heap: list[tuple[float, int, int, int, int, float, tuple]] = []
     serial = itertools.count()  # ties are settled by age, never by comparing suffixes
-    for i, step in enumerate(steps):
-        if step.end == finish:
+    for i, arc in enumerate(arcs):
+        if arc.end == finish:
             for b in _largest(scores[i][:, 0], nbest):
                 heapq.heappush(heap, (-float(scores[i][b, 0]), next(serial), i, int(b), 0, 0.0, ()))
     paths: list[Path] = []
     while heap and len(paths) < nbest:
         negative, _, i, b, c, behind, suffix = heapq.heappop(heap)
-        if negative == np.inf:  # goes into a phrase and not to its end
+        if negative == np.inf:  # an incomplete phrase
             break
-        step = steps[i]
-        suffix = step.end, c, suffix
-        if step.start == begin:
-            paths.append((-negative, _places(suffix, begin, finish)))
+        arc = arcs[i]
+        suffix = arc.end, c, suffix
+        if arc.start == begin:
+            paths.append((-negative, _unwind(suffix, begin, finish)))
             continue
-        into = _into(steps, i)
+        into = _into(arcs, i)
         before = np.concatenate([scores[j][:, b] for j in into])
-        place = b * step.bigram.shape[1] + c
-        low, high = np.searchsorted(step.bc, (place, place + 1))
+        position = b * arc.bigram.shape[1] + c
+        low, high = np.searchsorted(arc.bc, (position, position + 1))
         boost = np.zeros(len(before))
-        boost[step.a[low:high]] = step.boost[low:high]
-        behind += float(step.bigram[b, c] + step.backoff[b, c])
+        boost[arc.a[low:high]] = arc.boost[low:high]
+        behind += float(arc.bigram[b, c] + arc.backoff[b, c])
         ends = np.cumsum([len(scores[j]) for j in into])
         for row in _largest(before + boost, nbest):
             rest = behind + float(boost[row])
@@ -246,20 +244,20 @@ def best_paths(steps: Sequence[Step], nbest: int) -> list[Path]:
     return paths
 
 
-def _into(steps: Sequence[Step], i: int) -> list[int]:
-    """The steps of the sentence that end where step i starts; none for one that starts at its boundary."""
-    return [i + offset for offset in steps[i].before if i + offset >= 0]
+def _into(arcs: Sequence[Arc], i: int) -> list[int]:
+    """Return the arcs of the sentence that end where arc i starts; empty if it starts at the boundary."""
+    return [i + offset for offset in arcs[i].before if i + offset >= 0]
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the `count` largest values, largest first."""
+    """Return the indices of the `count` largest values, largest first."""
     return np.argsort(-values, kind="stable")[:count] if count > 1 else np.array([values.argmax()])
 
 
-def _places(suffix: tuple, begin: int, finish: int) -> list[int | None]:
+def _unwind(suffix: tuple, begin: int, finish: int) -> list[int | None]:
     path: list[int | None] = [None] * (finish - begin - 1)
     while suffix:
-        place, node, suffix = suffix
-        if place < finish:
-            path[place - begin - 1] = node
+        position, node, suffix = suffix
+        if position < finish:
+            path[position - begin - 1] = node
     return path

@@ -1,8 +1,7 @@
-"""The character n-gram model: what the training writes, the search looks up, and one file holds.
+"""The character n-gram model of the translator.
 
-A back-off model of order 3 over hanzi. Every explicit n-gram is stored as a *boost* >= 0, in nats, over what backing
-off would give, so an explicit n-gram never scores below its back-off path and the search may treat boosts as a sparse
-addition:
+A back-off trigram model over hanzi. Every explicit n-gram is stored as a *boost* >= 0, in nats, over its back-off
+score, so an explicit n-gram never scores below its back-off path and the search can treat boosts as a sparse addition:
 
     log p(c | a, b) = log p(c) + backoff(b) + boost(b, c) + backoff(a, b) + boost(a, b, c)
 
@@ -29,7 +28,7 @@ class NgramModel:
     unigram, unigram_backoff    (V,) float32, log probabilities
     bigrams                     (N2,) int32 sorted keys `b << 13 | c`
     bigram_boosts, bigram_backoffs   (N2,) uint8, in `step`; a back-off is the negative of its code
-    trigrams                    (N3,) int64 sorted keys `i << 13 | r`: i the index of bigram (a, b), r the place of
+    trigrams                    (N3,) int64 sorted keys `i << 13 | r`: i the index of bigram (a, b), r the index of
                                 (b, c) among the bigrams that start with b
     trigram_boosts              (N3,) uint8, in `step`
     """
@@ -47,21 +46,21 @@ class NgramModel:
 
     def __post_init__(self) -> None:
         first = np.searchsorted(self.bigrams >> ID_BITS, np.arange(len(self.characters) + 1))
-        object.__setattr__(self, "first_bigram", first.astype(np.int64))  # (V + 1,) where the bigrams of b start
+        object.__setattr__(self, "first_bigram", first.astype(np.int64))  # (V + 1,) first bigram of each b
 
     first_bigram: np.ndarray = None  # type: ignore[assignment]
 
     def find_bigrams(self, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-        """Indices of the bigrams (b, c), ids of any one shape; -1 where the model has none."""
+        """Return the indices of the bigrams (b, c), ids of equal shape; -1 for those not in the model."""
         return _find(self.bigrams, (b.astype(np.int32) << ID_BITS) | c.astype(np.int32))
 
     def find_trigrams(self, ab: np.ndarray, bc: np.ndarray) -> np.ndarray:
-        """Indices of the trigrams made of bigrams `ab` and `bc` (indices that share b); -1 where there are none."""
+        """Return the indices of the trigrams of bigrams `ab` and `bc` (with equal b); -1 for those not in the model."""
         rank = bc - self.first_bigram[self.bigrams[bc] >> ID_BITS]
         return _find(self.trigrams, (ab.astype(np.int64) << ID_BITS) | rank)
 
     def log_probs(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-        """log p(c | a, b) of ids of any one shape, float32."""
+        """Return log p(c | a, b) of ids of equal shape, float32."""
         ab, bc = self.find_bigrams(a, b), self.find_bigrams(b, c)
         total = self.unigram[c] + self.unigram_backoff[b]
         total = total - np.where(ab >= 0, self.bigram_backoffs[ab] * np.float32(self.step), np.float32(0))
@@ -72,12 +71,12 @@ class NgramModel:
         return total
 
     def log_prob(self, a: int, b: int, c: int) -> float:
-        """log p(c | a, b) of one trigram."""
+        """Return log p(c | a, b) of one trigram."""
         return float(self.log_probs(*(np.array([i]) for i in (a, b, c)))[0])
 
 
 def _find(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
     if not len(table):
         return np.full(keys.shape, -1, np.int64)
-    place = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    return np.where(table[place] == keys, place, -1)
+    index = np.minimum(np.searchsorted(table, keys), len(table) - 1)
+    return np.where(table[index] == keys, index, -1)

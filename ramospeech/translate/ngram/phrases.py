@@ -1,8 +1,8 @@
-"""Hotwords in the lattice: phrases that a sentence may hold become chains of candidates of their own.
+"""Hotwords in the lattice: phrases whose syllables match are added as chains of candidates.
 
-A chain is entered at its first character and left at its last only, which its boost stands at. A phrase given in hanzi
-costs the same whatever its characters, so that a rare name is not outweighed by frequent homophones: once its syllables
-were said, it is written. Of a phrase given in pinyin the language model chooses the characters.
+A chain can only be entered at its first character and left at its last, which carries the boost. The score of a phrase
+given in hanzi does not depend on its characters, so a rare name is not outweighed by frequent homophones. The
+characters of a phrase given in pinyin are chosen by the language model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from math import log
 import numpy as np
 
 from ctc_decode.near import near_syllables
-from ramospeech.translate.lexicon import FALLBACK_ID, HEARD_WEIGHT, Candidates, Lexicon, Slot, normalise
+from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, FALLBACK_ID, Candidates, Lexicon, Slot, normalise
 
-ENTRY_COST = 6.5  # nats for the first character of a phrase in hanzi, about what one in running text costs
-NEXT_COST = 1.5  # nats for each that follows
-MAX_CHARACTERS_OF_SYLLABLE = 16  # of a phrase in pinyin, at each of its places
+ENTRY_COST = 6.5  # nats for the first character of a phrase in hanzi, about the LM cost of a character in text
+NEXT_COST = 1.5  # nats for each further character
+MAX_CHARACTERS_OF_SYLLABLE = 16  # at each position of a phrase in pinyin
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """syllables: how it is said; hanzi: what to write, one a syllable, or "" for whatever fits; boost in nats."""
+    """A hotword. syllables: its pronunciation; hanzi: one per syllable, or "" for any that match; boost: nats."""
 
     syllables: tuple[str, ...]
     hanzi: str
@@ -31,21 +31,21 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Match:
-    """A place that says a syllable of a phrase: which alternative, as it was given, with log p; near: not exactly."""
+    """A position that matches a syllable of a phrase: the alternative as given, its log p, and if it is only near."""
 
-    place: int
+    position: int
     syllable: str
     log_prob: float
     is_near: bool
 
 
 class Phrases:
-    """What to recognise in an utterance.
+    """The hotwords of an utterance.
 
-    hotwords: syllables with spaces between them and their boosts (natural log, of the whole phrase), as
-        `ramospeech.text.read_hotwords` gives them, where `hotwords.hanzi` says what to write.
-    near: 0 to 1. Above 0 one syllable of a phrase may be a near homophone (z for zh, l for n, ang for an, another
-        tone), which multiplies the boost by `near`.
+    hotwords: syllables separated by spaces -> boost of the whole phrase (natural log), as
+        `ramospeech.text.read_hotwords` returns them; `hotwords.hanzi` maps the syllables to the hanzi to write.
+    near: 0 to 1. Above 0, one syllable of a phrase may be a near homophone (z for zh, l for n, ang for an, another
+        tone); the boost is then multiplied by `near`.
     """
 
     def __init__(self, hotwords: Mapping[str, float], near: float = 0.0) -> None:
@@ -54,52 +54,54 @@ class Phrases:
         self.near = near
         written: Mapping[str, str] = getattr(hotwords, "hanzi", {})
         self._by_first: dict[str, list[Phrase]] = {}
-        for said, boost in hotwords.items():
-            phrase = Phrase(tuple(map(normalise, said.split())), written.get(said, ""), boost)
+        for spoken, boost in hotwords.items():
+            phrase = Phrase(tuple(map(normalise, spoken.split())), written.get(spoken, ""), boost)
             for first in {phrase.syllables[0], *(near_syllables(phrase.syllables[0]) if near else ())}:
                 self._by_first.setdefault(first, []).append(phrase)
 
-    def matches(self, places: Sequence[Slot], empty: Sequence[float]) -> Iterator[tuple[Phrase, list[Match]]]:
-        """Each phrase that may have been said, with the places of its syllables; places that may be empty are stepped
-        over where they do not fit."""
-        said = [[(normalise(syllable), p) for syllable, p in place] for place in places]
-        for start, slot in enumerate(said):
+    def matches(self, positions: Sequence[Slot], empty: Sequence[float]) -> Iterator[tuple[Phrase, list[Match]]]:
+        """Yield each phrase that matches somewhere, with the matched positions.
+
+        Positions that do not match are skipped if they may be empty.
+        """
+        spoken = [[(normalise(syllable), p) for syllable, p in position] for position in positions]
+        for start, slot in enumerate(spoken):
             for phrase in dict.fromkeys(p for syllable, _ in slot for p in self._by_first.get(syllable, ())):
-                if found := self._match(phrase, said, places, empty, start):
+                if found := self._match(phrase, spoken, positions, empty, start):
                     yield phrase, found
 
     def _match(
-        self, phrase: Phrase, said: list[Slot], places: Sequence[Slot], empty: Sequence[float], start: int
+        self, phrase: Phrase, spoken: list[Slot], positions: Sequence[Slot], empty: Sequence[float], start: int
     ) -> list[Match]:
         found: list[Match] = []
-        changes, place = 1 if self.near else 0, start
+        changes, position = 1 if self.near else 0, start
         for wanted in phrase.syllables:
-            while place < len(said):
-                match = _best(wanted, place, said[place], places[place], changes > 0)
-                if match or (empty[place] == -np.inf or not found):
+            while position < len(spoken):
+                match = _best(wanted, position, spoken[position], positions[position], changes > 0)
+                if match or (empty[position] == -np.inf or not found):
                     break
-                place += 1
+                position += 1
             else:
                 return []
             if match is None:
                 return []
             changes -= match.is_near
             found.append(match)
-            place += 1
+            position += 1
         return found
 
 
-def _best(wanted: str, place: int, said: Slot, given: Slot, near: bool) -> Match | None:
-    exact = [n for n, (syllable, _) in enumerate(said) if syllable == wanted]
+def _best(wanted: str, position: int, spoken: Slot, given: Slot, near: bool) -> Match | None:
+    exact = [n for n, (syllable, _) in enumerate(spoken) if syllable == wanted]
     others = near_syllables(wanted) if near and not exact else set()
-    for n in exact or [n for n, (syllable, _) in enumerate(said) if syllable in others]:
-        return Match(place, given[n][0], log(given[n][1]), not exact)
+    for n in exact or [n for n, (syllable, _) in enumerate(spoken) if syllable in others]:
+        return Match(position, given[n][0], log(given[n][1]), not exact)
     return None
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a candidate of a chain stands for: its character, and the syllable as it was given."""
+    """The output of a candidate of a chain: its character, and the syllable as given."""
 
     character: str
     syllable: str
@@ -107,37 +109,37 @@ class Written:
 
 def add_chains(
     candidates: list[Candidates],
-    places: Sequence[Slot],
+    positions: Sequence[Slot],
     empty: Sequence[float],
     phrases: Phrases,
     lexicon: Lexicon,
     characters: str,
 ) -> dict[tuple[int, int], Written]:
-    """Extends the candidates of a sentence in place by the chains of the phrases that it may hold.
+    """Extend the candidates of a sentence, in place, by the chains of matching phrases.
 
-    Returns what is written for those, by place and number among the candidates.
+    Returns the output of the added candidates by (position, index among the candidates).
     """  # fmt: skip
     ids = {character: number for number, character in enumerate(characters)}
     port = count(1)
     written: dict[tuple[int, int], Written] = {}
-    for phrase, found in phrases.matches(places, empty):
+    for phrase, found in phrases.matches(positions, empty):
         boost = phrase.boost * (phrases.near if any(match.is_near for match in found) else 1.0)
         enter = 0
         for number, match in enumerate(found):
             last = number == len(found) - 1
             leave = 0 if last else next(port)
-            heard = HEARD_WEIGHT * match.log_prob + (boost if last else 0.0)
+            observed = ACOUSTIC_WEIGHT * match.log_prob + (boost if last else 0.0)
             if phrase.hanzi:
                 of_place = np.array([ids.get(phrase.hanzi[number], FALLBACK_ID)], np.int32)
-                costs = np.array([heard - (NEXT_COST if number else ENTRY_COST)], np.float32)
+                costs = np.array([observed - (NEXT_COST if number else ENTRY_COST)], np.float32)
             else:
                 [fitting] = lexicon.candidates([[(phrase.syllables[number], 1.0)]])
                 of_place = fitting.ids[:MAX_CHARACTERS_OF_SYLLABLE]
-                costs = fitting.log_probs[:MAX_CHARACTERS_OF_SYLLABLE] + np.float32(heard)
-            before = candidates[match.place]
+                costs = fitting.log_probs[:MAX_CHARACTERS_OF_SYLLABLE] + np.float32(observed)
+            before = candidates[match.position]
             for offset, character in enumerate(of_place.tolist()):
                 text = phrase.hanzi[number] if phrase.hanzi else characters[character]
-                written[match.place, len(before) + offset] = Written(text, match.syllable)
-            candidates[match.place] = before.extended(of_place, costs, enter, leave, bool(phrase.hanzi))
+                written[match.position, len(before) + offset] = Written(text, match.syllable)
+            candidates[match.position] = before.extended(of_place, costs, enter, leave, bool(phrase.hanzi))
             enter = leave
     return written

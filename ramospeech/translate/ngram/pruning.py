@@ -1,4 +1,4 @@
-"""From an estimate of character n-grams to the model that is stored: pruned and quantised.
+"""Prune and quantise the estimated character n-grams.
 
 Pruning drops the n-grams with the smallest weighted difference, count x log(p / back-off p) (Seymore and Rosenfeld
 1996), and recomputes the back-off weights (Stolcke 1998).
@@ -13,12 +13,12 @@ from ramospeech.translate.lexicon import Lexicon
 from ramospeech.translate.ngram.model import MAX_CHARACTERS, NgramModel
 
 BACKOFF_POWER = 0.5
-STEP = 0.125  # nats; 8 bits reach 31.9
-SMALLEST = 1e-4  # of a probability mass that rounding could make zero or negative
+STEP = 0.125  # nats; the maximum of 8 bits is 31.9
+SMALLEST = 1e-4  # minimum of a probability mass that rounding could make zero or negative
 
 
 def prune(full: Estimate, keep: int, characters: str, lexicon: Lexicon) -> NgramModel:
-    """The model of about the `keep` n-grams that matter most (bigrams that kept trigrams need are kept, too)."""
+    """Return the model of the `keep` n-grams with the largest gain (and the bigrams that kept trigrams need)."""
     size = len(full.unigram)
     threshold = _threshold(np.concatenate((full.gain2, full.gain3)), keep)
     keep3 = full.gain3 >= threshold
@@ -34,9 +34,9 @@ def prune(full: Estimate, keep: int, characters: str, lexicon: Lexicon) -> Ngram
     boost2 = np.log(p2 / lower2)[keep2]
     boost3 = np.log(p3 / (backoff2[ab] * p2[bc]))
 
-    useful = boost3 > STEP / 2  # the others round to nothing
-    place = np.cumsum(keep2) - 1
-    ab, bc = place[ab][useful], place[bc][useful]
+    useful = boost3 > STEP / 2  # the others round to zero
+    index = np.cumsum(keep2) - 1
+    ab, bc = index[ab][useful], index[bc][useful]
     bigrams = full.bigrams[keep2]
     first = np.searchsorted(bigrams >> ID_BITS, np.arange(size))
     trigrams = (ab << ID_BITS) | (bc - first[bigrams[bc] >> ID_BITS])

@@ -1,7 +1,7 @@
-"""Trains the n-gram translator: `ramospeech train_ngram TEXT... --output FILE`.
+"""Train the n-gram translator: `ramospeech train_ngram TEXT... --output FILE`.
 
-Two passes over the text count characters and trigrams; pypinyin reads a part of it aloud for the lexicon; then the
-model is pruned until its file fits. The same text and options give the same bytes.
+Two passes over the text count characters and trigrams; pypinyin annotates a part of it for the lexicon; then the
+model is pruned until its file fits the size limit. The same text and options give the same bytes.
 """
 
 import argparse
@@ -29,14 +29,14 @@ with extra("text"):
     from pypinyin.constants import PINYIN_DICT
     from pypinyin.contrib.tone_convert import to_normal
 
-MIN_COUNT = 2  # a character seen once is more often a slip than of use
+MIN_COUNT = 2  # a character seen once is usually a typing error
 
 
 def choose_characters(counts: np.ndarray) -> str:
-    """The characters of the model, the frequent first, after the boundary and FALLBACK.
+    """Return the characters of the model: the boundary, FALLBACK, then the others, most frequent first.
 
-    Those of GB2312, those seen MIN_COUNT times, and for each syllable that would have no character the first that
-    pypinyin has for it.
+    These are the characters of GB2312, those seen MIN_COUNT times, and for each syllable that would have no character
+    the first one in pypinyin.
 
     Args:
         counts: (0x110000,) occurrences of each code point.
@@ -55,7 +55,7 @@ def choose_characters(counts: np.ndarray) -> str:
 
 
 def annotate(texts: Sequence[TextFile], every: int, exclude: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each `every`-th line of the texts with its syllables."""
+    """Yield each `every`-th line of the texts with its syllables."""
     for text in texts:
         for number, line in enumerate(text.lines()):
             if number % every == 0 and line not in exclude:
@@ -63,7 +63,7 @@ def annotate(texts: Sequence[TextFile], every: int, exclude: frozenset[str]) -> 
 
 
 def fit(full: Estimate, characters: str, lexicon: Lexicon, max_bytes: int, training: dict) -> tuple[NgramModel, bytes]:
-    """The largest pruned model whose file has at most `max_bytes`, within 1.5 %; raises UsageError."""
+    """Return the largest pruned model whose file has at most `max_bytes`, within 1.5 %; raises UsageError."""
     keep, best = len(full), None
     for _ in range(8):
         model = prune(full, keep, characters, lexicon)
@@ -84,13 +84,17 @@ def parser() -> argparse.ArgumentParser:
     """The options of the program."""
     parser = Parser(description=__doc__.split("\n\n")[0])
     data = parser.add_argument_group("text")
-    data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 weights it")
-    data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")
-    data.add_argument("--annotate", type=int, default=3_000_000, help="characters that pypinyin reads")
+    data.add_argument(
+        "texts", nargs="+", metavar="TEXT", help="plain or gzip, one sentence per line; TEXT=0.1 weights it"
+    )
+    data.add_argument(
+        "--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="files of sentences to leave out"
+    )
+    data.add_argument("--annotate", type=int, default=3_000_000, help="characters to annotate with pypinyin")
     model = parser.add_argument_group("model")
     model.add_argument("--output", type=Path, required=True, help="the model file, .safetensors")
     model.add_argument("--order", type=int, default=3, choices=(2, 3), help="characters in the longest n-gram")
-    model.add_argument("--max_mb", type=float, default=8.0, help="largest size of the file, in 10^6 bytes")
+    model.add_argument("--max_mb", type=float, default=8.0, help="maximum size of the file, in 10^6 bytes")
     return parser
 
 
@@ -105,18 +109,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {message}", file=sys.stderr, flush=True)
 
     dropped = sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
-    say(f"{dropped} lines are sentences of --exclude and are left out")
+    say(f"left out {dropped} lines that --exclude lists")
     character_counts = count_characters(texts, exclude)
     characters = choose_characters(character_counts)
     total = int(character_counts[[ord(character) for character in characters[2:]]].sum())
     if not total:
-        raise errors.TrainingError("there are no hanzi in the text; give text with one sentence of hanzi a line")
+        raise errors.TrainingError("the text has no hanzi; give text with one sentence of hanzi per line")
     say(f"{total:,} characters, {len(characters) - 2:,} different")
     counts = count_trigrams(texts, characters, exclude)
     say(f"{len(counts.keys):,} different trigrams")
     every = max(1, round(total / args.annotate)) if args.annotate > 0 else sys.maxsize
     lexicon = Lexicon.build(reading_probabilities(characters, annotate(texts, every, exclude)))
-    missing = [s for s in Vocabulary.inventory().units[2:] if not lexicon.reads(s)]
+    missing = [s for s in Vocabulary.inventory().units[2:] if not lexicon.can_read(s)]
     say(f"{len(lexicon.ids):,} readings of {len(lexicon.syllables):,} syllables; without any: {missing or 'none'}")
     full = estimate(counts, len(characters), args.order)
     training = {

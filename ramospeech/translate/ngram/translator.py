@@ -1,4 +1,4 @@
-"""NgramTranslator: toned pinyin to hanzi, as a library call."""
+"""NgramTranslator: toned pinyin and confusion networks to hanzi with a character n-gram model."""
 
 import math
 from bisect import bisect_left
@@ -11,18 +11,18 @@ import numpy as np
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.files import pretrained_folder
-from ramospeech.translate.lexicon import HEARD_WEIGHT, Candidates, Slot
+from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.phrases import Phrases, Written, add_chains
 from ramospeech.translate.types import Translation
 
-TONE_COST = 6.0  # nats for a wrong tone: costs 0.1 points on clean syllables, saves 5 where a tenth are wrong
-# Of a place with alternatives these characters are considered, by log p(character) + log p(heard | character): how many
-# at most, and how many nats below the best. More take twice as long and save less than 0.1 points.
-MOST, LEAST = 128, 8.0
-EMPTY_COST = 6.5  # nats for leaving a place empty, which saves a character: found on dev recordings, as HEARD_WEIGHT
+TONE_COST = 6.0  # nats for a wrong tone: CER +0.1 points on clean syllables, -5 points if a tenth are wrong
+# Pruning of the characters of a slot with several alternatives, by log p(character) + log p(observed | character):
+# maximum number, and maximum difference from the best in nats. Twice as many gain less than 0.1 points.
+MAX_CHARACTERS_PER_SLOT, MAX_NATS_BELOW_BEST = 128, 8.0
+SKIP_COST = 6.5  # nats for skipping a slot, to offset the LM cost of a character; tuned on dev recordings
 BATCH_PAIRS = 100_000  # pairs of neighbouring candidates that are looked up at once: some 25 MB
 
 HotwordsOfEach = Phrases | Iterable[Phrases | None] | None
@@ -30,10 +30,13 @@ HotwordsOfEach = Phrases | Iterable[Phrases | None] | None
 
 @dataclass(frozen=True)
 class _Sentence:
-    """What was heard at each place; log p that nothing was said there, -inf where something was; and of what comes
-    from a confusion network the slots of the places."""
+    """The input of the search for one sentence.
 
-    places: list[Slot]
+    positions: the alternatives of each position. empty: log p that nothing was spoken there, -inf if it cannot be
+    skipped. slots: for a confusion network, the index of the slot of each position.
+    """
+
+    positions: list[Slot]
     empty: list[float]
     slots: tuple[int, ...] = ()
 
@@ -43,23 +46,23 @@ class _Sentence:
 
     @classmethod
     def of_network(cls, network: ConfusionNetwork) -> "_Sentence":
-        places, empty, slots = [], [], []
-        # One syllable has no context that could correct it: single ones are right more often as they were heard.
+        positions, empty, slots = [], [], []
+        # A single syllable has no context that could correct it; its best alternative is right more often.
         alone = sum(slot.alternatives[0][0] is not None for slot in network.slots) == 1
         for number, slot in enumerate(network.slots):
             alternatives = slot.alternatives[:1] if alone else slot.alternatives
-            said = [(token, p) for token, p in alternatives if token is not None and p > 0]
-            total, nothing = sum(p for _, p in said), sum(p for token, p in alternatives if token is None)
-            if said:
-                places.append([(token, p / total) for token, p in said])
-                empty.append(HEARD_WEIGHT * math.log(nothing / total) - EMPTY_COST if nothing > 0 else -math.inf)
+            spoken = [(token, p) for token, p in alternatives if token is not None and p > 0]
+            total, nothing = sum(p for _, p in spoken), sum(p for token, p in alternatives if token is None)
+            if spoken:
+                positions.append([(token, p / total) for token, p in spoken])
+                empty.append(ACOUSTIC_WEIGHT * math.log(nothing / total) - SKIP_COST if nothing > 0 else -math.inf)
                 slots.append(number)
-        return cls(places, empty, tuple(slots))
+        return cls(positions, empty, tuple(slots))
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A sentence of a batch, the candidates of its places, and what those of phrases stand for."""
+    """A sentence of a batch, the candidates of its positions, and the output of those of phrases."""
 
     sentence: _Sentence
     candidates: list[Candidates]
@@ -67,12 +70,12 @@ class _Part:
 
 
 def ngram_path() -> Path:
-    """The shipped n-gram model."""
+    """Return the path of the shipped n-gram model."""
     return pretrained_folder() / "ngram.safetensors"
 
 
 class NgramTranslator:
-    """Exact search for the most likely characters under an n-gram model, among those that a syllable may stand for.
+    """Exact search for the most likely characters under an n-gram model, among the characters of each syllable.
 
     >>> translator = NgramTranslator.load()
     >>> translator.translate(["ni3", "hao3"])[0].hanzi
@@ -80,8 +83,10 @@ class NgramTranslator:
     """
 
     def __init__(self, model: NgramModel, tone_cost: float | None = TONE_COST, log_probs: bool = False):
-        """`tone_cost`: nats for reading a syllable with another tone; None trusts tones and is three times faster.
-        `log_probs`: also give log p(hanzi | syllables), the score less the log of the sum over all that may be written.
+        """Wrap a model.
+
+        tone_cost: nats for a wrong tone; None trusts the tones and is three times faster.
+        log_probs: also compute log p(hanzi | syllables), the score normalised over all paths.
         """
         self.model = model
         self.tone_cost = tone_cost
@@ -89,39 +94,39 @@ class NgramTranslator:
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
-        """Reads a model file, by default the shipped one; raises ModelError."""
+        """Read a model file, by default the shipped one; raises ModelError."""
         return cls(ngram_file.read(Path(path) if path else ngram_path()), tone_cost)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1, hotwords: Phrases | None = None) -> list[Translation]:
-        """The `nbest` most likely translations, best first; fewer where there are not so many.
+        """Return up to `nbest` translations, best first, with one character per syllable.
 
-        Each has one character a syllable. What is no syllable gives `□`; nothing raises. Time and memory grow
-        linearly with the number of syllables.
+        A token that is not a syllable gives `□`; no input raises. Time and memory are linear in the number of
+        syllables.
         """
         return next(self.translate_batch([syllables], nbest, hotwords))
 
     def translate_batch(
         self, sentences: Iterable[Sequence[str]], nbest: int = 1, hotwords: HotwordsOfEach = None
     ) -> Iterator[list[Translation]]:
-        """`translate` for each sentence, in order; looks many sentences up at once, which is faster.
+        """Translate each sentence, in order; faster than single calls because look-ups are batched.
 
-        hotwords: the phrases of all sentences, or of each its own (or None).
+        hotwords: phrases for all sentences, or an iterable with those of each sentence (or None).
         """
         return self._translate(map(_Sentence.of_syllables, sentences), nbest, hotwords)
 
     def translate_networks(
         self, networks: Iterable[ConfusionNetwork], nbest: int = 1, hotwords: HotwordsOfEach = None
     ) -> Iterator[list[Translation]]:
-        """Translations of a decoder's confusion networks, in order: each slot is what may have been said there.
+        """Translate each confusion network of a decoder, in order, by one search over all its alternatives.
 
-        A slot where nothing may have been said has a character where one goes well with those around it.
-        hotwords: the phrases of all networks, or of each its own (or None); they take part in the one search.
+        A slot with an empty alternative gives a character only if the language model supports one.
+        hotwords: phrases for all networks, or an iterable with those of each (or None); part of the same search.
         """
         return self._translate(map(_Sentence.of_network, networks), nbest, hotwords)
 
-    def reads(self, syllable: str) -> bool:
-        """Whether any character has this syllable, in whatever tone."""
-        return self.model.lexicon.reads(syllable)
+    def can_read(self, syllable: str) -> bool:
+        """Return whether any character has this syllable in some tone."""
+        return self.model.lexicon.can_read(syllable)
 
     def _translate(
         self, sentences: Iterable[_Sentence], nbest: int, hotwords: HotwordsOfEach
@@ -130,12 +135,12 @@ class NgramTranslator:
         pairs = 0
         of_each = repeat(hotwords) if hotwords is None or isinstance(hotwords, Phrases) else hotwords
         for sentence, phrases in zip(sentences, of_each, strict=False):
-            found = self.model.lexicon.candidates(sentence.places, self.tone_cost)
-            found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.places, found, strict=True)]
+            found = self.model.lexicon.candidates(sentence.positions, self.tone_cost)
+            found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.positions, found, strict=True)]
             written: dict[tuple[int, int], Written] = {}
             if phrases is not None:
                 lexicon, characters = self.model.lexicon, self.model.characters
-                written = add_chains(found, sentence.places, sentence.empty, phrases, lexicon, characters)
+                written = add_chains(found, sentence.positions, sentence.empty, phrases, lexicon, characters)
             batch.append(_Part(sentence, found, written))
             pairs += sum(len(candidates) ** 2 for candidates in found)
             if pairs >= BATCH_PAIRS:
@@ -146,23 +151,27 @@ class NgramTranslator:
 
     def _likely(self, candidates: Candidates) -> Candidates:
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
-        least = np.partition(rank, -MOST)[-MOST] if len(rank) > MOST else -np.inf
-        keep = rank >= max(least, rank.max() - LEAST)
+        threshold = (
+            np.partition(rank, -MAX_CHARACTERS_PER_SLOT)[-MAX_CHARACTERS_PER_SLOT]
+            if len(rank) > MAX_CHARACTERS_PER_SLOT
+            else -np.inf
+        )
+        keep = rank >= max(threshold, rank.max() - MAX_NATS_BELOW_BEST)
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
     def _search(self, batch: Sequence[_Part], nbest: int) -> Iterator[list[Translation]]:
-        stream, empty = [lattice.EDGE], [-math.inf]
+        stream, empty = [lattice.BOUNDARY_SLOT], [-math.inf]
         for part in batch:
-            stream += [*part.candidates, lattice.EDGE]
+            stream += [*part.candidates, lattice.BOUNDARY_SLOT]
             empty += [*part.sentence.empty, -math.inf]
-        steps = lattice.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
+        arcs = lattice.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
         low = end = 0
         for part in batch:
             end += len(part.candidates) + 1
-            high = bisect_left(steps, end, low, key=lambda step: step.start)
-            # A phrase in a chain is also there in single characters: the same text, less likely.
-            paths = lattice.best_paths(steps[low:high], max(nbest, 1) * (2 if part.written and nbest > 1 else 1))
-            total = lattice.log_total(steps[low:high]) if self.log_probs else None
+            high = bisect_left(arcs, end, low, key=lambda arc: arc.start)
+            # A phrase also has a path of single characters: the same text with a lower score.
+            paths = lattice.best_paths(arcs[low:high], max(nbest, 1) * (2 if part.written and nbest > 1 else 1))
+            total = lattice.log_total(arcs[low:high]) if self.log_probs else None
             low = high
             texts: dict[str, Translation] = {}
             for found in paths:
@@ -171,21 +180,21 @@ class NgramTranslator:
             yield list(texts.values())[: max(nbest, 1)]
 
     def _translation(self, part: _Part, total: float | None, score: float, path: Sequence[int | None]) -> Translation:
-        """The characters of a path through a sentence, and which of its alternatives go with them."""
+        """Return the characters of a path through a sentence and the alternatives they belong to."""
         taken = []
-        for place, n in enumerate(path):
+        for position, n in enumerate(path):
             if n is None:
                 continue
-            written = part.written.get((place, n))
+            written = part.written.get((position, n))
             if written is None:
-                character = int(part.candidates[place].ids[n])
-                said = self.model.lexicon.said(part.sentence.places[place], character)
-                written = Written(self.model.characters[character], said)
-            taken.append((place, written))
+                character = int(part.candidates[position].ids[n])
+                spoken = self.model.lexicon.spoken_syllable(part.sentence.positions[position], character)
+                written = Written(self.model.characters[character], spoken)
+            taken.append((position, written))
         return Translation(
             "".join(written.character for _, written in taken),
             score,
             tuple(written.syllable for _, written in taken),
-            tuple(part.sentence.slots[place] for place, _ in taken) if part.sentence.slots else (),
+            tuple(part.sentence.slots[position] for position, _ in taken) if part.sentence.slots else (),
             None if total is None else min(score - total, 0.0),
         )

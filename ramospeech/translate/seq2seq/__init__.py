@@ -1,7 +1,7 @@
-"""Pinyin to hanzi by a sequence-to-sequence network, for text whose syllables may be wrong.
+"""Pinyin to hanzi by a sequence-to-sequence network that tolerates wrong syllables.
 
-On recordings the n-gram model reads the posteriors and makes fewer errors (docs/benchmarks.md); the network is for
-lines of pinyin.
+The network is for lines of pinyin. For recordings the n-gram model, which searches the posteriors, makes fewer errors
+(docs/benchmarks.md).
 """
 
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig

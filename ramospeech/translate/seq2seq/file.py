@@ -1,6 +1,6 @@
-"""The file of a seq2seq translator: safetensors, with its sizes and characters in the metadata. No code inside.
+"""The file of a seq2seq translator: safetensors with sizes and characters in the metadata, without code.
 
-Weights are packed as `ramospeech.model.packing` says.
+Weights are quantised by `ramospeech.model.packing`.
 """
 
 import json
@@ -22,10 +22,10 @@ KEY = "ramospeech"  # the metadata entry, JSON
 
 
 def write(path: Path, network: Seq2Seq, characters: str, training: dict[str, Any]) -> None:
-    """Writes the file whole or not at all; raises ModelError."""
+    """Write the file completely or not at all; raises ModelError."""
     for name, tensor in network.state_dict().items():
         if not tensor.isfinite().all():
-            raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
+            raise ModelError(f"{path}: not written, because {name} has NaN or infinite values")
     entry = {"format": FORMAT, "config": asdict(network.config), "characters": characters, "training": training}
     packed = safetensors.torch.save(pack(network.state_dict()), metadata={KEY: json.dumps(entry, ensure_ascii=False)})
     with whole_file(path, "wb", ModelError, "make room or choose another --model_path") as file:
@@ -33,14 +33,14 @@ def write(path: Path, network: Seq2Seq, characters: str, training: dict[str, Any
 
 
 def read(path: Path) -> tuple[Seq2Seq, str]:
-    """The network, in float32 and eval mode, and its characters; raises ModelError, which names the file."""
+    """Read the network, in float32 and eval mode, and its characters; raises ModelError, which names the file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
             if not isinstance(entry, dict) or entry.get("format") != FORMAT:
                 raise ModelError(f"{path}: not a seq2seq translator; train one with train_translator.py")
             tensors = unpack({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        with shapes_only():  # nothing large is allocated before they are checked
+        with shapes_only():  # allocates nothing before the sizes are checked
             network = Seq2Seq(Seq2SeqConfig(**entry["config"]))
         characters = str(entry["characters"])
         network.load_state_dict(tensors, assign=True)
@@ -55,7 +55,7 @@ def read(path: Path) -> tuple[Seq2Seq, str]:
 
 
 def is_seq2seq(path: Path) -> bool:
-    """Whether a file says that it is of this kind."""
+    """Return whether a file is a seq2seq translator, by its metadata."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return FORMAT in (file.metadata() or {}).get(KEY, "")

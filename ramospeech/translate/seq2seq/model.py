@@ -1,8 +1,8 @@
-"""The seq2seq network: syllables in, hanzi out, one for one.
+"""The seq2seq network: one hanzi per syllable.
 
-A bidirectional LSTM reads the syllables; an LSTM writes the characters, seeing at each place the character before and
-the encoder's state of that same place. The alignment is known, so there is no attention to learn (a syllable is one
-character), none is dropped or added, and a step of the search costs the same however long the sentence is.
+A bidirectional LSTM encodes the syllables; an LSTM decoder predicts each character from the previous one and the
+encoder state at the same position. Because a syllable is one character, the alignment is known: attention is not
+needed, no syllable is skipped or repeated, and the cost of a search step does not depend on the sentence length.
 """
 
 from dataclasses import dataclass, replace
@@ -18,8 +18,11 @@ State = tuple[Tensor, Tensor]  # hidden and cell of the decoder
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """Sizes. syllables: ids of `channel.Syllables`; characters: V; width: of embeddings and of each direction of the
-    encoder; layers: of the encoder; decoder: cells."""
+    """Sizes of the network.
+
+    syllables: number of syllable ids (`error_model.Syllables`). characters: V. width: size of embeddings and of each
+    direction of the encoder. layers: encoder layers. decoder: cells of the decoder.
+    """
 
     syllables: int
     characters: int
@@ -30,13 +33,15 @@ class Seq2SeqConfig:
 
 
 class Seq2Seq(nn.Module):
-    """Syllable ids (B, U) and the characters before (B, U) -> states (B, U, width), whose products with the character
-    embeddings are logits."""
+    """Maps syllable ids (B, U) and previous characters (B, U) to states (B, U, width).
+
+    The logits are the products of the states with the character embeddings.
+    """
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         self.config = config
-        # The base is embedded besides the toned syllable, so that a wrong tone still says most.
+        # The base has an embedding of its own, so that a syllable with a wrong tone is still informative.
         self.syllable = nn.Embedding(config.syllables, config.width)
         self.base = nn.Embedding(1 + config.syllables // FORMS, config.width)
         self.character = nn.Embedding(config.characters, config.width)
@@ -52,7 +57,7 @@ class Seq2Seq(nn.Module):
             nn.init.normal_(embedding.weight, std=config.width**-0.5)
 
     def encode(self, syllables: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, U) -> (B, U, 2 * width); lengths (B,) int64 where sentences are padded, any order."""
+        """Encode (B, U) to (B, U, 2 * width); lengths (B,) int64, in any order, if sentences are padded."""
         embedded = self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
         if lengths is None:
             return self.encoder(self.dropout(embedded))[0]
@@ -60,14 +65,14 @@ class Seq2Seq(nn.Module):
         return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
 
     def write(self, encoded: Tensor, before: Tensor) -> Tensor:
-        """Encoder states (B, U, 2 * width), characters before (B, U) -> (B, U, width)."""
+        """Decode encoder states (B, U, 2 * width) and previous characters (B, U) to states (B, U, width)."""
         hidden = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1))[0]
         return self.out(self.dropout(torch.cat((hidden, encoded), -1)))
 
     def step(self, encoded: Tensor, before: Tensor, state: State) -> tuple[Tensor, State]:
-        """`write` for one place of K hypotheses of each sentence, in evaluation: what they share is computed once.
+        """Compute `write` for one position of K hypotheses per sentence, for inference; shared terms are computed once.
 
-        encoded (B, 2 * width), characters before (B, K), state (B, K, decoder) twice -> (B, K, width), state.
+        encoded (B, 2 * width), previous characters (B, K), state (B, K, decoder) twice -> (B, K, width), state.
         """
         hidden, cell = state
         of_input, of_state, bias, other_bias = self.decoder.all_weights[0]
@@ -83,20 +88,20 @@ class Seq2Seq(nn.Module):
         return written, (hidden, cell)
 
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
-        """Sentences of one length, as in training."""
+        """Compute states of sentences of equal length, as in training."""
         return self.write(self.encode(syllables), before)
 
 
 def for_characters(network: Seq2Seq, known: str, wanted: str) -> Seq2Seq:
-    """The network with the characters `wanted` (V) in the place of those it was trained with, `known`.
+    """Return the network with the characters `wanted` (V) instead of those it was trained with, `known`.
 
-    A character that it was not trained with has no embedding and the smallest bias, so that only the n-gram model
-    speaks for it.
+    A character that is not in `known` gets a zero embedding and the minimum bias, so that it is chosen by the n-gram
+    model only.
     """
     if known == wanted:
         return network
-    place = {character: number for number, character in enumerate(known)}
-    rows = torch.tensor([place.get(character, -1) for character in wanted])
+    position = {character: number for number, character in enumerate(known)}
+    rows = torch.tensor([position.get(character, -1) for character in wanted])
     missing = rows < 0
     network.config = replace(network.config, characters=len(wanted))
     with torch.no_grad():
