@@ -102,3 +102,14 @@ def test_unit_lists_that_cannot_be(corpus, tmp_path, capsys, content, message):
         path.write_text(content, encoding="utf-8")
     status, said = run(capsys, corpus, tmp_path / "run", "--unit_list", path)
     assert status == 2 and message in said and said.count("\n") == 1
+
+
+def test_deep_speech_has_units_of_any_alphabet(corpus, tmp_path, capsys):
+    sizes = ["--model", "deepspeech", "--rnn", 8, "--rnn_layers", 1, "--epochs", 1, "--device", "cpu", "--threads", 1]
+    where = ["--data_type", "tones", "--config_path", corpus / "lists", "--data_root", corpus / "audio"]
+    line = [*where, "--model_path", tmp_path, "--units", "characters", *sizes]
+    assert train.main([str(word) for word in line]) == 0, capsys.readouterr().err
+    model = load_model(tmp_path / "dfcnn.safetensors")
+    assert model.units.name == "characters" and model.ctc.output.bias is None
+    log_probs, _ = model(torch.randn(1, 8_000), torch.tensor([8_000]))
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(log_probs.shape[:2]))

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ramospeech.corpora import Clip
-from ramospeech.data import Selection
+from ramospeech.data import Selection, epoch_plan
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.parallel import SingleProcess
@@ -61,6 +61,20 @@ def test_a_run_goes_on_with_another_number_of_workers(train, before, after, epoc
     later = [batch for step in zip(*(mine for _, mine in rest), strict=True) for batch in step]
     assert order[:taken] + later[: len(order) - taken] == order
     assert later[len(order) - taken :] == order[: len(later) - (len(order) - taken)]
+
+
+def test_an_epoch_is_planned_when_it_begins(train, monkeypatch):
+    """However many epochs there are to come: once all were planned before the first step."""
+    planned = []
+
+    def plan(*given):
+        planned.append(given[-1])
+        return epoch_plan(*given)
+
+    monkeypatch.setattr("ramospeech.training.sets.epoch_plan", plan)
+    for epoch in (0, 7):
+        batches(train, 0, 1, 1, epoch, 0, monkeypatch)
+    assert planned == [0, 7]
 
 
 def test_epochs_differ_and_repeat(train, monkeypatch):
