@@ -49,7 +49,7 @@ DATA_PACKAGES = {"data_config", "pretrained"}  # where pip puts what lies at the
 OURS = sorted([*(ROOT / "ramospeech").rglob("*.py"), *(ROOT / "ctc_decode").rglob("*.py")])
 PROGRAMS = sorted(ROOT.glob("*.py"))
 PACKAGES = [path for path in OURS if path.name == "__init__.py"]
-LONGEST = 400
+LONGEST = 300
 
 
 def name_of(path: Path) -> str:
