@@ -17,7 +17,7 @@ ROW_SECONDS = 10.0  # of a row of a picture: syllables can still be told apart
 
 _WIDTH = 12.0  # inches
 _POSSIBLE = 0.05  # posterior from which a unit is shown in a row
-_PAIRS, _MAX_LINES = 17, 8  # syllables of a line, and lines, of reference and hypothesis above a picture
+_MAX_PAIRS = 136  # syllables of reference and hypothesis above a picture
 
 
 def draw_clip(
@@ -29,35 +29,38 @@ def draw_clip(
     most: int = 24,
     title: bool = True,
     start: float = 0.0,
+    card: bool = False,
 ) -> Any:
     """A figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
     These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
     model finds possible there. most: units of a row. title: whether to print the reference above the hypothesis, with
-    the errors marked. start: seconds at which the features begin, for the scale.
+    the errors marked. start: seconds at which the features begin, for the scale. card: whether the picture is shown
+    small; rows are then half as long, and letters larger.
     """
     with extra("report"):
         from matplotlib.figure import Figure
 
     seconds = len(features) / FRAMES_PER_SECOND
-    rows = max(1, round(np.ceil(seconds / ROW_SECONDS - 1e-9)))
+    row_seconds, width, dpi = (ROW_SECONDS / 2, _WIDTH / 2, 200) if card else (ROW_SECONDS, _WIDTH, 100)
+    rows = max(1, round(np.ceil(seconds / row_seconds - 1e-9)))
     posteriors = np.exp(log_probs)
     ids = {unit: index for index, unit in enumerate(units)}
     known = [unit for unit in dict.fromkeys([units[0], *reference, *hypothesis]) if unit in ids]
-    spans = [(round(len(posteriors) * row * ROW_SECONDS / seconds) if rows > 1 else 0) for row in range(rows)]
+    spans = [(round(len(posteriors) * row * row_seconds / seconds) if rows > 1 else 0) for row in range(rows)]
     parts = [posteriors[begin:end] for begin, end in zip(spans, [*spans[1:], len(posteriors)], strict=True)]
     shown = [_units_of(part, known, ids, most, rows == 1) for part in parts]
-    lines = _lines(reference, hypothesis) if title else []
+    lines = _lines(reference, hypothesis, round(width / 0.7)) if title else []
     heights = [h for names in shown for h in (1.9, 0.17 * len(names) + 0.1)]
     if lines:
         heights.insert(0, 0.55 * len(lines))
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.45 * rows + 0.2), layout="constrained")
+    figure = Figure(figsize=(width, sum(heights) + 0.45 * rows + 0.2), layout="constrained", dpi=dpi)
     axes = list(np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)))
     if lines:
-        _show_lines(axes.pop(0), lines)
+        _show_lines(axes.pop(0), lines, round(width / 0.7))
     for row, (part, names) in enumerate(zip(parts, shown, strict=True)):
-        begin = start + row * ROW_SECONDS
-        piece = features[round(row * ROW_SECONDS * FRAMES_PER_SECOND) :][: round(ROW_SECONDS * FRAMES_PER_SECOND)]
+        begin = start + row * row_seconds
+        piece = features[round(row * row_seconds * FRAMES_PER_SECOND) :][: round(row_seconds * FRAMES_PER_SECOND)]
         end = begin + len(piece) / FRAMES_PER_SECOND
         top, bottom = axes[2 * row : 2 * row + 2]
         _show_features(top, piece, begin)
@@ -67,7 +70,7 @@ def draw_clip(
         bottom.set_yticks(range(len(names)), names, fontsize=8)
         bottom.set_xlabel("seconds")
         for axis in (top, bottom) if rows > 1 else ():
-            axis.set_xlim(begin, begin + ROW_SECONDS)
+            axis.set_xlim(begin, begin + row_seconds)
     return figure
 
 
@@ -83,16 +86,16 @@ def _units_of(
     return [blank, *others][:most]
 
 
-def _lines(reference: Sequence[str], hypothesis: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Pairs (reference, hypothesis) of the alignment, in lines of a picture's width."""
-    pairs = align(reference, hypothesis, likeness)[: _PAIRS * _MAX_LINES]
-    return [pairs[begin : begin + _PAIRS] for begin in range(0, len(pairs), _PAIRS)]
+def _lines(reference: Sequence[str], hypothesis: Sequence[str], width: int) -> list[list[tuple[str, str]]]:
+    """Pairs (reference, hypothesis) of the alignment, in lines of `width`."""
+    pairs = align(reference, hypothesis, likeness)[:_MAX_PAIRS]
+    return [pairs[begin : begin + width] for begin in range(0, len(pairs), width)]
 
 
-def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]]) -> None:
+def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: int) -> None:
     """The reference above the hypothesis: red what is wrong, amber where only the tone is, ∗ for nothing."""
     axes.set_axis_off()
-    axes.set_xlim(0, _PAIRS + 1)
+    axes.set_xlim(0, width + 1)
     axes.set_ylim(2 * len(lines), 0)
     for line, pairs in enumerate(lines):
         for row, name in enumerate(("ref", "hyp")):

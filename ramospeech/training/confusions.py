@@ -42,18 +42,18 @@ def error_rate(counts: Pairs) -> float:
 
 
 def as_markdown(reference: Sequence[str], hypothesis: Sequence[str], width: int = 16) -> str:
-    """The reference above the hypothesis, what is wrong in bold, as tables of `width` units; ∗ stands for nothing.
+    """The reference above the hypothesis, what is wrong with ✗, as tables of `width` units; ∗ stands for nothing.
 
     >>> print(as_markdown(["ni3", "hao3"], ["ni3", "hao4"]))
     | ref | ni3 | hao3 |
     |---|---|---|
-    | hyp | ni3 | **hao4** |
+    | hyp | ni3 | **hao4** ✗ |
     """
     pairs = align(reference, hypothesis, likeness)
     tables = []
     for begin in range(0, max(1, len(pairs)), width):
         line = pairs[begin : begin + width]
-        marked = [(hyp or "∗") if ref == hyp else f"**{hyp or '∗'}**" for ref, hyp in line]
+        marked = [(hyp or "∗") if ref == hyp else f"**{hyp or '∗'}** ✗" for ref, hyp in line]
         rows = [["ref", *(ref or "∗" for ref, _ in line)], ["---"] * (1 + len(line)), ["hyp", *marked]]
         top, rule, bottom = rows
         tables.append(f"| {' | '.join(top)} |\n|{'|'.join(rule)}|\n| {' | '.join(bottom)} |")

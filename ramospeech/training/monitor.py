@@ -216,11 +216,12 @@ class Monitor:
         text, and, the first time, the waveform (S,) to be heard."""
         if self.recording:
             tag = f"clips/{name}"
-            self.writer.add_figure(tag, draw_clip(features, log_probs, units, reference, hypothesis), step)
+            self.writer.add_figure(tag, draw_clip(features, log_probs, units, reference, hypothesis, card=True), step)
             self.writer.add_text(tag, as_markdown(reference, hypothesis), step)
             if name not in self._heard:
                 self._heard.add(name)
-                self.writer.add_audio(tag, waveform, step, sample_rate=SAMPLE_RATE)
+                # Its own tag: TensorBoard shows only the first kind of what has the same one.
+                self.writer.add_audio(f"{tag}/sound", waveform, step, sample_rate=SAMPLE_RATE)
 
     def confusions(self, part: str, counts: Mapping[tuple[str, str], int], step: int) -> None:
         """What is taken for what, of a part of the syllables (see `training.confusions`), as a picture."""

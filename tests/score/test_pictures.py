@@ -48,6 +48,14 @@ def test_a_long_clip_has_several_rows_with_their_own_units(title):
     assert axes[-1].images[0].get_extent()[:2] == [50, 55]
 
 
+def test_on_a_card_rows_are_shorter():
+    units = ("<blank>", "ni3")
+    figure = draw_clip(np.zeros((700, 8)), np.log(np.full((70, 2), 0.5)), units, ["ni3"] * 20, ["ni3"] * 20, card=True)
+    lines, *axes = figure.axes
+    assert [axis.get_xlim() for axis in axes[::2]] == [(0, 5), (5, 10)] and len(lines.texts) == 2 * 23
+    assert figure.get_figwidth() * figure.dpi == 1200
+
+
 def test_features_are_drawn_over_seconds():
     figure = draw_features(np.zeros((250, 200)))
     assert figure.axes[0].images[0].get_extent() == [0, 2.5, 0, 200]

@@ -116,6 +116,7 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     assert {*wanted.split()} <= set(tags["scalars"])
     assert any(tag.startswith("clips/dev") for tag in tags["images"])
     assert {"confusions/tone", "confusions/initial", "confusions/final"} <= set(tags["images"])
+    assert not {*tags["audio"]} & {*tags["images"]}, "TensorBoard would not show the sound"
     assert len(tags["audio"]) == 3 and all(len(events.Audio(tag)) == 1 for tag in tags["audio"])
     assert any("clips/dev" in tag for tag in tags["tensors"])
 
