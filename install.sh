@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds .venv: Python packages, the compiled core of ctc_decode, then Horovod against that torch. A second run
-# installs nothing, and builds the core again only where its sources changed. Without a compiler decoding is slower
-# and several processes do not work; a line for each says what to do about it.
-#   PYTHON=python3.11 ./install.sh     another interpreter
+# Builds .venv: Python packages and the compiled core of ctc_decode; with --horovod also Horovod, against that torch,
+# for training with several processes. A second run installs nothing, and builds the core again only where its sources
+# changed. Without a compiler decoding is slower and several processes do not work; a line for each says what to do.
+#   ./install.sh                       all but Horovod
+#   ./install.sh --horovod             Horovod too, again after a failed build
+#   ./install.sh --horovod-once        Horovod too, unless its build failed before (make demo, make test)
 #   ./install.sh --core                try the core again after a failed build
-#   ./install.sh --horovod             try Horovod again after a failed build
+#   PYTHON=python3.12 ./install.sh     another interpreter
 set -eu
 cd "$(dirname "$0")"
 VENV=.venv
@@ -23,8 +25,8 @@ fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.t
 core_fingerprint() { { $PY -V; cat ctc_decode/CMakeLists.txt ctc_decode/pyproject.toml ctc_decode/src/*; } | sha256sum | cut -d' ' -f1; }
 
 make_venv() {
-    "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
-        { say "error: Python 3.11 or 3.12 is needed; name one: PYTHON=python3.11 make ..."; exit 1; }
+    "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
+        { say "error: Python 3.11, 3.12 or 3.13 is needed; name one: PYTHON=python3.11 ./install.sh"; exit 1; }
     "${PYTHON:-python3}" -m venv $VENV ||
         { rm -rf $VENV; say "error: no venv module: apt-get install python3-venv"; exit 1; }
 }
@@ -103,6 +105,10 @@ check_horovod() {
     printf '%s\n' "$built" | grep -q '\[X\] PyTorch' && printf '%s\n' "$built" | grep -q '\[X\] Gloo'
 }
 
+case ${1:-} in
+    '' | --core | --horovod | --horovod-once) ;;
+    *) say "error: install.sh has the options --core, --horovod and --horovod-once, not $1"; exit 2 ;;
+esac
 [ -x $PY ] || make_venv
 if [ "$(cat $STAMP 2>/dev/null)" != "$(fingerprint)" ]; then
     install_packages
@@ -117,7 +123,15 @@ if [ "${1:-}" = --core ]; then rm -f $CORE_STAMP; fi
 if [ "$(cat $CORE_STAMP 2>/dev/null)" != "$(core_fingerprint)" ]; then
     build_core
 fi
-if [ "${1:-}" = --horovod ]; then rm -f $FAILED; fi
-if [ ! -x $VENV/bin/horovodrun ] && [ ! -e $FAILED ]; then
-    build_horovod
+if [ ! -x $VENV/bin/ramospeech ]; then
+    printf '#!%s\nfrom ramospeech.__main__ import main\n\nraise SystemExit(main())\n' "$PWD/$PY" > $VENV/bin/ramospeech
+    chmod +x $VENV/bin/ramospeech
 fi
+if [ "${1:-}" = --horovod ]; then rm -f $FAILED; fi
+case ${1:-} in
+    --horovod | --horovod-once)
+        if [ ! -x $VENV/bin/horovodrun ] && [ ! -e $FAILED ]; then
+            build_horovod
+        fi
+        ;;
+esac

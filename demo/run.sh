@@ -29,6 +29,10 @@ tensorboard --logdir "$OUT/tensorboard" --port $port >"$OUT/tensorboard.log" 2>&
 board=$!
 trap 'kill $board 2>/dev/null || true' EXIT
 
+if ! command -v horovodrun >/dev/null 2>&1 && [ ! -e .venv/horovod-failed ]; then
+    echo "Before a model is trained, Horovod is built, by which two processes train together (once, about 3 minutes)."
+    ./install.sh --horovod-once
+fi
 if command -v horovodrun >/dev/null 2>&1; then
     launch="horovodrun -np 2"
 else
