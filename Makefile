@@ -3,6 +3,7 @@
 # make test-gpu  the tests that need an NVIDIA GPU
 # make bench      measures and writes docs/benchmarks.md (ace.py and models.py, which take hours, go by themselves)
 # make check      ruff and mypy
+# make docs       builds the site of docs/ into site/
 .PHONY: demo test test-slow test-gpu bench check docs setup setup-horovod
 PY := .venv/bin/python
 # One process for each processor, one thread in each (tests/conftest.py); the slowest tests are named at the end.
@@ -27,6 +28,10 @@ check: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+docs: setup
+	$(PY) docs/make_options.py
+	.venv/bin/mkdocs build --strict
 
 setup:
 	@./install.sh
