@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from ramospeech.lm.text import TextFile
 from ramospeech.parallel import SingleProcess
+from ramospeech.programs.train_translator import misheard, read_dev, steps_of, training_loss
 from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
@@ -34,7 +35,6 @@ from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch, TextStream
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
-from train_translator import misheard, read_dev, steps_of, training_loss
 
 PEAK = 2e-3  # learning rate
 

@@ -16,11 +16,6 @@ sys.path.insert(0, str(ROOT))
 
 from ramospeech.__main__ import PROGRAMS, Program  # noqa: E402
 
-OTHERS = {
-    "train": Program("train or fine-tune an acoustic model", "python train.py", "train"),
-    "train_translator": Program("train the seq2seq translator", "python train_translator.py", "train_translator"),
-}
-
 
 def parser_of(program: Program) -> argparse.ArgumentParser:
     """The parser of a program: the one that prints its help when asked to."""
@@ -74,7 +69,7 @@ def page() -> str:
         "# Options\n\nEvery program prints these with `--help`. Written by `python docs/make_options.py`; "
         "a test compares.\n\n"
     )
-    return head + "\n\n".join(section(name, program) for name, program in (PROGRAMS | OTHERS).items()) + "\n"
+    return head + "\n\n".join(section(name, program) for name, program in PROGRAMS.items()) + "\n"
 
 
 def main(argv: list[str]) -> int:

@@ -33,6 +33,7 @@ PROGRAMS = {
         "ramospeech.programs.transcribe",
         threads=environment.MAX_TRANSCRIBING_THREADS,
     ),
+    "train": Program("train or fine-tune an acoustic model", "python train.py", "ramospeech.programs.train"),
     "evaluate": Program(
         "error rates of transcripts, and a report", "python evaluate.py", "ramospeech.programs.evaluate"
     ),
@@ -60,6 +61,9 @@ PROGRAMS = {
     "info": Program("what a model file holds", "python -m ramospeech.model", "ramospeech.model.__main__", "info"),
     "train_ngram": Program(
         "train the n-gram translator", "python -m ramospeech.translate.train_ngram", "ramospeech.translate.ngram.train"
+    ),
+    "train_translator": Program(
+        "train the seq2seq translator", "python train_translator.py", "ramospeech.programs.train_translator"
     ),
 }
 

@@ -29,6 +29,11 @@ def command() -> str:
     return f"python {script}" if script.endswith(".py") else script
 
 
+def transcribing() -> str:
+    """What to type to transcribe, in messages of other programs: as this program was called."""
+    return "ramospeech transcribe" if called_as else "python speech2text.py"
+
+
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows every default that there is, and the examples as they are written."""
 

@@ -75,7 +75,7 @@ def tones(seed: int, folder: Path) -> float:
     """Smallest SER in percent on the dev clips, after two passes over 240 clips of one or two tones by train.py."""
     from speech import make_corpus
 
-    import train
+    from ramospeech.programs import train
 
     lists = make_corpus(folder, clips=240, seed=seed, syllables=(1, 2), seconds=(0.2, 0.2), pause=0.0)
     where = ["--data_type", "tones", "--config_path", lists, "--data_root", folder / "audio", "--model_path", folder]
@@ -85,7 +85,7 @@ def tones(seed: int, folder: Path) -> float:
 
 def translator(seed: int, folder: Path) -> float:
     """Percent of hanzi that are wrong where each sentence that train_translator.py saw has one wrong tone."""
-    import train_translator
+    from ramospeech.programs import train_translator
     from ramospeech.translate import Seq2SeqTranslator, train_ngram
 
     text, ngram = folder / "text.txt", folder / "ngram.safetensors"

@@ -55,6 +55,14 @@ def test_a_program_is_named_as_it_was_called(monkeypatch, argv0, module, called_
     assert cli.command() == cli.Parser().prog == command
 
 
+@pytest.mark.parametrize(
+    ("called_as", "command"), [(None, "python speech2text.py"), ("ramospeech train", "ramospeech transcribe")]
+)
+def test_programs_name_each_other_as_they_were_called(monkeypatch, called_as, command):
+    monkeypatch.setattr(cli, "called_as", called_as)
+    assert cli.transcribing() == command
+
+
 def test_defaults_are_shown_where_there_are_any():
     parser = cli.Parser(prog="x")
     parser.add_argument("--a", default=3, help="first")

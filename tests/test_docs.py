@@ -17,7 +17,6 @@ DOCUMENTS = [
     ROOT / "ctc_decode" / "README.md",
 ]
 PROGRAMS = [
-    *(ROOT / name for name in ("train.py", "train_translator.py")),
     *sorted((ROOT / "ramospeech").rglob("*.py")),
     *sorted((ROOT / "benchmarks").glob("*.py")),
     ROOT / "demo" / "make_corpus.py",

@@ -13,11 +13,6 @@ named with line, characters and seconds. Times are found in steps of the model's
 Exit status: 0 when every recording was aligned, 3 when some were not (named on stderr), 2 for wrong usage.
 """
 
-# ruff: noqa: E402  (torch reads the environment when it is imported)
-from ramospeech import environment
-
-environment.prepare(environment.MAX_TRANSCRIBING_THREADS)
-
 import argparse
 import re
 import sys

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ramospeech.cli import transcribing
 from ramospeech.data import Selection
 from ramospeech.model import AcousticModel
 from ramospeech.training.defaults import is_old_dropout
@@ -138,7 +139,7 @@ def on_model(path: Path, what: str, own: str) -> str:
 
 def transcribe_command(path: Path) -> str:
     """The command that transcribes a recording with a model."""
-    return f"python speech2text.py --model {shlex.quote(str(path))} RECORDING"
+    return f"{transcribing()} --model {shlex.quote(str(path))} RECORDING"
 
 
 def resume_command(workers: int) -> str:

@@ -12,7 +12,6 @@ import torch
 from speech import make_corpus
 from torch import Tensor, nn
 
-import train_translator
 from ramospeech.data import Batch, noise, pad
 from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
 from ramospeech.model.heads import CtcObjective
@@ -20,6 +19,7 @@ from ramospeech.model.layers.padding import padding_rows
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.parallel import SingleProcess
 from ramospeech.pipeline import Transcriber
+from ramospeech.programs import train_translator
 from ramospeech.text import Vocabulary
 from ramospeech.training import Trainer
 from ramospeech.translate import train_ngram

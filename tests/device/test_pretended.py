@@ -19,6 +19,7 @@ from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.parallel import SingleProcess
 from ramospeech.pipeline import Transcriber
+from ramospeech.programs.train_translator import training_loss
 from ramospeech.text import Vocabulary
 from ramospeech.training import Average, Trainer, dev_sums, evaluate
 from ramospeech.training.guard import WINDOW, Guard
@@ -26,7 +27,6 @@ from ramospeech.training.loop import Step
 from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
-from train_translator import training_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")  # here it copies
 

@@ -1,6 +1,5 @@
 """Threads and waiting are set by programs, before torch, and never over what the user has set."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -139,15 +138,6 @@ SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 def test_the_library_sets_nothing(clean, root):
     clean.chdir(root)
     assert ask(clean, "-c", f"import ramospeech, ramospeech.pipeline; {SHOW}") == {}
-
-
-@pytest.mark.parametrize("program", ["train", "train_translator"])
-def test_every_program_prepares_before_torch(root, program):
-    statements = ast.parse((root / f"{program}.py").read_text("utf-8")).body[1:3]
-    assert [ast.unparse(each).split("(")[0] for each in statements] == [
-        "from ramospeech import environment",
-        "environment.prepare",
-    ]
 
 
 def test_modules_that_are_run_prepare_themselves(clean, root):

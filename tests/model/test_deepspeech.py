@@ -8,10 +8,10 @@ from speech import make_corpus
 from torch import Tensor, nn
 
 import speech2text
-import train
 from ramospeech.errors import ModelError
 from ramospeech.model import AcousticModel, ModelConfig, load_model
 from ramospeech.model.encoders import DeepSpeech, DeepSpeechSizes
+from ramospeech.programs import train
 
 UNITS = ("<blank>", "<UNK>", *(f"u{i}" for i in range(28)))
 SMALL = {"rnn": 12, "rnn_layers": 3}

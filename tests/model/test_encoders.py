@@ -9,7 +9,6 @@ import torch
 from speech import make_corpus
 from torch import Tensor, nn
 
-import train
 from ramospeech.errors import ModelError
 from ramospeech.model import (
     ENCODERS,
@@ -24,6 +23,7 @@ from ramospeech.model import (
 )
 from ramospeech.model.encoders import DfcnnSizes
 from ramospeech.pipeline import Transcriber
+from ramospeech.programs import train
 from ramospeech.settings import setting
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")

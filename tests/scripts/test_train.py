@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from speech import SYLLABLES, make_corpus, say
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import train as train_program
 from ramospeech.model import load_model
+from ramospeech.programs import train as train_program
 from ramospeech.training import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]

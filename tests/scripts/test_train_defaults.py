@@ -6,8 +6,8 @@ import re
 import pytest
 from speech import make_corpus
 
-import train
 from ramospeech.model import load_model
+from ramospeech.programs import train
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import main as make_units
 

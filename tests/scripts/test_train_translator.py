@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import seeds
 
-import train_translator
+from ramospeech.programs import train_translator
 from ramospeech.translate import train_ngram
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from speech import make_corpus
 
 import evaluate
 import speech2text
-import train
 from ramospeech.model import load_model
+from ramospeech.programs import train
 
 TINY = "--maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --device cpu --threads 1 --dropout_scale 0"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import train
 from ramospeech.errors import UsageError
 from ramospeech.parallel import SingleProcess
+from ramospeech.programs import train
 from ramospeech.training import choose_device, options, parse_with_recipe
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import train
 from ramospeech.errors import UsageError
+from ramospeech.programs import train
 from ramospeech.training import options, parse_with_recipe
 
 ROOT = Path(__file__).resolve().parents[2]

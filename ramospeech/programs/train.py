@@ -1,0 +1,117 @@
+"""Train an acoustic model: lists of recordings -> batches -> encoder -> CTC and ACE -> weights.
+
+    ramospeech train --data_type aishell                                  one process, CPU or GPU
+    horovodrun -np 4 ramospeech train --data_type aishell                 four, on this host's GPUs
+    horovodrun -np 8 -H a:4,b:4 ramospeech train --data_type aishell      eight, on two hosts
+    ramospeech train --data_type aishell --load_model                     resume where the last run ended
+    ramospeech train --data_type mine --init_from fast                    fine-tune the shipped model
+
+Reads top to bottom: options, workers, model, data, loop. Writes to --model_path: NAME.safetensors (the best
+model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.json (the configuration),
+NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
+"""
+
+import argparse
+from pathlib import Path
+
+from ramospeech import parallel
+from ramospeech.corpora.lists import write_text
+from ramospeech.data import dropped_table, noise
+from ramospeech.errors import program
+from ramospeech.training import (
+    Checkpoints,
+    EvalBatches,
+    Evaluation,
+    ModelWriter,
+    Monitor,
+    Progress,
+    Run,
+    RunFolder,
+    RunLog,
+    TrainBatches,
+    Trainer,
+    advice,
+    check_options,
+    choose_device,
+    keep_near_start,
+    lists_of,
+    make_optimizer,
+    move_towards_start,
+    new_or_resumed,
+    options,
+    parse_with_recipe,
+    prepare,
+    rate_of_run,
+    read_sets,
+    write_setting,
+)
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options, with those of --recipe."""
+    return parse_with_recipe(options(__doc__), argv)
+
+
+@program
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    check_options(args)
+
+    # Workers: the others of horovodrun, or none. From here on an error of one is an error of all.
+    workers = parallel.connect()
+    device = workers.run_or_fail_together(
+        lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
+    )
+    workers.check_same("command line", {name: value for name, value in vars(args).items() if name != "threads"})
+    run = RunFolder(Path(args.model_path), args.model_name)
+    lists = workers.run_or_fail_together(lambda: lists_of(args))
+
+    # Model: rank 0's weights and training state for all.
+    model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
+    prepare(model, args)
+    progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
+    if state and progress.epoch >= args.epochs:
+        advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)
+        return 0
+
+    # Data: rank 0 checks the clips, all workers train on the same ones.
+    train, dev = read_sets(args, lists, model, workers)
+    train_batches = TrainBatches(args, lists[0], train, model, workers, progress.group)
+    dev_batches = EvalBatches(args, dev, model, workers)
+
+    # Optimiser.
+    model.to(device)
+    if args.sync_batchnorm:
+        workers.synchronise_batch_norm(model)
+    optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
+    trainer = Trainer(model, optimizer, model.loss, workers, device, stand_in=noise(),
+                      clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
+                      average=args.average)  # fmt: skip
+    if state:
+        trainer.load_state(state)
+
+    # What is written and said.
+    setting = write_setting(run, args, workers)
+    workers.broadcast_from_rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
+    log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
+    monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log)
+    for line in advice.on_start(args, model, device, workers.size, train, dev, run.events.parent):
+        monitor.say(line)
+    monitor.text("config", f"```\n{setting}\n```", trainer.steps)
+    writer = ModelWriter(run, model, trainer, progress, args, bool(dev.clips), sum(train.seconds) / 3600)
+    checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, minutes=args.save_minutes)
+    evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
+
+    evaluation.measure_start(progress, checkpoints)
+    loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size), evaluation, checkpoints,
+               monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
+    if not loop.fit():
+        return 130
+    if args.init_from and dev.clips:
+        move_towards_start(args, run, evaluation, writer, workers)
+    unreadable = workers.all_gather_object(loop.unreadable)
+    monitor.close()
+    for line in advice.on_end(run, args.save_step, train, bool(dev.clips), progress, unreadable, loop.skipped,
+                              model.units.metrics[0].title):  # fmt: skip
+        monitor.say(line)
+    return 0
