@@ -22,7 +22,22 @@ PROGRAMS = [
     ROOT / "demo" / "make_corpus.py",
     ROOT / "docs" / "make_options.py",
 ]
-OF_OTHERS = {"--check-build", "--logdir", "--port", "--help", "--horovod"}  # of horovodrun, tensorboard, install.sh
+OF_OTHERS = set(  # of horovodrun, tensorboard, install.sh, docker, jupyter
+    [
+        "--check-build",
+        "--logdir",
+        "--port",
+        "--help",
+        "--horovod",
+        "--build-arg",
+        "--rm",
+        "--entrypoint",
+        "--gpus",
+        "--shm-size",
+        "--ip",
+        "--allow-root",
+    ]
+)
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
