@@ -92,8 +92,8 @@ def on_start(
     lines.append(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)")
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
-    learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    if learning < model.num_parameters:
+    if args.freeze:
+        learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         kept = "; what the others make of a clip is computed once" if model.kept else ""
         lines.append(f"{learning:,} parameters learn (--freeze {args.freeze}){kept}")
     lines += [f"train: {train.describe()}", f"dev: {dev.describe()}"]
