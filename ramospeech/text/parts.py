@@ -7,7 +7,7 @@ own, written -i.
 from functools import lru_cache
 from typing import NamedTuple
 
-from ramospeech.errors import UnitError, extra
+from ramospeech.errors import UnitError
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 
@@ -22,6 +22,7 @@ FINALS = ("a", "o", "e", "ê", "er", "ai", "ei", "ao", "ou", "an", "en", "ang", 
           "u", "ua", "uo", "uai", "uei", "uan", "uen", "uang", "ueng", "v", "ve", "van", "vn",
           "m", "n", "ng", "hm", "hng", OTHER)  # m to hng: interjections without a vowel
 # fmt: on
+_SHORT = {"iu": "iou", "ui": "uei", "un": "uen", "ue": "ve", "io": "o", "iai": "ai", "uong": "ong"}  # and yo, yai, wong
 TONES = ("1", "2", "3", "4", "5", OTHER)
 
 
@@ -46,17 +47,26 @@ def split(syllable: str) -> Parts:
         known = False
     if not known:
         return Parts(OTHER, OTHER, OTHER)
-    # Imported here, as are pypinyin's dictionaries elsewhere: 60 MB that transcribing never needs.
-    with extra("text"):
-        from pypinyin.contrib.tone_convert import to_finals, to_initials
+    return Parts(*_initial_and_final(pinyin.toneless(syllable)), str(pinyin.tone(syllable)))
 
-    bare, tone = pinyin.toneless(syllable), str(pinyin.tone(syllable))
-    initial, final = to_initials(bare, strict=True), to_finals(bare, strict=True, v_to_u=False)
-    if not final:
-        return Parts(ZERO, bare, tone)
-    if final == "i" and initial in {"zh", "ch", "sh", "r", "z", "c", "s"}:
+
+def _initial_and_final(bare: str) -> tuple[str, str]:
+    """Those of a syllable without its tone: what pypinyin's strict `to_initials` and `to_finals` give.
+
+    Rules, since pypinyin's dictionaries take 60 MB that transcribing never needs.
+    """
+    initial = next((each for each in ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcs") if bare.startswith(each)), "")
+    final = bare[len(initial) :]
+    if not set(final) & set("aeiouvê"):
+        return ZERO, bare
+    if final[0] in "yw":  # stand for i and u, and before these for nothing; yu is v
+        vowel, rest = {"y": "i", "w": "u"}[final[0]], final[1:]
+        final = f"v{rest[1:]}" if final.startswith("yu") else rest if rest[0] == vowel else vowel + rest
+    if initial and initial in "jqx" and final[0] == "u":
+        final = f"v{final[1:]}"
+    if final == "i" and initial in ("zh", "ch", "sh", "r", "z", "c", "s"):
         final = "-i"
-    return Parts(initial or ZERO, final, tone)
+    return initial or ZERO, _SHORT.get(final, final)
 
 
 def likeness(left: str, right: str) -> int:

@@ -87,8 +87,9 @@ def without_extras(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True)
 
 
-def test_transcribing_imports_no_extra():
+def test_transcribing_needs_no_extra():
     code = "import ramospeech.programs.transcribe, ramospeech.translate, ramospeech.model.__main__, ramospeech.lm.train"
+    code += "; from ramospeech import Transcriber; Transcriber.from_pretrained()"
     done = without_extras(code)
     assert done.returncode == 0, done.stderr
 

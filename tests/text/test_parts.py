@@ -1,8 +1,9 @@
 """Initials, finals and tones of syllables."""
 
 import pytest
+from pypinyin.contrib.tone_convert import to_finals, to_initials
 
-from ramospeech.text import BLANK_UNIT, UNK_UNIT, Vocabulary, parts
+from ramospeech.text import BLANK_UNIT, UNK_UNIT, Vocabulary, parts, pinyin
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,17 @@ def test_likeness():
     assert [parts.likeness("shi4", other) for other in ("shi4", "shi2", "si4", "shu4", "ba4", "ba1")] == [
         5, 4, 3, 3, 1, 0
     ]  # fmt: skip
+
+
+def test_the_parts_are_those_of_pypinyin():
+    """Of every syllable of the inventory."""
+    differing = []
+    for syllable in Vocabulary.inventory().units[2:]:
+        bare = pinyin.toneless(syllable)
+        initial, final = to_initials(bare, strict=True), to_finals(bare, strict=True, v_to_u=False)
+        if final == "i" and initial in ("zh", "ch", "sh", "r", "z", "c", "s"):
+            final = "-i"
+        expected = (initial or parts.ZERO, final) if final else (parts.ZERO, bare)
+        if parts.split(syllable)[:2] != expected:
+            differing.append((syllable, parts.split(syllable), expected))
+    assert differing == []
