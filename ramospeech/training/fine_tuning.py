@@ -90,7 +90,7 @@ def move_towards_start(
         monitor.say(f"{fraction:.0%} of the way from the start: {metrics.describe()}")
     chosen = nearest(measured)
     if measured[chosen] >= progress.before:
-        monitor.say("fine-tuning made nothing better on dev: the model is the one it started from")
+        monitor.say("fine-tuning made dev SER not clearly better: the model is the one it started from")
         return
     monitor.say(f"the model is at {chosen:.0%} of the way")
     place(chosen)
