@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from ramospeech.lm.text import TextFile
 from ramospeech.parallel import SingleProcess
-from ramospeech.programs.train_translator import misheard, read_dev, steps_of, training_loss
+from ramospeech.programs.train_translator import corrupted, read_dev, steps_of, training_loss
 from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
@@ -113,7 +113,7 @@ def main() -> None:
     pairs = zip(*read_dev(args.dev, args.dev_lines), strict=True)
     usable = [(said, text) for said, text in pairs if len(said) == len(text) and set(text) <= set(known)]
     clean, truth = [said for said, _ in usable], [[known[character] for character in text] for _, text in usable]
-    tests = [[syllables.ids(sentence) for sentence in said] for said in (clean, misheard(clean, 1))]
+    tests = [[syllables.ids(sentence) for sentence in said] for said in (clean, corrupted(clean, 1))]
 
     rows: dict[str, list[tuple[float, ...]]] = {"aligned": [], "cross-attention": []}
     for seed in range(1, args.seeds + 1):

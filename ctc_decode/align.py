@@ -1,4 +1,4 @@
-"""Forced alignment: when each unit of a known labelling is said, by the Viterbi algorithm over CTC's states.
+"""Forced alignment: the frames of each unit of a known label sequence, by the Viterbi algorithm over CTC's states.
 
 The states of U labels are 2U + 1: blank, label, blank, ..., label, blank. At each frame a path stays, moves on to the
 next state, or skips a blank between two labels that differ. Memory stays bounded for long audio: where the steps
@@ -34,7 +34,7 @@ class AlignedToken:
 def align(log_probs: Any, ids: Sequence[int] | np.ndarray, blank: int = 0) -> list[AlignedToken]:
     """Place the labels `ids` (U,) on the frames of one utterance, log_probs (T', V) natural logs.
 
-    Returns U tokens along the best path. Raises ValueError for wrong shapes, ids that are no units, NaN or +inf, and
+    Returns U tokens along the best path. Raises ValueError for wrong shapes, ids that are not units, NaN or +inf, and
     for labels that no path can hold: U and one blank between equal neighbours must fit into T', and some path must
     have a probability above 0. Takes time and memory that grow with T' U and with sqrt(T') U.
 

@@ -84,7 +84,7 @@ class _Reader:
             sort = np.argsort(key, kind="stable")
             key = key[sort]
             for twice in np.flatnonzero(key[1:] == key[:-1])[:1] + 1:
-                self.fail(f"this {n}-gram is there twice", first + int(sort[twice]))
+                self.fail(f"this {n}-gram occurs twice", first + int(sort[twice]))
             keys.append(key)
             log_probs.append(log_prob[sort])
             if n < order:

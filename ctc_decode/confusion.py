@@ -1,7 +1,7 @@
 """Confusion networks: a row of slots, each with its alternatives and their probabilities.
 
 What comes next, such as a translator from pinyin to hanzi, then sees at each place of the sentence what else may
-have been said. Made of the posteriors around one hypothesis, which know many more alternatives than an N-best list.
+have been spoken. Made of the posteriors around one hypothesis, which know many more alternatives than an N-best list.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ LEAST = 0.003  # alternatives of a token that have less of its place are left ou
 class Slot:
     """One place of the sentence.
 
-    alternatives: (token, probability), the most probable first; token None means that nothing is said here. The
+    alternatives: (token, probability), the most probable first; token None means that nothing is spoken here. The
         probabilities of a slot sum to 1.
     start_frame, end_frame: where the best hypothesis that says something here has it, start <= t < end.
     """
@@ -48,7 +48,7 @@ class ConfusionNetwork:
         cls, log_probs: Any, hypothesis: Hypothesis, vocabulary: Sequence[str], blank: int = 0, least: float = LEAST
     ) -> Self:
         """A slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it, and
-        one for each gap before, between and after them where another unit may have been said.
+        one for each gap before, between and after them where another unit may have been spoken.
 
         log_probs: (T', V) natural logs of probabilities. The frames of a token's slot reach from halfway to the token
         before to halfway to the next; a unit weighs what it has in the best of them, None what the blank has where it

@@ -1,8 +1,8 @@
 """Hotwords: phrases that the search shall find more easily, as an automaton (Aho and Corasick, 1975) with boosts.
 
 Every occurrence of a phrase in a labelling adds its boost, once it is complete. So that the beam does not lose a
-phrase before its end, each of its units adds a part of the boost at once, and what was given for a phrase that goes
-on otherwise, or that the utterance ends in, is taken back in full: the total counts whole phrases only.
+phrase before its end, each of its units adds a part of the boost at once, and the boost of a phrase that is not
+completed is taken back in full: the total counts whole phrases only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def checked_vocabulary(vocabulary: Sequence[str], blank: int) -> tuple[str, ...]:
-    """The V units as a tuple. Raises ValueError for a unit that is there twice and for a blank outside of it."""
+    """The V units as a tuple. Raises ValueError for a unit that occurs twice and for a blank outside of it."""
     units = tuple(vocabulary)
     first: dict[str, int] = {}
     for i, unit in enumerate(units):

@@ -1,6 +1,6 @@
 """Back-off n-gram language models: read from ARPA files, scored, and turned into automata for the search.
 
-An n-gram is held once, as the place of its beginning and its last word, 16 bytes each; all work is done on whole
+An n-gram is held once, as the index of its prefix and its final word, 16 bytes each; all work is done on whole
 arrays, so that a million n-grams load in seconds.
 """
 
@@ -27,7 +27,7 @@ class NgramModel:
     all are sorted by (context, word).
 
     words: W words; word ids are places in it. levels: (order + 1,) int64.
-    context: (A,) int32, the state of all but the last word; word: (A,) int32, the last word.
+    context: (A,) int32, the state of all but the final word; word: (A,) int32, the final word.
     log_prob: (A,) float32; backoff: (levels[-2],) float32, for each n-gram that can be a history.
     """
 
@@ -98,7 +98,7 @@ class NgramModel:
         return ngrams, log_probs
 
     def automaton(self, vocabulary: Sequence[str]) -> Automaton:
-        """This model over the V units of a decoder; units that are no words of it are read as <unk>.
+        """This model over the V units of a decoder; units outside its vocabulary are read as <unk>.
 
         Raises ValueError where no unit is a word of the model.
         """
@@ -137,7 +137,7 @@ class NgramModel:
         )
 
     def _spelt(self, sayable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is left of the model where only some n-grams end in a word that can be said: sayable (A,).
+        """Restrict the model to n-grams that end in a word of the vocabulary: sayable (A,).
 
         The n-grams that can be read; the histories that then differ from what they fall back to; and for each history
         of the model the place, among those, of the one that stands for it.

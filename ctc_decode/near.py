@@ -11,7 +11,7 @@ _TONES = ("", "1", "2", "3", "4")
 def near_syllables(syllable: str) -> set[str]:
     """What differs from a syllable (pypinyin's TONE3, neutral tone bare) by one confusion: initial, final or tone.
 
-    Some of them are no syllables of Mandarin: the caller keeps those of its vocabulary.
+    Some of them are not syllables of Mandarin: the caller keeps those of its vocabulary.
 
     >>> sorted(near_syllables("lin2"))
     ['lin', 'lin1', 'lin3', 'lin4', 'ling2', 'nin2', 'rin2']

@@ -1,7 +1,7 @@
 """The beam search in numpy: the executable specification of the compiled one, and its fallback without a compiler.
 
 True CTC prefix beam search: probabilities of one labelling are summed over its alignments, those that end in a blank
-apart from those that end in its last unit (Hannun et al., 2014). Natural logs throughout. src/search.cpp and
+separately from those that end in its last unit (Hannun et al., 2014). Natural logs throughout. src/search.cpp and
 src/folding.cpp are its twin and are tested to give the same results; what differs is that whole rows of extensions are
 scored here before the best are taken.
 """

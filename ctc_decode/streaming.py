@@ -29,7 +29,7 @@ class Stream:
     """One utterance. `finish` gives what `decode` of all frames at once gives, whatever the chunks were.
 
     Made by `BeamSearchDecoder.stream`. It keeps the posteriors, from which exact scores and times come at the end:
-    4 bytes V a frame, 3.6 MB a minute for 1,216 units and 12.5 frames a second.
+    4 bytes V per frame, 3.6 MB per minute for 1,216 units and 12.5 frames per second.
     """
 
     def __init__(self, engine: StreamEngine, vocabulary: tuple[str, ...], hypothesis: Callable[[Result], Hypothesis]):
@@ -43,7 +43,7 @@ class Stream:
     def push(self, log_probs: Any) -> None:
         """Take some more frames, (T', V) natural logs; T' may be 0.
 
-        Raises ValueError for a wrong shape and for a frame that is no distribution, counted from the utterance's
+        Raises ValueError for a wrong shape and for a frame that is not a distribution, counted from the utterance's
         start; the chunk is not taken then.
         """
         self._check_open()

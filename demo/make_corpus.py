@@ -5,7 +5,7 @@
     python demo/make_corpus.py lists                               # when all clips are there
 
 The plan (who says what, how fast) depends on the seed alone. `speak` writes a clip under a temporary name
-first, so an interrupted run leaves no half clip and the next run goes on with what is missing.
+first, so an interrupted run leaves no half clip and the next run continues with what is missing.
 """
 
 import argparse
@@ -29,7 +29,7 @@ TRAIN = (("commands", 600), ("salads", 560), ("commands", 318))  # in this order
 CLIPS = {"test": 110, "dev": 60, "train": sum(count for _, count in TRAIN)}
 LIMIT = 4_000_000  # bytes of audio, lists and voices together
 
-# The test voices and the dev voice are never heard in training, not even as a part of a blend.
+# The test voices and the dev voice are never used in training, not even as a part of a blend.
 TEST_VOICES = ["zf_xiaoxiao", "zm_yunyang"]
 DEV_VOICES = ["zf_xiaoni"]
 TRAIN_VOICES = ["zf_xiaobei", "zf_xiaoyi", "zm_yunjian", "zm_yunxi", "zm_yunxia"]

@@ -52,7 +52,7 @@ class DistributedError(RamospeechError):
 
 
 class TrainingError(RamospeechError):
-    """Training that cannot go on: nothing left to train on, a full disk, a loss that stays non-finite."""
+    """Training that cannot continue: nothing left to train on, a full disk, a loss that stays non-finite."""
 
 
 class MissingPackageError(RamospeechError, ImportError):

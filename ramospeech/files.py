@@ -58,7 +58,7 @@ def pretrained_folder() -> Path:
 def split_lines(text: str, name: str | Path) -> list[str]:
     r"""The lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
 
-    What `str.splitlines` cuts at besides (U+2028, NEL, form feed ...) is white space within a line. Raises
+    Other separators of `str.splitlines` (U+2028, NEL, form feed ...) is white space within a line. Raises
     ListError, which names the file, where lines end in CR alone.
 
     >>> split_lines("\ufeffa\u2028b\r\n\ufeffc\n", "list.txt")
@@ -84,7 +84,7 @@ def list_lines(path: Path) -> list[str]:
 class Walked:
     """What is below a folder.
 
-    files: all that are no folders, sorted by their paths. unreadable: folders that cannot be looked into, and why.
+    files: all that are not folders, sorted by their paths. unreadable: folders that cannot be looked into, and why.
     again: links to a folder that was entered already, and the path by which it was.
     """
 

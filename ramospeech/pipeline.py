@@ -32,10 +32,10 @@ __all__ = ["PRETRAINED", "Decoder", "Token", "Transcriber", "Transcript", "Trans
 class Transcriber:
     """Recordings of any length and format -> transcripts.
 
-    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one has the last word
-    on the syllables, see `stages.translate`. decoder: None is greedy decoding. nbest: how many texts to give.
+    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one may replace the
+    recognised syllables, see `stages.translate`. decoder: None is greedy decoding. nbest: how many texts to give.
     max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. hotwords: of all
-    recordings, unless they are given with them. Raises UsageError for a device that is not there.
+    recordings, unless they are given with them. Raises UsageError for a device that is not available.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Transcriber:
 
         model: a file, or `accurate` (None is that) or `fast`, which are shipped. The model is made ready for inference
         only: see `AcousticModel.optimise_for_inference`.
-        translator: False leaves it out: `pinyin` is then what was heard, `text` is empty. decoder: makes the decoder
+        translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
         Raises ModelError for a file that is missing or cannot be used.
         """
@@ -121,7 +121,7 @@ class Transcriber:
         hotwords: of each source its own; None is those of the transcriber for all.
         progress: is called with the seconds of audio of each batch that was recognised.
         Sources are read ahead by a bounded amount.
-        A recording that cannot be transcribed gives a Transcript with `error`; the others go on.
+        A recording that cannot be transcribed gives a Transcript with `error`; the others are not affected.
         """
         batch_seconds = batch_seconds or (_CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS)
         of_each = repeat(self.hotwords) if hotwords is None else hotwords

@@ -60,12 +60,12 @@ class RecognisedPiece:
 class TranslatedPiece:
     """A piece with its texts, best first.
 
-    heard: the decoder's best hypothesis. frames, confidences: of each syllable of the best text the first and one past
-    the last frame, and its probability in its place, None where it is not known.
+    hypothesis: the best of the decoder. frames, confidences: of each syllable of the best text the first and one past
+    the last frame, and its probability at its position, None if unknown.
     """
 
     start: float
-    heard: Hypothesis
+    hypothesis: Hypothesis
     texts: tuple[Translation, ...]
     frames: tuple[tuple[int, int], ...]
     confidences: tuple[float | None, ...]
@@ -128,7 +128,7 @@ def recognise(
 
 
 def _windows(items: Iterable[Piece | End], samples: float) -> Iterator[list[Piece | End]]:
-    """The items in parts with so many samples of audio; an End for which nothing waits goes on at once."""
+    """The items in parts with so many samples of audio; an End for which nothing waits is passed on at once."""
     window: list[Piece | End] = []
     held = 0
     for item in items:
@@ -143,30 +143,30 @@ def _windows(items: Iterable[Piece | End], samples: float) -> Iterator[list[Piec
 def translate(
     pieces: Iterable[RecognisedPiece | End], translator: Translator | None, nbest: int
 ) -> Iterator[TranslatedPiece | End]:
-    """Find the texts of pieces; without a translator the one text has the syllables that were heard and no hanzi.
+    """Find the texts of pieces; without a translator the one text has the recognised syllables and no hanzi.
 
-    The translator reads, at each place of the best hypothesis, what else may have been said there by the posteriors,
-    weighed by the language model and the hotwords of a beam search. The hotwords of a piece take part in its search.
+    The translator searches the alternatives at each position of the best hypothesis, by the posteriors,
+    weighted by the language model and the hotwords of a beam search. The hotwords of a piece take part in its search.
     Where a recogniser has no posteriors it reads the best hypothesis alone.
     """
     for piece in pieces:
         if isinstance(piece, End):
             yield piece
             continue
-        heard, network = piece.result.hypotheses[0], piece.result.network
-        frames = tuple(zip(heard.start_frames, heard.end_frames, strict=True))
-        confidences: tuple[float | None, ...] = heard.confidences or (None,) * len(frames)
+        hypothesis, network = piece.result.hypotheses[0], piece.result.network
+        frames = tuple(zip(hypothesis.start_frames, hypothesis.end_frames, strict=True))
+        confidences: tuple[float | None, ...] = hypothesis.confidences or (None,) * len(frames)
         if translator is None:
-            texts = [Translation("", 0.0, heard.tokens)]
+            texts = [Translation("", 0.0, hypothesis.tokens)]
         elif network is None:
-            [texts] = translator.translate_batch([heard.tokens], nbest)
+            [texts] = translator.translate_batch([hypothesis.tokens], nbest)
         else:
             [texts] = translator.translate_networks([network], nbest, [piece.hotwords])
             slots = [network.slots[number] for number in texts[0].slots]
             frames = tuple((slot.start_frame, slot.end_frame) for slot in slots)
             of_slots = zip(slots, texts[0].syllables, strict=True)
             confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
-        yield TranslatedPiece(piece.start, heard, tuple(texts), frames, confidences)
+        yield TranslatedPiece(piece.start, hypothesis, tuple(texts), frames, confidences)
 
 
 def join(
@@ -197,7 +197,7 @@ def join(
                 pinyin=() if written else texts[0].syllables,
                 tokens=tokens,
                 seconds=item.seconds,
-                score=sum(piece.heard.score for piece in waiting),
+                score=sum(piece.hypothesis.score for piece in waiting),
                 nbest=tuple(texts) if translated else (),
                 warnings=item.warnings,
             )
@@ -220,7 +220,7 @@ def _tokens(
     times = syllable_times(spikes, seconds)
     confidences = [confidence for piece in pieces for confidence in piece.confidences]
     if written:
-        return written_tokens([piece.heard.tokens for piece in pieces], times, confidences)
+        return written_tokens([piece.hypothesis.tokens for piece in pieces], times, confidences)
     hanzi = text.hanzi if translated else [""] * len(text.syllables)
     of_all = zip(text.syllables, hanzi, times, confidences, strict=True)
     return tuple(Token(p, h, *time, confidence) for p, h, time, confidence in of_all)

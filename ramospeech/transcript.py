@@ -1,4 +1,4 @@
-"""What a transcriber gives: a Transcript for each recording, with a Token for each syllable."""
+"""The results of transcription: a Transcript for each recording, with a Token for each syllable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:  # a transcript needs no torch
 
 @dataclass(frozen=True)
 class Token:
-    """A syllable, the hanzi it became ("" without a translator), and when it was said in seconds.
+    """A syllable, the hanzi it became ("" without a translator), and its times in seconds.
 
     Of a model that writes characters a token is a hanzi or a word of letters, in `hanzi`; `pinyin` is empty.
-    confidence: from 0 to 1, the probability of the syllable among what may have been said in its place, of a word that
-        of its least sure letter; None where the decoder gives none.
+    confidence: from 0 to 1, the probability of the syllable among the alternatives at its position; for a word the
+        minimum over its letters. None if the decoder gives none.
     """
 
     pinyin: str
@@ -49,13 +49,13 @@ def written_tokens(
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in one recording.
+    """The transcript of one recording.
 
     id: the source as it was given. text: hanzi; "" without a translator. seconds: length of the recording.
     score: of the decoder, summed over the pieces of a long recording: log probability of the syllables that it found,
         before a translator chose among them.
     nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
-    error: None, or why there is no transcript; everything but id and seconds is then empty.
+    error: None, or why it could not be transcribed; everything but id and seconds is then empty.
     warnings: what should be known about the recording although it was transcribed, such as bytes that are not audio.
     """
 

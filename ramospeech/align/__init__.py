@@ -1,4 +1,4 @@
-"""Forced alignment: recordings of any length and their texts -> when each word is said, what does not fit, and clips.
+"""Forced alignment: recordings of any length and their texts -> the times of each word, what does not match, and clips.
 
 from ramospeech.align import Aligner, read_lines
 alignment = Aligner(model, device).align("talk.mp3", read_lines("talk.txt"))

@@ -1,4 +1,4 @@
-"""Align recordings with their texts: when each character is said, as TextGrid, json or srt, or as clips to train on.
+"""Align recordings with their texts: the times of each character, as TextGrid, json or srt, or as clips to train on.
 
     ramospeech align talk.mp3 talk.txt > talk.TextGrid
     ramospeech align --format srt --output talk.srt talk.mp3 talk.txt
@@ -6,9 +6,9 @@
     ramospeech align --cut mycorpus recordings/
     python train.py --data_type mycorpus --config_path mycorpus --data_root mycorpus --recipe finetune
 
-A text is a .txt (a sentence a line is best), an .srt or a .TextGrid; it follows its recording, or lies beside it under
-the same name. Times in a text are not used. Text that is not in the audio, and speech that is not in the text, are
-named with line, characters and seconds. Times are found in steps of the model's frames: 40 ms with `accurate`.
+A text is a .txt (best with one sentence per line), an .srt or a .TextGrid; it follows its recording, or is beside it
+under the same name. Times in a text are not used. Text that is not in the audio, and speech that is not in the text,
+are named with line, characters and seconds. Times are found in steps of the model's frames: 40 ms with `accurate`.
 
 Exit status: 0 when every recording was aligned, 3 when some were not (named on stderr), 2 for wrong usage.
 """

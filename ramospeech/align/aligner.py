@@ -1,4 +1,4 @@
-"""Forced alignment of recordings of any length with their texts: when each word is said, and what does not fit.
+"""Forced alignment of recordings of any length with their texts: the times of each word, and what does not match.
 
 The recording is recognised piece by piece, the text is matched to what was recognised (`matching`), and within each
 window the Viterbi algorithm of `ctc_decode.align` places the words. Where the text has several readings the audio
@@ -21,7 +21,7 @@ from ramospeech.errors import AudioError
 from ramospeech.model import AcousticModel
 from ramospeech.text import pinyin
 
-BAD_SCORE = -5.0  # mean log probability below which a word is not what is said there
+BAD_SCORE = -5.0  # mean log probability below which a word does not match the audio
 _FEW = 3  # bad words together, or units of speech without text, that are reported; fewer are recognition errors
 _MARGIN = 3.0  # nats by which another reading must be better than pypinyin's
 _STAR_COST = 1.0  # nats a frame for audio that may hold anything
@@ -30,7 +30,7 @@ _MIN_FITTING = 0.3  # fraction of the words that must fit
 
 @dataclass(frozen=True)
 class AlignedWord:
-    """A word of the text (see `texts.Word`), the label as it was said, and when; start and end are None where not.
+    """A word of the text (see `texts.Word`), the spoken label, and its times; start and end are None if not spoken.
 
     score: mean log probability of the label over its frames, a natural log; near 0 where the audio agrees.
     """
@@ -48,7 +48,7 @@ class AlignedWord:
 class Misfit:
     """A place where text and audio do not belong together.
 
-    kind: "text" that is not in the audio, or "speech" that is not in the text. text: these words, or what was heard.
+    kind: "text" that is not in the audio, or "speech" that is not in the text. text: the words of either.
     start, end: seconds; of text, the time between the words around it. line: number of the line in the file, with the
     columns of the first and the last character, from 1; None for speech.
     """
@@ -120,7 +120,9 @@ class Aligner:
         """
         words = words_of(lines, self.model.units, self.model.vocabulary, name)
         if not words:
-            raise AudioError(f"{name}: nothing in this text can be said; give the characters of what is said")
+            raise AudioError(
+                f"{name}: this text has nothing to pronounce; give the text of the recording in characters"
+            )
         warnings: list[str] = []
         posteriors = posteriors_of(source, self.model, self.device, report=warnings.append, progress=progress)
         placed = self._place(posteriors, words)
@@ -137,7 +139,7 @@ class Aligner:
         ]
         times = word_times(spans, posteriors.loudness, posteriors.seconds)
         aligned = tuple(_aligned(*row) for row in zip(words, kept, times, strict=True))
-        misfits = [*_unsaid(aligned, lines, posteriors.seconds), *self._unwritten(posteriors, kept)]
+        misfits = [*_unspoken(aligned, lines, posteriors.seconds), *self._unwritten(posteriors, kept)]
         return Alignment(
             name_of(source),
             posteriors.seconds,
@@ -185,15 +187,15 @@ class Aligner:
         frame = self.model.seconds_per_frame
         for begin, end in runs(free):
             if end - begin >= _FEW:
-                heard = self.model.vocabulary.decode(posteriors.best[begin:end].tolist())
+                tokens = self.model.vocabulary.decode(posteriors.best[begin:end].tolist())
                 start, stop = posteriors.times[posteriors.first[begin]], posteriors.times[posteriors.last[end - 1] - 1]
-                text = " ".join(heard) if self._is_pinyin else self.model.units.to_text(heard)
+                text = " ".join(tokens) if self._is_pinyin else self.model.units.to_text(tokens)
                 yield Misfit("speech", text, end - begin, float(start), float(stop) + frame)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """The frames begin <= t < end of a word, its score, and the label that was said."""
+    """The frames begin <= t < end of a word, its score, and the label that was spoken."""
 
     begin: int
     end: int
@@ -237,13 +239,13 @@ def _place_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], unit
     for index, token in zip(window.words, found, strict=True):
         if index != STAR:
             frames = slice(token.start_frame, token.end_frame)
-            label = _said(words[index], log_probs[frames], units)
+            label = _spoken_label(words[index], log_probs[frames], units)
             places[index] = _Place(window.begin + frames.start, window.begin + frames.stop, token.score, label)
     return places
 
 
-def _said(word: Word, log_probs: np.ndarray, units: Sequence[str]) -> str:
-    """The label of a word, or another reading of its character that is clearly what was said."""
+def _spoken_label(word: Word, log_probs: np.ndarray, units: Sequence[str]) -> str:
+    """The label of a word, or another reading of its character that clearly fits the audio better."""
     if len(word.spellings) < 2 or units[word.spellings[0][0]] != word.label:
         return word.label
     scores = {unit: float(log_probs[:, unit].mean()) for unit, _ in word.spellings}
@@ -272,7 +274,7 @@ def _without_bad_runs(places: Sequence[_Place | None]) -> list[_Place | None]:
     return kept
 
 
-def _unsaid(words: Sequence[AlignedWord], lines: Sequence[Line], seconds: float) -> Iterator[Misfit]:
+def _unspoken(words: Sequence[AlignedWord], lines: Sequence[Line], seconds: float) -> Iterator[Misfit]:
     """Runs of words without a time, line by line."""
     for begin, end in runs([word.start is None for word in words]):
         before = words[begin - 1].end if begin else 0.0

@@ -77,7 +77,7 @@ class Corpus:
     def close(self) -> str:
         """Write the lists and the table of what was left out; returns what became of it in one line.
 
-        Raises ListError where there is no clip.
+        Raises ListError if no clip results.
         """
         rows = ["recording\treason\tline\tcolumn\tstart\tend\ttext\n"]
         for id, part in self.left_out:
@@ -154,7 +154,7 @@ def cut(alignment: Alignment, min_seconds: float, max_seconds: float) -> tuple[l
 
 
 def _phrases(alignment: Alignment) -> Iterator[_Phrase]:
-    """Words between pauses. Speech without text belongs to the phrases that it is not apart from by a pause."""
+    """Words between pauses. Speech without text belongs to the phrases that no pause separates it from."""
     items: list[tuple[float | None, float | None, AlignedWord | None]] = []
     speech = [misfit for misfit in alignment.misfits if misfit.kind == "speech"]
     for word in alignment.words:

@@ -71,7 +71,7 @@ def match(
 class _Gap:
     """Between two sure runs: so many units of the hypothesis, words of the text, and which of these match anyway."""
 
-    heard: int
+    recognised: int
     words: range
     matches: tuple[int, ...]
 
@@ -95,10 +95,10 @@ def _blocks(best: Sequence[Hashable], text: Sequence[Hashable]) -> Iterator[tupl
 
 def _judged(gap: _Gap) -> tuple[list[int], Sequence[int]]:
     """The words to place in the audio of a gap, with STAR where it holds more, and the words to leave out."""
-    words, longer = len(gap.words), max(gap.heard, len(gap.words))
+    words, longer = len(gap.words), max(gap.recognised, len(gap.words))
     if longer <= _FEW or len(gap.matches) >= _ALIKE * longer:
         return list(gap.words), ()
-    if len(gap.matches) >= _ALIKE_TEXT * words or (words <= _LENIENT and gap.heard >= words / 2):
+    if len(gap.matches) >= _ALIKE_TEXT * words or (words <= _LENIENT and gap.recognised >= words / 2):
         return [STAR, *gap.words, STAR] if words else [STAR], ()
     left = _edge(gap.words, gap.matches)
     right = _edge(gap.words[left:][::-1], gap.matches)

@@ -31,7 +31,7 @@ class Word:
 
     line: number of its line in `lines`, from 0. column: of its first character in the line, from 1; what is read out
     of a number has the column of that number. text: as shown. label: the unit. spellings: ids of the units that may be
-    said for it, each with its cost in nats; WILDCARD for any sound.
+    spoken for it, each with its cost in nats; WILDCARD for any sound.
     """
 
     line: int
@@ -66,7 +66,7 @@ def read_lines(path: str | Path) -> list[Line]:
         lines = [Line(number, line.strip()) for number, line in enumerate(split_lines(text, path), 1)]
     lines = [line for line in lines if line.text]
     if not lines:
-        raise ListError(f"{path}: there is no text in it; give what is said in the recording")
+        raise ListError(f"{path}: it has no text; give the text of the recording")
     return lines
 
 

@@ -28,7 +28,7 @@ def _crc8(data: bytes) -> int:
 
 
 def _frame_end(head: bytes, block: int) -> int | None:
-    """The number of samples up to the end of the frame whose header this is; None if it is no header."""
+    """The number of samples up to the end of the frame whose header this is; None if it is not a header."""
     if len(head) < 16 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
     more = next((bit for bit in range(8) if not head[4] & 0x80 >> bit), 8)  # bytes of the number, as in UTF-8

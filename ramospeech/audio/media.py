@@ -91,7 +91,7 @@ def _frames(av: ModuleType, container: Any, stream: Any, report: Callable[[str],
             for converted in resampler.resample(frame):
                 yield frame.sample_rate, converted.to_ndarray().T
     if damaged:
-        report(f"{damaged} packets of it are damaged; what was said there is lost")
+        report(f"{damaged} packets of it are damaged; the speech in them is lost")
 
 
 def _joined(

@@ -102,7 +102,7 @@ def _information(header: int, frames: int, size: int) -> bytes:
 
 
 def _next(file: Bytes, start: int) -> int | None:
-    """Where frames go on after bytes that are none."""
+    """Return where frames resume after other bytes."""
     for position in range(start, min(start + _LIMIT, file.size - 3)):
         if file.read(position, 1) == b"\xff" and starts_here(file, position):
             return position
@@ -113,7 +113,7 @@ def sections(file: Bytes, start: int, warnings: list[str], starts: Signature) ->
     """The recordings of consecutive frames from `start`, and where the frames end.
 
     A recording ends where an information frame or another format (`starts`) begins, or where its own information
-    frame said.
+    frame puts the end.
     Raises AudioError where one announces more frames than are there.
     """
     found: list[Section] = []

@@ -255,7 +255,7 @@ def load(source: Source, report: Report = warn) -> np.ndarray:
 def duration(source: Source, report: Report = warn) -> float:
     """Seconds of a recording: counted samples, and never what a header says of a compressed file.
 
-    Raises AudioError as `load` does, except for samples that are no sound.
+    Raises AudioError as `load` does, except for samples that are not finite.
     """
     name = name_of(source)
     seconds = 0.0

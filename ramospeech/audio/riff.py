@@ -219,7 +219,7 @@ def _is_placeholder(size: int) -> bool:
 
 
 def _like_samples(file: Bytes, samples: _Samples, end: int, after: int) -> bool:
-    """Whether the bytes behind the samples go on like sound: neighbouring samples resemble each other."""
+    """Return whether the bytes behind the samples look like audio: neighbouring samples are similar."""
     if not samples.width or after != end or file.size - end < 64 * samples.align:
         return False
     start = end + -(end - samples.data) % samples.align

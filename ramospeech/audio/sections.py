@@ -73,7 +73,7 @@ def kind_of(file: Bytes, start: int = 0) -> str | None:
 
 
 def sections(file: Bytes) -> tuple[list[Section], list[str]]:
-    """The recordings of a file in their order, and what is to be said about bytes that are in none of them.
+    """The recordings of a file in their order, and warnings about bytes outside them.
 
     A file in which nothing is known gives one section of kind "other", so that a decoder may try.
     Raises AudioError for one that ends before its header says.
@@ -137,7 +137,7 @@ def _ogg(file: Bytes, start: int, warnings: list[str]) -> tuple[list[Section], i
     if position > file.size:
         raise AudioError("truncated: it ends within an Ogg page; copy or download it again")
     if lost:
-        warnings.append(f"{lost} of its Ogg pages are missing; what was said there is lost")
+        warnings.append(f"{lost} of its Ogg pages are missing; the speech in them is lost")
     return [Section(start, position, "ogg")], position
 
 
@@ -167,7 +167,7 @@ def _check_size(stated: int, available: int) -> None:
 
 
 def _mp4_end(file: Bytes, start: int) -> int:
-    """Behind the boxes of one file: the next `ftyp`, or what is no box."""
+    """Behind the boxes of one file: the next `ftyp`, or data that is not a box."""
     position = start
     while position + 8 <= file.size:
         size, name = file.number(position, 4, "big"), file.read(position + 4, 4)

@@ -8,7 +8,7 @@ from ramospeech.audio.framing import HOP, SAMPLE_RATE
 from ramospeech.audio.reading import Report, blocks, warn
 from ramospeech.audio.sources import Source
 
-_SMOOTHING = 20  # hops: a pause that is worth a cut lasts about 0.2 s
+_SMOOTHING = 20  # hops: a pause long enough for a cut lasts about 0.2 s
 _SHORTEST = 0.5  # seconds that any piece keeps, so that none is too short for a model
 
 
@@ -40,9 +40,9 @@ def segments(source: Source, max_seconds: float = 20.0, report: Report = warn) -
 
 
 def quietest(waveform: np.ndarray, first: int, last: int) -> int:
-    """The sample between `first` and `last` (at least 0.2 s apart) in the middle of the quietest 0.2 s.
+    """The sample between `first` and `last` (at a distance of at least 0.2 s) in the middle of the quietest 0.2 s.
 
-    Energy is that of each hop less its mean: a constant offset, as of some sound cards, is no sound.
+    Energy is that of each hop less its mean: a constant offset, as of some sound cards, is not speech.
     """
     count = (last - first) // HOP
     hops = waveform[first : first + count * HOP].reshape(count, HOP)

@@ -30,7 +30,7 @@ def name_of(source: Source) -> str:
 
 
 def check_source(source: object) -> None:
-    """Raise AudioError for what is no source, or a file object that cannot be read."""
+    """Raise AudioError for an invalid source, or a file object that cannot be read."""
     if isinstance(source, tuple):
         is_waveform = len(source) == 2 and isinstance(source[0], np.ndarray) and source[0].ndim > 0
         if not is_waveform or not isinstance(source[1], int | np.integer):
@@ -65,7 +65,7 @@ def opened(source: str | Path | bytes | IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _check_path(name: str) -> None:
-    """Refuse what is no file, with the reason."""
+    """Refuse a path that is not a file, with the reason."""
     if _URL.match(name):
         raise AudioError("is a URL; download the recording first and give its file")
     if name.rstrip().endswith("|"):

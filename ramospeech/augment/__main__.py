@@ -1,4 +1,4 @@
-"""Lets a person hear and see the effects: `python -m ramospeech.augment IN OUT [--effect NAME ...]`."""
+"""Apply the effects to recordings: `python -m ramospeech.augment IN OUT [--effect NAME ...]`."""
 
 import argparse
 import io
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"apply these: {' '.join((*PLANNED, *EFFECTS))} (default: drawn as in training)",
     )
     parser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
-    parser.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect noise")
+    parser.add_argument("--noise", metavar="DIR", help="folder of noise recordings, for the effect noise")
     parser.add_argument("--noise_snr", type=float, nargs=2, metavar=("LOW", "HIGH"), default=SNR, help="in dB")
     return parser
 
@@ -80,7 +80,9 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """Each recording and where its result goes. Raises UsageError where that cannot be."""
     if not source.is_dir():
         if target.suffix.lower() not in FORMATS:
-            raise UsageError(f"{target}: OUT is a file that ends in one of {' '.join(FORMATS)}, as IN is no folder")
+            raise UsageError(
+                f"{target}: OUT is a file that ends in one of {' '.join(FORMATS)}, because IN is not a folder"
+            )
         if target.resolve() == source.resolve():
             raise UsageError(f"{target}: OUT is IN itself; give another name")
         return [(source, target)]
@@ -88,7 +90,7 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     if not paths:
         raise UsageError(f"{source}: no recording in this folder; {' '.join(sorted(audio.EXTENSIONS))} are read")
     if target.is_file() or target.resolve().is_relative_to(source.resolve()):
-        raise UsageError(f"{target}: OUT is a folder apart from IN, as IN is a folder")
+        raise UsageError(f"{target}: OUT must be a folder outside IN, because IN is a folder")
     # The ending stays where it is not .wav: a.mp3 and a.wav may lie side by side.
     names = [path.relative_to(source) for path in paths]
     return [

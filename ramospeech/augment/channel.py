@@ -1,4 +1,4 @@
-"""What lies between a voice and its file: gain, band limits, the telephone, lossy codecs."""
+"""Channel effects: gain, band limits, the telephone, lossy codecs."""
 
 import io
 
@@ -13,20 +13,20 @@ CODECS = {"opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III"), "mulaw": ("
 
 
 def volume(waveform: np.ndarray, gain: float) -> np.ndarray:
-    """(S,) samples louder by `gain` dB; -> (S,) float32, possibly beyond [-1, 1]."""
+    """Amplify (S,) samples by `gain` dB -> (S,) float32, possibly beyond [-1, 1]."""
     return waveform * np.float32(10.0 ** (gain / 20.0))
 
 
 def low_pass(waveform: np.ndarray, limit: float) -> np.ndarray:
-    """(S,) samples without what lies above `limit` Hz (Butterworth, 48 dB an octave); -> (S,) float32."""
+    """Low-pass (S,) samples at `limit` Hz (Butterworth, 48 dB per octave) -> (S,) float32."""
     with extra("augment"):
-        from scipy.signal import butter, sosfilt  # here, because it takes 60 MB, and transcribing needs none of it
+        from scipy.signal import butter, sosfilt  # here, because transcribing does not need these 60 MB
 
     return sosfilt(butter(8, limit, "lowpass", fs=audio.SAMPLE_RATE, output="sos"), waveform).astype(np.float32)
 
 
 def telephone(waveform: np.ndarray) -> np.ndarray:
-    """(S,) samples over a line of 300 to 3400 Hz that is sampled at 8 kHz; -> (S,) float32."""
+    """Simulate a telephone line, 300 to 3400 Hz sampled at 8 kHz: (S,) -> (S,) float32."""
     with extra("augment"):
         from scipy.signal import butter, sosfilt
 
@@ -36,10 +36,10 @@ def telephone(waveform: np.ndarray) -> np.ndarray:
 
 
 def codec(waveform: np.ndarray, name: str, compression: float = 0.0) -> np.ndarray:
-    """(S,) samples encoded and decoded again, in memory, by libsndfile; -> (S,) float32.
+    """Encode and decode (S,) samples by libsndfile, in memory -> (S,) float32.
 
-    name: one of CODECS. compression: from 0, the best that the codec does, to below 1; mulaw has but one quality.
-    What lies beyond [-1, 1] is clipped before.
+    name: one of CODECS. compression: from 0, the best quality of the codec, to below 1; mulaw has only one quality.
+    Samples are clipped to [-1, 1] first.
     """
     form, subtype = CODECS[name]
     quality = {} if name == "mulaw" else {"compression_level": compression}

@@ -17,9 +17,9 @@ _MAINS = 50.0  # Hz, in China
 
 
 def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray:
-    """`waveform` (S,) with `noise` (S,) under it, `snr` dB below the level of its speech; -> (S,) float32.
+    """Mix `noise` (S,) into `waveform` (S,), `snr` dB below the level of its speech -> (S,) float32.
 
-    Where either is silent there is no such ratio, and `waveform` comes back as it is.
+    If either is silent, `waveform` is returned unchanged.
     """
     wanted = speech_power(waveform) / 10.0 ** (snr / 10.0)
     power = float(np.dot(noise, noise)) / len(noise)
@@ -37,7 +37,7 @@ def speech_power(waveform: np.ndarray) -> float:
 
 
 def excerpt(waveform: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) of (S,) from a random place; what is too short goes round."""
+    """(samples,) of (S,) from a random place; a short one is repeated."""
     starts = len(waveform) - samples + 1 if len(waveform) >= samples else len(waveform)
     return np.take(waveform, np.arange(samples) + rng.integers(starts), mode="wrap")
 
@@ -81,7 +81,7 @@ class Recordings:
         folder: of the recordings.
         cache_bytes: decoded audio kept in memory as 16-bit samples, at most.
 
-    Raises: UsageError: no such folder, nothing in it, or a file that is no audio.
+    Raises: UsageError: no such folder, nothing in it, or a file that is not audio.
     """
 
     def __init__(self, folder: str | Path, cache_bytes: int = 2**29) -> None:

@@ -1,4 +1,4 @@
-"""Reverberation: speech as a microphone hears it across a simulated room.
+"""Reverberation: speech recorded by a microphone in a simulated room.
 
 Impulse responses are those of the image method (Allen and Berkley 1979) in shoebox rooms, computed by pyroomacoustics
 (Scheibler et al., arXiv 1710.04196), their walls absorbing as Sabine's formula asks for the reverberation time.
@@ -11,15 +11,15 @@ import numpy as np
 from ramospeech import audio
 from ramospeech.errors import extra
 
-ROOMS = 128  # different enough, and each is computed once a process: 10 to 300 ms
+ROOMS = 128  # each is computed once per process, in 10 to 300 ms
 _MAX_ORDER = 60  # reflections of one path, at most
 
 
 @lru_cache(maxsize=ROOMS)
 def impulse_response(number: int) -> tuple[float, np.ndarray]:
-    """Room `number` of an endless row, the same each time: its asked RT60 in seconds and its response (N,) float32.
+    """Return the requested RT60 in seconds and the impulse response (N,) float32 of room `number`; deterministic.
 
-    Rooms are 3 x 3 x 2.4 to 8 x 6 x 3.5 m; RT60 is 0.1 to 0.6 s, or what such walls reach at least; the speaker is
+    Rooms are 3 x 3 x 2.4 to 8 x 6 x 3.5 m; RT60 is 0.1 to 0.6 s, or the minimum that such walls allow; the speaker is
     0.3 m or more away. The response starts with the direct sound, which is 1.
     """
     with extra("augment"):
@@ -48,12 +48,12 @@ def impulse_response(number: int) -> tuple[float, np.ndarray]:
 
 
 def reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """(S,) samples through an impulse response (N,) -> (S,) float32, as loud as before; the tail is cut."""
+    """Convolve (S,) samples with an impulse response (N,) -> (S,) float32 of the same power; the tail is cut."""
     with extra("augment"):
-        from scipy.signal import fftconvolve  # here, because it takes 60 MB, and transcribing needs none of it
+        from scipy.signal import fftconvolve  # here, because transcribing does not need these 60 MB
 
-    heard = fftconvolve(waveform, response)[: len(waveform)]
-    power = np.mean(np.square(heard, dtype=np.float64))
+    wet = fftconvolve(waveform, response)[: len(waveform)]
+    power = np.mean(np.square(wet, dtype=np.float64))
     if power == 0.0:
         return waveform
-    return (heard * np.sqrt(np.mean(np.square(waveform, dtype=np.float64)) / power)).astype(np.float32)
+    return (wet * np.sqrt(np.mean(np.square(waveform, dtype=np.float64)) / power)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pauses: before, between and after clips, filled with what their recording sounds like where nobody speaks."""
+"""Pauses: before, between and after clips, filled with the background noise of their recording."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def join(waveforms: Sequence[np.ndarray], pauses: Sequence[float], rng: np.rando
 def _room_tone(waveform: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of the spectrum and the level that the quietest tenth of a recording has.
 
-    Zeros would teach a model that a pause is what no microphone gives.
+    Zeros would teach a model pauses that no microphone records.
     """
     samples, count = round(seconds * audio.SAMPLE_RATE), len(waveform) // _FRAME
     if not samples or not count:

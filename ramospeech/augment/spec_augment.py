@@ -8,8 +8,8 @@ class SpecAugment(nn.Module):
     """Masks features with their mean after normalisation, which is 0.
 
     Args:
-        frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a share).
-        time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a share).
+        frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a fraction).
+        time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a fraction).
 
     Draws from torch's default generator, so a seed set before the step repeats it.
     """

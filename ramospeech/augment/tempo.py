@@ -8,8 +8,8 @@ _WINDOW, _HOP, _SEARCH = 480, 240, 160  # samples: 30 ms, half of it, and 10 ms 
 def tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
     """`waveform` (S,) spoken `factor` times as fast; returns (round(S / factor),) float32.
 
-    Windows are taken from the input at `factor` times the distance at which they are laid down, each from where it
-    goes on most like the one before would have.
+    Windows are taken from the input at `factor` times their distance in the output, each at the offset where it best
+    matches the continuation of the one before.
     Raises: ValueError: a factor that is not positive.
     """
     if not factor > 0:

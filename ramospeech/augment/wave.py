@@ -47,7 +47,7 @@ def _codec(name: str, best: float, worst: float) -> Effect:
     return lambda waveform, rng, _: channel.codec(waveform, name, rng.uniform(best, worst))
 
 
-# Name -> (probability where none is given, effect), in the order of the road from a mouth to a file.
+# Name -> (probability where none is given, effect), in the order from the speaker to the file.
 EFFECTS: dict[str, tuple[float, Effect]] = {
     "tempo": (0.3, lambda waveform, rng, _: tempo(waveform, rng.uniform(0.85, 1.15))),
     "room": (
@@ -76,8 +76,8 @@ class WaveAugment:
         snr: lowest and highest SNR in dB of every noise.
         recordings: of noise, for the effect "noise".
 
-    Raises: UsageError: an unknown effect, a probability or SNR that is none, "noise" without recordings or they
-    without it.
+    Raises: UsageError: an unknown effect, an invalid probability or SNR, "noise" without recordings or
+    recordings without "noise".
     """
 
     def __init__(

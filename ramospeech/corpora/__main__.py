@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--vocabulary", type=Path, help="those of the model; the inventory (or what occurs) if not given"
     )
-    check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is no unit")
+    check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is not a unit")
     check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
     check.add_argument("--threads", type=count, help="recordings at once (default: two per core, at most 8)")
     return parser

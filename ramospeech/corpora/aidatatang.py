@@ -1,7 +1,7 @@
 """aidatatang_200zh (OpenSLR 62, CC BY-NC-ND 4.0): 200 hours, 600 speakers, split by the publisher.
 
     aidatatang_200zh/transcript/aidatatang_200_zh_transcript.txt    T0055G0002S0001 以后 你 是 男孩子
-    aidatatang_200zh/corpus/{train,dev,test}/G0002.tar.gz           one archive a speaker, holding:
+    aidatatang_200zh/corpus/{train,dev,test}/G0002.tar.gz           one archive per speaker, with:
     aidatatang_200zh/corpus/{train,dev,test}/G0002/T0055G0002S0001.{wav,txt,metadata}
 
 OpenSLR has withdrawn it at times; the archive, from wherever, can be put into the root by hand.

@@ -1,7 +1,7 @@
 """AISHELL-1 (OpenSLR 33, Apache-2.0): 178 hours, 400 speakers, split by the publisher.
 
     data_aishell/transcript/aishell_transcript_v0.8.txt     BAC009S0002W0122 而 对 楼市 ...
-    data_aishell/wav/S0002.tar.gz                           one archive a speaker, holding:
+    data_aishell/wav/S0002.tar.gz                           one archive per speaker, with:
     data_aishell/wav/{train,dev,test}/S0002/BAC009S0002W0122.wav
 
 325 of the 141,925 recordings have no transcript.

@@ -1,4 +1,4 @@
-"""The check of clips against their recordings: what no model could align is dropped, counted and listed."""
+"""Check clips against their recordings: those that no model could align are dropped, counted and listed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +52,7 @@ class Limits:
     """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its vocabulary.
 
     `units` is the kind of the vocabulary's units, which tells how to read labels.
-    `drop_unknown` drops clips with a syllable that is no unit, which otherwise becomes `<UNK>`. `durations` says
+    `drop_unknown` drops clips with a syllable that is not a unit, which otherwise becomes `<UNK>`. `durations` says
     whom to ask how long a clip is: its "list" (its recording where the list does not say), its recording ("header";
     compressed ones are decoded), or the "audio", read whole and checked.
     """
@@ -67,14 +67,14 @@ class Limits:
 
 
 def frames(seconds: float) -> int:
-    """Feature frames T of a clip of that duration: 25 ms windows, 10 ms apart."""
+    """Feature frames T of a clip of that duration: 25 ms windows with a hop of 10 ms."""
     return frame_count(round(seconds * audio.SAMPLE_RATE))
 
 
 def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
     """Whether T = `frames` are too few for CTC to align U labels `ids`.
 
-    CTC needs T // reduction >= U + adjacent repeats: a frame a label, and a blank between equal ones.
+    CTC needs T // reduction >= U + adjacent repeats: a frame per label, and a blank between equal ones.
     """
     return frames // reduction < frames_needed(ids)
 
@@ -110,10 +110,10 @@ def check(
 
 def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, int, int]]:
     """For dev and test: clips whose text is the text of a train clip too, of how many clips."""
-    heard = {clip.tokens for clip in clips.get("train", ())}
+    train_tokens = {clip.tokens for clip in clips.get("train", ())}
     for split in ("dev", "test"):
         if part := clips.get(split):
-            yield split, sum(clip.tokens in heard for clip in part), len(part)
+            yield split, sum(clip.tokens in train_tokens for clip in part), len(part)
 
 
 def examine(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple[str, str]:

@@ -1,7 +1,7 @@
 """Archives from OpenSLR: resumable download from several mirrors, checked by size and md5, unpacked once.
 
 A file carries its own name only when it is whole and checked; until then it is `NAME.part`, and the next run
-goes on where that ends. Marks beside the unpacked folders make a second run do nothing, even when the
+resumes where that ends. Marks beside the unpacked folders make a second run do nothing, even when the
 archives were deleted to save room.
 """
 
@@ -112,7 +112,7 @@ def fetch(urls: Sequence[str], target: Path, size: int | None = None, md5: str =
 
 
 def _deliver(url: str, part: Path, size: int | None, pause: float) -> None:
-    """Fetch one address to its end, going on after each cut as long as some more has arrived."""
+    """Fetch one address completely, resuming after each broken connection as long as there is progress."""
     attempt, best = 0, -1
     while True:
         attempt = 1 if _size(part) > best else attempt + 1
@@ -175,7 +175,7 @@ def _start_of(response, asked: int) -> int:
 
 
 def _verify(part: Path, size: int | None, md5: str) -> None:
-    """Check a finished download; a wrong one is deleted, since going on from it can never end well."""
+    """Check a finished download; a wrong one is deleted, since it cannot be resumed."""
     wrong = ""
     if size is not None and _size(part) != size:
         wrong = f"{_size(part)} bytes instead of {size}"
@@ -189,7 +189,7 @@ def _verify(part: Path, size: int | None, md5: str) -> None:
 
 
 def _opened(part: Path, start: int) -> BinaryIO:
-    """`part`, open to go on at its end, or from the beginning."""
+    """Open `part`, to resume at its end or to start from the beginning."""
     try:
         return open(part, "ab" if start else "wb")
     except OSError as error:

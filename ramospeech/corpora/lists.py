@@ -1,7 +1,7 @@
-"""Lists: one utterance a line, `path<TAB>tokens<TAB>text[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
+"""Lists: one utterance per line, `path<TAB>tokens<TAB>text[<TAB>seconds]`, in `<corpus>_{train,dev,test}.txt`.
 
 Paths are relative to the program's `--data_root` (or absolute). Tokens are of one kind of `ramospeech.text.units`:
-syllables, unless said otherwise. Pinyin is brought to the form of `ramospeech.text.pinyin` on reading, so lists that
+syllables by default. Pinyin is brought to the form of `ramospeech.text.pinyin` on reading, so lists that
 write the neutral tone as 5, or lv4 as lü4, are read too.
 """
 
@@ -168,5 +168,5 @@ def _seconds(column: str) -> float:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(f"{column.strip()!r} is no duration; write seconds such as 3.25, or leave the column out")
+        raise ValueError(f"{column.strip()!r} is not a duration; write seconds such as 3.25, or leave the column out")
     return seconds

@@ -94,7 +94,9 @@ def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Reco
     recordings: dict[str, Mapping[str, Any]] = {}
     for where, record, *_ in records:
         if "sources" in record and recordings.setdefault(str(record.get("id")), record) != record:
-            raise ListError(f"{where}: recording {record.get('id')!r} is there twice and differs; keep one of them")
+            raise ListError(
+                f"{where}: recording {record.get('id')!r} occurs twice with different content; keep one of them"
+            )
     utterances = []
     for where, record, base, part, note in records:
         if "supervisions" in record:
@@ -136,7 +138,7 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         except _RepeatedKeyError as error:
             raise ListError(f"{path}:{number}: {error}") from None
         except ValueError as error:
-            raise ListError(f"{path}:{number}: not JSON ({error}); write one record a line") from None
+            raise ListError(f"{path}:{number}: not JSON ({error}); write one record per line") from None
         if isinstance(value, dict) and isinstance(value.get("samples"), list):
             root = str(value.get("root_path", ""))
             value = [{**sample, "root_path": root} for sample in value["samples"] if isinstance(sample, dict)]
@@ -155,7 +157,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     for key, value in pairs:
         if found[key] != value:
-            raise _RepeatedKeyError(f"the key {key!r} is there twice, with different values; keep one of them")
+            raise _RepeatedKeyError(f"the key {key!r} occurs twice, with different values; keep one of them")
     return found
 
 

@@ -98,7 +98,7 @@ def write_lists(
 def _label(
     utterances: Sequence[Recording], data_root: str | Path, units: Units
 ) -> tuple[dict[str, list[Utterance]], list[Dropped], list[str]]:
-    """Clips with their tokens, what was dropped on the way, and what is worth a remark."""
+    """Clips with their tokens, what was dropped on the way, and remarks."""
     base = Path(abspath(data_root))
     clips: dict[str, list[Utterance]] = {part: [] for part in SPLITS}
     dropped: list[Dropped] = []

@@ -32,7 +32,7 @@ def read_rows(
     if header:
         number = rows[0][0]
         if twice := [name for name in header if name and header.count(name) > 1]:
-            raise ListError(f"{path}:{number}: the column {twice[0]!r} is there twice; rename one of them")
+            raise ListError(f"{path}:{number}: the column {twice[0]!r} occurs twice; rename one of them")
         if not set(header) & set(text_names):
             raise ListError(f"{path}:{number}: no column for the text; name it one of {', '.join(text_names)}")
         return [(number, dict(zip(header, cells, strict=True))) for number, cells in rows[1:]]

@@ -32,7 +32,7 @@ def prepare_thchs(root: Path) -> list[Recording]:
 
 
 def _recording(folder: Path, split: str, name: str) -> Path:
-    """The split's own file, unless it is no sound but the remains of a link; then the one in data/."""
+    """The split's own file, unless it is not audio but the text of a link; then the one in data/."""
     own = folder / split / f"{name}.wav"
     if own.exists() and own.stat().st_size < 100 and b"../data" in own.read_bytes():
         return folder / "data" / own.name
@@ -44,5 +44,5 @@ def _words(folder: Path, split: str, name: str) -> str | None:
         if trn.exists():
             words = read_text(trn)[0].partition("\n")[0].strip()
             if not words.endswith(".trn"):
-                return words.replace("l =", "")  # a slip of the keyboard in B11_374
+                return words.replace("l =", "")  # a typing error in B11_374
     return None

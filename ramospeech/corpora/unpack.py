@@ -1,4 +1,4 @@
-"""Unpacking tar archives that strangers made: nothing is written outside the folder, and only once.
+"""Unpack untrusted tar archives once; nothing is written outside the folder.
 
 The rules are those of tarfile's `data` filter, stated here because Python before 3.11.4 lacks it, and because
 its early versions could be led out of the folder by chains of links.
@@ -35,7 +35,7 @@ def unpack_once(archive: Path, folder: Path) -> None:
 
 
 def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
-    """Unpack the archives, one a speaker, that a corpus holds inside it: S0002.tar.gz -> .../S0002/*.wav."""
+    """Unpack the archives, one per speaker, that a corpus holds inside it: S0002.tar.gz -> .../S0002/*.wav."""
     archives = sorted(archives)
     if not archives:
         return

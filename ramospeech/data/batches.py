@@ -92,7 +92,7 @@ def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, w
 
 
 def padding_share(seconds: Sequence[float], plan: Plan) -> float:
-    """The part of the plan's padded audio that is padding."""
+    """The fraction of the plan's padded audio that is padding."""
     steps = [[[seconds[i] if isinstance(i, int) else i.seconds for i in batch] for batch in step] for step in plan]
     padded = sum(max(batch) * len(batch) for step in steps for batch in step)
     real = sum(sum(batch) for step in steps for batch in step)

@@ -1,4 +1,4 @@
-"""Clips joined into longer ones, with pauses: a model that heard only words would not know sentences.
+"""Clips joined into longer ones, with pauses: a model trained only on isolated words fails on sentences.
 
 What is joined is planned for a whole epoch, before clips are put into batches, since it changes their durations. It
 follows from the durations, the seed and the epoch alone, so every worker plans the same.
@@ -44,7 +44,7 @@ def utterances(
     """The chosen clips, joined at random.
 
     Args:
-        chosen: indices of `clips`, several times where one is to be heard more often.
+        chosen: indices of `clips`, repeated to weight a clip.
         join: clips are added to an utterance while it stays within a length that is drawn for it, evenly from 0 to
             `join` seconds: words alone remain, and sentences of every length come about. 0 joins none.
         silence: seconds of silence at each end, at most; drawn evenly from 0.

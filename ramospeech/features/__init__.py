@@ -1,7 +1,7 @@
 """From waveforms (B, S) to features (B, T, F), batched, on the device of the model.
 
 This is the first stage of every acoustic model, so that training and transcription cannot differ. Frames are 25 ms
-long and 10 ms apart and lie wholly inside the clip: T = 1 + (S - 400) // 160; those of log_mel are centred, as
+long with a hop of 10 ms and lie wholly inside the clip: T = 1 + (S - 400) // 160; those of log_mel are centred, as
 Whisper's: T = S // 160. The padding of a batch never touches a real frame.
 """
 

@@ -12,8 +12,8 @@ EPSILON = 1e-5  # keeps a clip without any variation (digital silence) at 0
 class Normalise(nn.Module):
     """Subtract the mean and divide by the standard deviation of a clip.
 
-    mode "clip": one mean and deviation over all frames and bins: the level of the recording goes, the shape of
-    its spectrum stays. "bin": one of each a bin: the colour of the microphone goes too. "none": as it is.
+    mode "clip": one mean and deviation over all frames and bins, which removes the level of the recording and keeps
+    the shape of its spectrum. "bin": one per bin, which also removes the response of the microphone. "none": unchanged.
     """
 
     def __init__(self, mode: str = "clip") -> None:

@@ -1,6 +1,6 @@
 """From text to counts of characters and of character trigrams, by sorting, in bounded memory.
 
-Whatever is no character of the model (punctuation, digits, Latin) ends a sentence, as a line end does.
+Any character outside the model (punctuation, digits, Latin) ends a sentence, as a line end does.
 """
 
 from collections.abc import Sequence

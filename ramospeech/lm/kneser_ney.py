@@ -1,8 +1,8 @@
 """Trains n-gram models: interpolated modified Kneser-Ney (Chen and Goodman 1999), by sorting, on whole arrays.
 
 An n-gram is one number to base W, so W words allow orders with W ** order below 2 ** 64 (order 5 up to 7,131 words).
-The text is held as 4 bytes a token. As KenLM does (Heafield et al. 2013), unigrams are interpolated with the uniform
-distribution over all words and <unk>, and n-grams that begin a sentence keep their plain counts.
+The text takes 4 bytes per token in memory. As in KenLM (Heafield et al. 2013), unigrams are interpolated with the
+uniform distribution over all words and <unk>, and n-grams that begin a sentence keep their plain counts.
 """
 
 from array import array
@@ -16,11 +16,11 @@ from ctc_decode.lm import BEGIN, END, UNKNOWN, NgramModel
 BLOCK = 1 << 22  # tokens sorted at once
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)  # of one, two, and more occurrences, where a text is too small to tell
 _UNK, _BEGIN, _END = range(3)
-_LEAST = 1e-12  # of a probability mass that rounding could make zero or negative
+_MIN_MASS = 1e-12  # of a probability mass that rounding could make zero or negative
 
 
 class _Ids(dict[str, int]):
-    """Word ids, given as words come; `words` lists them. Marks of sentence ends in the text are no words."""
+    """Word ids in order of appearance; `words` lists them. Marks of sentence ends in the text are not words."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys((*UNKNOWN, BEGIN, END), _UNK))
@@ -38,7 +38,7 @@ class _Level:
 
     keys (N,) uint64, in which the first word weighs most; counts (N,): occurrences; kinds (N,): what Kneser-Ney
     counts; context, suffix (N,): the places of all but the last and all but the first word, a level below; p (N,):
-    probability; gain (N,): what the model loses, in nats a token, where this n-gram alone is pruned.
+    probability; gain (N,): what the model loses, in nats per token, where this n-gram alone is pruned.
     """
 
     keys: np.ndarray
@@ -84,11 +84,11 @@ class NgramTrainer:
         (Stolcke 1998; histories weigh as often as the text has them, which suits Kneser-Ney, Chelba et al. 2010).
         min_counts: of n-grams of length 1, 2, ... keep those that occur as often; the last holds for all longer ones
         and the first for nothing, as all words are kept.
-        Raises ValueError where there is no text, or for too many different words.
+        Raises ValueError for an empty text or too many different words.
         """
         W = len(self._ids.words)
         if not self.tokens:
-            raise ValueError("there are no words to train a language model on")
+            raise ValueError("the text has no words to train a language model on")
         if W**self.order >= 1 << 64:
             raise ValueError(f"{W} different words are too many for order {self.order}; train a shorter one")
         levels = _estimate(_counted(np.frombuffer(self._text, np.int32), self.order, W), W, self.order)
@@ -140,7 +140,7 @@ def interpolate(
 
 
 def backoff_weights(
-    context: np.ndarray, p: np.ndarray, lower: np.ndarray, contexts: int, smallest: float = _LEAST
+    context: np.ndarray, p: np.ndarray, lower: np.ndarray, contexts: int, smallest: float = _MIN_MASS
 ) -> np.ndarray:
     """Back-off weights (contexts,) that make explicit `p` and the rest, in the proportions of `lower`, sum to one."""
     rest = 1 - np.bincount(context, p, contexts)
@@ -207,13 +207,13 @@ def _estimate(longest: tuple[np.ndarray, np.ndarray], W: int, order: int) -> lis
 
 
 def _gains(context: np.ndarray, p: np.ndarray, lower: np.ndarray, backoff: np.ndarray, often: np.ndarray) -> np.ndarray:
-    """Relative entropy, in nats a token, between the model without one n-gram and with it (Stolcke 1998, eq. 5).
+    """Relative entropy, in nats per token, between the model without one n-gram and with it (Stolcke 1998, eq. 5).
 
     context, p, lower (N,): of each n-gram its context, its probability, and that of its suffix; backoff, often: of
     each context its back-off weight and its share of the text.
     """
-    rest = np.maximum(1 - np.bincount(context, p, len(often)), _LEAST)[context]
-    lower_rest = np.maximum(1 - np.bincount(context, lower, len(often)), _LEAST)[context]
+    rest = np.maximum(1 - np.bincount(context, p, len(often)), _MIN_MASS)[context]
+    lower_rest = np.maximum(1 - np.bincount(context, lower, len(often)), _MIN_MASS)[context]
     new = np.log((rest + p) / (lower_rest + lower))
     return often[context] * (p * (np.log(p / lower) - new) - rest * (new - np.log(backoff[context])))
 

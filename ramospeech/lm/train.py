@@ -1,8 +1,8 @@
-"""Trains a language model of syllables: `ramospeech lm TEXT... --output lm.arpa`.
+"""Train a language model of syllables: `ramospeech lm TEXT... --output lm.arpa`.
 
-Text is plain or gzip, UTF-8, one sentence or more a line. A line with hanzi is normalised (digits read out, punctuation
-dropped) and read by pypinyin; a line without is pinyin; of a list line (path, pinyin, hanzi) the pinyin counts. What
-can be read as neither is skipped and counted. The same text and options give the same model.
+Text is plain or gzip, UTF-8, one or more sentences per line. Lines with hanzi are normalised (digits written out,
+punctuation dropped) and converted by pypinyin; lines without are pinyin; of a list line (path, pinyin, hanzi) the
+pinyin is used. Other lines are skipped and counted. The same text and options give the same model.
 """
 
 import argparse
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         model.write(args.output)
     except OSError as error:
-        raise errors.TrainingError(f"{args.output}: not written ({error.strerror}); choose another place") from None
+        raise errors.TrainingError(f"{args.output}: not written ({error.strerror}); choose another --output") from None
     sizes = ", ".join(f"{high - low:,}" for low, high in zip(model.levels, model.levels[1:], strict=False))
     say(f"{args.output}: n-grams of length 1 to {model.order}: {sizes}")
     for path in args.dev:
@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sentences += part.sentences
             dev.add(part)
         if not sentences:
-            raise errors.ListError(f"{path}: no hanzi and no pinyin in it")
+            raise errors.ListError(f"{path}: has neither hanzi nor pinyin")
         say(f"{path}: perplexity {perplexity(model, sentences):.1f}; {dev}")
 
 

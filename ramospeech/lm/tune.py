@@ -1,10 +1,10 @@
-"""Finds the weight of a language model and the length bonus that read dev recordings best:
+"""Tune the language model weight and the length bonus on dev recordings:
 
     ramospeech tune --model FILE --lm lm.arpa --ref data_config/thchs_dev.txt --output tune/
 
-The model hears each recording once. Then a grid of both options is decoded, points side by side, and the best point's
-neighbourhood again and again at half the distance. Tune on development lists only: the best of many tries on a test
-list says nothing about other recordings.
+Posteriors are computed once per recording. Then a grid of both options is decoded in parallel, and the neighbourhood
+of the best point again at half the distance, several times. Tune on development lists only: the best of many trials on
+a test list says nothing about other recordings.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Rates = dict[Point, float]
 
 @dataclass(frozen=True)
 class Posteriors:
-    """What a model recognises: of each piece of a recording its log-posteriors (T', V), and which clip it is of."""
+    """Log-posteriors (T', V) of each piece of the recordings, and the clip of each piece."""
 
     references: list[tuple[str, ...]]
     pieces: list[np.ndarray]
@@ -65,7 +65,7 @@ class Posteriors:
 
 @torch.inference_mode()
 def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device: str = "cpu") -> Posteriors:
-    """Posteriors of all clips. One that cannot be read is named on stderr and left out; raises ListError for none."""
+    """Compute the posteriors of all clips; unreadable ones are reported on stderr. Raises ListError if none is left."""
     references: list[tuple[str, ...]] = []
     waveforms: list[np.ndarray] = []
     of_clips: list[int] = []
@@ -175,22 +175,22 @@ class _Built:
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
     parser = Parser(description=__doc__)
-    data = parser.add_argument_group("what to tune, on what")
+    data = parser.add_argument_group("model and recordings")
     data.add_argument("--model", type=Path, required=True, help="the acoustic model: accurate, fast or a file")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
     data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
-    data.add_argument("--data_root", type=Path, default=Path("data"), help="where the list's paths are")
+    data.add_argument("--data_root", type=Path, default=Path("data"), help="folder of the list's paths")
     data.add_argument("--output", type=Path, metavar="DIR", help="also write tune.tsv and surface.png there")
-    tries = parser.add_argument_group("what to try")
+    tries = parser.add_argument_group("search range")
     tries.add_argument("--lm_weight", type=float, nargs=2, default=(0.0, 1.5), metavar=("LOW", "HIGH"), help="range")
     tries.add_argument("--length_bonus", type=float, nargs=2, default=(0.0, 5.0), metavar=("LOW", "HIGH"), help="range")
     tries.add_argument("--points", type=few, default=6, help="values of each in the first grid, 2 or more")
     tries.add_argument("--rounds", type=count_or_0, default=3, help="refinements around the best point")
     decoding = parser.add_argument_group("decoding")
-    decoding.add_argument("--beam_width", type=count, default=30, help="labellings kept at each frame")
-    decoding.add_argument("--top_k", type=count, default=40, help="units looked at in each frame")
-    decoding.add_argument("--jobs", type=count, help="points decoded side by side (default: the cores)")
-    decoding.add_argument("--device", default="cpu", help="where the acoustic model runs")
+    decoding.add_argument("--beam_width", type=count, default=30, help="beam size: label sequences kept per frame")
+    decoding.add_argument("--top_k", type=count, default=40, help="candidate units per frame")
+    decoding.add_argument("--jobs", type=count, help="points decoded in parallel (default: all cores)")
+    decoding.add_argument("--device", default="cpu", help="device of the acoustic model")
     return parser
 
 
@@ -206,9 +206,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         lm = _Built(NgramModel.read(args.lm), units)
     except (ValueError, OSError) as error:
         raise errors.ModelError(f"{error}; give an ARPA file of syllables") from None
-    heard = listen(model, clips, args.data_root, args.device)
-    greedy = heard.score(GreedyDecoder(units).decode).rate
-    print(f"{len(heard.references)} recordings, {sum(map(len, heard.references))} syllables; greedy: {greedy:.2%}")
+    posteriors = listen(model, clips, args.data_root, args.device)
+    greedy = posteriors.score(GreedyDecoder(units).decode).rate
+    references = posteriors.references
+    print(f"{len(references)} recordings, {sum(map(len, references))} syllables; greedy: {greedy:.2%}")
 
     def rate(point: Point) -> float:
         decoder = BeamSearchDecoder(
@@ -219,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             lm_weight=point[0],
             length_bonus=point[1],
         )
-        return heard.score(decoder.decode).rate
+        return posteriors.score(decoder.decode).rate
 
     weights = grid(args.lm_weight, args.points)
     bonuses = grid(args.length_bonus, args.points)

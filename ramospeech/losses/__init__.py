@@ -1,8 +1,8 @@
-"""What the acoustic model is trained for: CTC, ACE, and both together.
+"""Training losses: CTC, ACE and their weighted sum.
 
-All share one signature: log-posteriors (B, T', V), their lengths (B,), labels (B, U) padded with anything and their
-lengths (B,) -> Loss(sum, count, skipped). Sums and counts, not means, so that the loss of a batch does not depend on
-how it is split over steps or workers: divide the total of the sums by the total of the counts.
+All share one signature: log-posteriors (B, T', V), their lengths (B,), labels (B, U), whose padding is ignored, and
+their lengths (B,) -> Loss(sum, count, skipped). The results are sums and counts instead of means, so that the loss of a
+batch does not depend on how it is split over steps or workers: divide the total of the sums by that of the counts.
 """
 
 import math
@@ -41,9 +41,9 @@ def ctc(
 ) -> Loss:
     """Connectionist temporal classification (Graves et al. 2006): -log p(labels), summed over the clips.
 
-    Divided by the count it is in nats a label. Computed in float32 at least.
+    Divided by the count it is in nats per label. Computed in float32 at least.
 
-    smoothing: this share of the loss is the mean divergence of a frame's posteriors from uniform ones, times the
+    smoothing: this fraction of the loss is the mean divergence of a frame's posteriors from uniform ones, times the
     labels: what label smoothing is for CTC (Kim et al., arXiv 1711.02212, section 3.2).
 
     consistency: weight of what CR-CTC adds (Yao et al., arXiv 2410.05101, equation 4). The batch then holds two views
@@ -56,9 +56,9 @@ def ctc(
 def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:
     """Aggregation cross-entropy (Xie et al. 2019, arXiv 1904.08364): how often each unit occurs, in any order.
 
-    Of each clip the cross-entropy between the shares of the units in the label (the blank has the T' - U frames
+    Of each clip the cross-entropy between the fractions of the units in the label (the blank has the T' - U frames
     that are left) and their mean posteriors, less the entropy of the former, which does not depend on the model: 0
-    is perfect. Clips are weighted by their labels, so that the sum divided by the count is in nats a clip.
+    is perfect. Clips are weighted by their labels, so that the sum divided by the count is in nats per clip.
     """
     log_probs = _prepared(log_probs)
     return _total(log_probs, _ace(log_probs, lengths, labels, label_lengths), label_lengths)

@@ -15,10 +15,10 @@ from ramospeech.text.units import spaced
 if TYPE_CHECKING:
     from ramospeech.transcript import Token, Transcript
 
-MAX_TOKENS = 20  # of a cue: what a viewer reads at a glance
+MAX_TOKENS = 20  # per cue
 MAX_SECONDS = 7.0
 _LINGER = 0.5  # seconds a subtitle stays after its last syllable, if the next one lets it
-_PAUSE = 0.15  # seconds without speech from which one hears a pause
+_PAUSE = 0.15  # seconds without speech that count as a pause
 _LONG_PAUSE = 1.0  # from which a new cue begins in any case
 
 
@@ -37,8 +37,8 @@ def clock(seconds: float, point: str) -> str:
 def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
     """Subtitles (start, end, text) of a transcript, at most MAX_TOKENS syllables and MAX_SECONDS each.
 
-    A phrase is what is said between two pauses. What is too long is cut at its longest pause, and its parts again; a
-    phrase that is too long by itself is cut near its middle, between words.
+    A phrase is the speech between two pauses. A cue that is too long is cut at its longest pause, recursively; a phrase
+    that is too long by itself is cut near its middle, between words.
     """
     parts = [transcript.tokens] if transcript.tokens else []
     while parts:

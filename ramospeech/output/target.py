@@ -81,7 +81,7 @@ class Output:
         needs_folder = form == "all" or (several and WRITERS[form].single)
         if needs_folder and (output == "-" or Path(output).is_file()):
             what = "all formats" if form == "all" else f"{form} of several recordings"
-            raise UsageError(f"{what}: one file a recording, so give a folder with --output DIR/")
+            raise UsageError(f"{what}: one file per recording, so give a folder with --output DIR/")
         self.path = Path(output)
         self.folder = needs_folder or output.endswith(os.sep) or self.path.is_dir()
         self.stdout = output == "-"

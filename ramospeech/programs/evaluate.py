@@ -80,11 +80,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def read_table(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
-    """id -> tokens and hanzi of a table. Raises ListError for an id that is there twice."""
+    """id -> tokens and hanzi of a table. Raises ListError for an id that occurs twice."""
     texts: dict[str, Texts] = {}
     for number, cells in read_tsv(path):
         if cells["id"] in texts:
-            raise ListError(f"{path}:{number}: {cells['id']} is there twice; keep one")
+            raise ListError(f"{path}:{number}: {cells['id']} occurs twice; keep one")
         if units.labels_text:
             if "hanzi" not in cells:
                 raise ListError(f"{path}:1: no column hanzi, whose {units.name} are to be compared")
@@ -97,14 +97,14 @@ def read_table(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
 
 
 def read_references(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
-    """References by id, from a list or a table. Raises ListError for an id that is there twice, or for none."""
+    """References by id, from a list or a table. Raises ListError for an id that occurs twice, or for none."""
     with suppress(OSError), open(path, "rb") as file:
         if b"id" in file.readline().removeprefix(b"\xef\xbb\xbf").split(b"\t"):
             return read_table(path, units)
     texts: dict[str, Texts] = {}
     for clip in read_list(path, units):
         if clip.path in texts:
-            raise ListError(f"{path}:{_second_line(path, clip.path)}: {clip.path} is there twice; keep one")
+            raise ListError(f"{path}:{_second_line(path, clip.path)}: {clip.path} occurs twice; keep one")
         texts[clip.path] = clip.tokens, () if units.labels_text else characters(clip.text)
     return texts
 
@@ -133,12 +133,12 @@ def match(
         print(f"note: {len(by_end)} ids are matched by their ends, such as {name} and {other}", file=sys.stderr)
     pairs = []
     for name, (pinyin, hanzi) in references.items():
-        heard, text = hypotheses[matched[name]] if name in matched else ((), ())
+        hypothesis, text = hypotheses[matched[name]] if name in matched else ((), ())
         if script == "any":
             hanzi, text = simplified(hanzi), simplified(text)
             if units.labels_text:
-                pinyin, heard = simplified(pinyin), simplified(heard)
-        pairs.append(Pair(name, pinyin, hanzi, heard, text, found=name in matched))
+                pinyin, hypothesis = simplified(pinyin), simplified(hypothesis)
+        pairs.append(Pair(name, pinyin, hanzi, hypothesis, text, found=name in matched))
     return Report(tuple(pairs), tuple(sorted(hypotheses.keys() - set(matched.values()))), units)
 
 

@@ -1,7 +1,7 @@
 """Train a seq2seq translator from pinyin to hanzi on plain hanzi text.
 
     ramospeech train_translator TEXT...                                     one process, CPU or GPU
-    horovodrun -np 4 ramospeech train_translator TEXT... laws.txt.gz=0.1    four; takes a tenth of laws.txt.gz a pass
+    horovodrun -np 4 ramospeech train_translator TEXT... laws.txt.gz=0.1    four; uses a tenth of laws.txt.gz per pass
     ramospeech train_translator TEXT... --load_model                        resume where the last run ended
 
 The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
@@ -60,28 +60,30 @@ def options() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1])
     data = parser.add_argument_group("data")
-    data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, a sentence a line; TEXT=0.1 takes less")
-    data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences never to use")
-    data.add_argument("--dev", type=Path, metavar="FILE", help="lines that end in pinyin<TAB>hanzi, to choose on")
-    data.add_argument("--dev_lines", type=count, default=1000, help="of them, evenly spread")
-    data.add_argument("--ngram", type=Path, default=ngram_path(), help="gives characters and readings")
-    data.add_argument("--batch_characters", type=count, default=6000, help="in a worker's batch")
+    data.add_argument(
+        "texts", nargs="+", metavar="TEXT", help="plain or gzip, one sentence per line; TEXT=0.1: a tenth"
+    )
+    data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences to leave out")
+    data.add_argument("--dev", type=Path, metavar="FILE", help="lines that end in pinyin<TAB>hanzi, to pick the best")
+    data.add_argument("--dev_lines", type=count, default=1000, help="number of dev lines, evenly spread")
+    data.add_argument("--ngram", type=Path, default=ngram_path(), help="n-gram model: characters and readings")
+    data.add_argument("--batch_characters", type=count, default=6000, help="characters per batch and worker")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
-    model.add_argument("--model_name", default="translator", help="its name there")
-    model.add_argument("--load_model", action="store_true", help="resume it")
-    model.add_argument("--width", type=count, default=192, help="of embeddings and of each direction of the encoder")
-    model.add_argument("--layers", type=few, default=2, help="of the encoder")
+    model.add_argument("--model_name", default="translator", help="name of the model's files")
+    model.add_argument("--load_model", action="store_true", help="resume the run of that name")
+    model.add_argument("--width", type=count, default=192, help="size of embeddings and per direction of the encoder")
+    model.add_argument("--layers", type=few, default=2, help="layers of the encoder")
     model.add_argument("--decoder", type=count, default=320, help="cells of the decoder")
-    model.add_argument("--dropout", type=fraction, default=0.1, help="between layers")
+    model.add_argument("--dropout", type=fraction, default=0.1, help="dropout rate between layers")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
-    optimiser.add_argument("--steps", type=count, default=20_000, help="of training; the text is read again as needed")
+    optimiser.add_argument("--steps", type=count, default=20_000, help="training steps; the text is repeated as needed")
     optimiser.add_argument("--lr", type=peak_rate, default=2e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--warmup", type=count, default=300, help="steps of linear warm-up")
-    optimiser.add_argument("--clip", type=positive, default=1.0, help="largest gradient norm")
-    optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
+    optimiser.add_argument("--clip", type=positive, default=1.0, help="maximum gradient norm")
+    optimiser.add_argument("--seed", type=seed, default=1, help="random seed")
 
     machine = parser.add_argument_group("machine")
     machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
@@ -113,14 +115,14 @@ def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
     return sentences, references
 
 
-def misheard(sentences: list[list[str]], seed: int) -> list[list[str]]:
-    """The sentences with DEV_NOISE of their syllables misheard."""
-    syllables, chance = Syllables(), np.random.default_rng(seed)
+def corrupted(sentences: list[list[str]], seed: int) -> list[list[str]]:
+    """Return the sentences with DEV_NOISE of their syllables corrupted."""
+    syllables, rng = Syllables(), np.random.default_rng(seed)
     noise, result = Noise(syllables), []
     for sentence in sentences:
         ids = np.array([syllables.ids(sentence)])
-        heard = noise.corrupt(ids, np.array([DEV_NOISE]), chance)[0].tolist()
-        result.append([syllables.name(heard_id) for heard_id in heard])
+        observed = noise.corrupt(ids, np.array([DEV_NOISE]), rng)[0].tolist()
+        result.append([syllables.name(observed_id) for observed_id in observed])
     return result
 
 
@@ -136,7 +138,7 @@ def steps_of(
                 number += 1
                 yield sentences
             if not number:
-                raise TrainingError("there are no sentences of hanzi in the text; give text with one a line")
+                raise TrainingError("the text has no sentences of hanzi; give text with one per line")
 
     mine = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
     for number, sentences in mine:
@@ -151,13 +153,13 @@ def dev_cer(
     monitor: Monitor,
     trainer: Trainer,
 ) -> float:
-    """CER of greedy search without the n-gram model: the mean of clean and misheard sentences; shows both."""
+    """CER of greedy search without the n-gram model: the mean of clean and noisy sentences; logs both."""
     sentences, references = dev
     network.eval()
     translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
     rates = {}
-    for name, heard in (("clean", sentences), ("misheard", misheard(sentences, seed))):
-        texts = [found[0].hanzi for found in translator.translate_batch(heard)]
+    for name, observed in (("clean", sentences), ("noisy", corrupted(sentences, seed))):
+        texts = [found[0].hanzi for found in translator.translate_batch(observed)]
         rates[f"dev/cer_{name}"] = cer(references, texts).rate
     network.to(trainer.device)
     monitor.scalars(rates, trainer.steps)
@@ -209,15 +211,15 @@ def main(argv: list[str] | None = None) -> int:
     left_out = workers.broadcast_from_rank_0(
         lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
     )
-    heard = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
+    observed = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     labeller = PinyinLabeller(ngram.characters, ngram.lexicon)
     dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
-    trainer = Trainer(network, optimizer, partial(training_loss, network, heard.to(device)), workers, device, stand_in,
-                      clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
+    trainer = Trainer(network, optimizer, partial(training_loss, network, observed.to(device)), workers, device,
+                      stand_in, clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
     progress = Progress(group=workers.size)
     if state:
         trainer.load_state(state)
@@ -226,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
             advice.say(advice.on_finished(trainer.steps, args.steps, "steps"), workers.rank)
             return 0
 
-    # What is written and said.
+    # Outputs.
     setting = write_setting(run, args, workers)
     log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
     monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps, log)

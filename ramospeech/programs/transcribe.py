@@ -67,7 +67,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument("--length_bonus", type=number(float), default=0.0, help="beam: per syllable (found with it)")
     group.add_argument("--hotwords", metavar="FILE", help="phrases to listen for, a line each, hanzi or pinyin")
     group.add_argument(
-        "--hotword", metavar="PHRASE", action="append", default=[], help="one more such phrase; repeatable"
+        "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
     )
     group.add_argument(
         "--hotwords_near",
@@ -86,7 +86,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--format",
         choices=[*WRITERS, "all"],
         default="txt",
-        help="txt, json and tsv hold all recordings; srt and vtt are one file a recording",
+        help="txt, json and tsv hold all recordings; srt and vtt are one file per recording",
     )
     group.add_argument(
         "--output",
@@ -108,7 +108,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
-    """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one that cannot be said."""
+    """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one without a pronunciation."""
     return collect_hotwords(args.hotwords, args.hotword)
 
 

@@ -1,4 +1,4 @@
-"""Where the errors are: by tone, initial and final of the reference, by length of a clip, by speaker and corpus."""
+"""Errors by tone, initial and final of the reference, by length of a clip, by speaker and corpus."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ from ramospeech.text import parts
 
 PARTS = {"tone": parts.TONES, "initial": parts.INITIALS, "final": parts.FINALS}
 
-_BINS = (1, 2, 5, 10, 15, 20, 30)  # each from so many syllables on; below the first nothing is said
+_BINS = (1, 2, 5, 10, 15, 20, 30)  # lower bounds in syllables; below the first the reference is empty
 # File or folder names that tell the speaker: BAC009S0002W0122 and S0002 of AISHELL, A11_0 of THCHS-30.
 _SPEAKERS = (re.compile(r"(?:BAC009)?(S\d{4})(?:W\d{4})?"), re.compile(r"([A-D]\d{1,2})_\d{1,3}"))
 
@@ -23,24 +23,24 @@ _SPEAKERS = (re.compile(r"(?:BAC009)?(S\d{4})(?:W\d{4})?"), re.compile(r"([A-D]\
 class PartErrors:
     """Errors by one part of the reference's syllables; names are those of `ramospeech.text.parts`.
 
-    own: name -> edits by clip (of those clips that have it) where the part itself was missed or taken for another.
-    whole: the same where anything of the syllable was, its tone too.
-    heard: (reference, hypothesis) -> how often, right ones too; "" stands for no syllable, missed or inserted.
+    own: name -> edits by clip (of the clips that have it) where the part itself was deleted or substituted.
+    whole: the same where any part of the syllable was, including its tone.
+    counts: (reference, hypothesis) -> count, including correct ones; "" for a deleted or inserted syllable.
     """
 
     own: dict[str, Score]
     whole: dict[str, Score]
-    heard: Counter[tuple[str, str]]
+    counts: Counter[tuple[str, str]]
 
     def confusions(self, name: str | None = None) -> list[tuple[str, str, int]]:
-        """What was taken for what, or not heard at all, and how often, most frequent first; of `name` alone or all."""
-        wrong = ((ref, hyp, count) for (ref, hyp), count in self.heard.items() if ref and ref != hyp)
+        """Return substitutions and deletions with their counts, most frequent first, of `name` alone or of all."""
+        wrong = ((ref, hyp, count) for (ref, hyp), count in self.counts.items() if ref and ref != hyp)
         return sorted((entry for entry in wrong if name in (None, entry[0])), key=lambda entry: (-entry[2], *entry))
 
     @property
     def inserted(self) -> dict[str, int]:
-        """What was heard where nothing was said, and how often, most frequent first."""
-        return {hyp: count for (ref, hyp), count in self.heard.most_common() if not ref}
+        """Return insertions with their counts, most frequent first."""
+        return {hyp: count for (ref, hyp), count in self.counts.most_common() if not ref}
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by name the errors of the part and of the syllable, and what it was taken for."""
@@ -54,7 +54,7 @@ class PartErrors:
                 "syllable_rate": self.whole[name].rate,
                 "syllable_interval_95": list(self.whole[name].interval()),
                 "syllable_errors": self.whole[name].total.errors,
-                "missed": self.heard[name, ""],
+                "missed": self.counts[name, ""],
                 "taken_for": {hyp: count for _, hyp, count in self.confusions(name) if hyp},
             }
             for name, own in self.own.items()
@@ -62,35 +62,35 @@ class PartErrors:
 
 
 def part_errors(pairs: Sequence[Pair], part: str) -> PartErrors:
-    """Errors by `part`, a key of PARTS. Inserted syllables are no error of any part of the reference."""
+    """Errors by `part`, a key of PARTS. Inserted syllables do not count as errors of any part of the reference."""
     own: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
     whole: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
-    heard: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
         own_errors: Counter[str] = Counter()
         whole_errors: Counter[str] = Counter()
         missed: Counter[str] = Counter()
-        said: Counter[str] = Counter()
+        references: Counter[str] = Counter()
         for ref, hyp in pair.syllables:
             left, right = (getattr(parts.split(syllable), part) if syllable else "" for syllable in (ref, hyp))
-            heard[left, right] += 1
+            counts[left, right] += 1
             if ref:
-                said[left] += 1
+                references[left] += 1
                 missed[left] += not hyp
                 own_errors[left] += left != right
                 whole_errors[left] += ref != hyp
-        for name, length in said.items():
+        for name, length in references.items():
             for scores, errors in ((own, own_errors), (whole, whole_errors)):
                 scores[name].append(Edits(errors[name] - missed[name], missed[name], 0, length))
     own_scores, whole_scores = (
         {name: Score(tuple(clips)) for name, clips in scores.items() if clips} for scores in (own, whole)
     )
-    return PartErrors(own_scores, whole_scores, heard)
+    return PartErrors(own_scores, whole_scores, counts)
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The errors of a report taken apart. A group of clips has the report's scores, of its clips alone."""
+    """The errors of a report by groups. A group of clips has the same scores as the report, of its clips only."""
 
     report: Report
 

@@ -1,4 +1,4 @@
-"""A clip as the report's page shows it: aligned, and where there is its audio, to be heard and seen."""
+"""A clip on the report's page: its alignment and, if its audio is available, a player and pictures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

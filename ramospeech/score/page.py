@@ -63,7 +63,7 @@ def _worst(
 def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
     """What the page says of a part of the syllables."""
     confusions = errors.confusions()
-    picture = save_picture(draw_confusions(errors.heard, PARTS[part], part), folder, f"{part}.png")
+    picture = save_picture(draw_confusions(errors.counts, PARTS[part], part), folder, f"{part}.png")
     return {
         "name": part,
         "picture": picture,
@@ -119,7 +119,7 @@ def _interval(score: Score) -> str:
 
 
 def _many(number: int) -> str:
-    """A count with thousands apart.
+    """Format a count with thousands separators.
 
     >>> _many(12345)
     '12,345'

@@ -1,4 +1,4 @@
-"""Pictures by matplotlib: what an acoustic model sees and says of a clip, and what is taken for what.
+"""Pictures by matplotlib: features and posteriors of a clip, and confusion matrices.
 
 matplotlib is imported where something is drawn, without pyplot: no global state, no display.
 """
@@ -135,19 +135,19 @@ def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
     axes.set_ylabel("feature bin")
 
 
-def draw_confusions(heard: Mapping[tuple[str, str], int], order: Sequence[str], what: str) -> Any:
+def draw_confusions(confusions: Mapping[tuple[str, str], int], order: Sequence[str], what: str) -> Any:
     """A figure of a confusion matrix: the reference by rows, in `order`, the hypothesis by columns, in % of the row.
 
-    heard: (reference, hypothesis) -> count; "" stands for nothing. Right ones are blue, confusions orange; colours go
+    confusions: (reference, hypothesis) -> count; "" stands for nothing. Right ones are blue, others orange; colours go
     by the square root, so that rare confusions show. What is in neither is left out.
     what: names the axes.
     """
     with extra("report"):
         from matplotlib.figure import Figure
 
-    rows = [name for name in order if any(name == ref for ref, _ in heard)]
-    names = [name for name in order if any(name in pair and pair[0] for pair in heard)]
-    counts = np.array([[heard.get((row, column), 0) for column in (*names, "")] for row in rows], np.float64)
+    rows = [name for name in order if any(name == ref for ref, _ in confusions)]
+    names = [name for name in order if any(name in pair and pair[0] for pair in confusions)]
+    counts = np.array([[confusions.get((row, column), 0) for column in (*names, "")] for row in rows], np.float64)
     shares = counts / counts.sum(axis=1, keepdims=True)
     right = np.array([[row == column for column in (*names, "")] for row in rows])
     cell = 0.27 if len(rows) > 8 else 0.55

@@ -16,7 +16,7 @@ Alignment = list[tuple[str, str]]  # reference and hypothesis token; "" for none
 
 @dataclass(frozen=True)
 class Pair:
-    """What was said in a clip, and what was recognised; `found` is False where there is no hypothesis.
+    """The reference and the hypothesis of a clip; `found` is False if the hypothesis is missing.
 
     `ref_pinyin` and `hyp_pinyin` are tokens of the units of the report: syllables, or characters.
     """
@@ -40,7 +40,7 @@ class Pair:
 
 
 def syllables(text: str) -> tuple[str, ...]:
-    """The normalised syllables of a line; what is no pinyin stays as it is, and so is scored as wrong.
+    """Return the normalised syllables of a line; other tokens stay unchanged and so are scored as wrong.
 
     >>> syllables("Ni3 hao3, ma5 fnord")
     ('ni3', 'hao3', 'ma', 'fnord')

@@ -1,9 +1,8 @@
-"""Hanzi as people write them, made into what is said: digits, dates, times, units, money and symbols read out.
+"""Normalise hanzi text to its spoken form: digits, dates, times, units, money and symbols are written out.
 
-The reading is done by the Chinese grammar of WeTextProcessing (`wetext`); this module feeds it well and keeps hanzi
-only. Punctuation and tags of sounds (`ramospeech.text.tags`) are dropped, traditional characters and erhua stay. Latin
-words and all else that is no hanzi become `<UNK>` among the tokens, so that a label still has something where something
-is said, and are counted.
+The Chinese grammar of WeTextProcessing (`wetext`) does this; this module prepares its input and keeps hanzi only.
+ Punctuation and tags of sounds (`ramospeech.text.tags`) are dropped, traditional characters and erhua stay. Latin
+words and other scripts become `<UNK>` among the tokens, so that a label keeps a token for them, and are counted.
 """
 
 import re
@@ -21,7 +20,7 @@ _UNIFIED = "\ufa0e\ufa0f\ufa11\ufa13\ufa14\ufa1f\ufa21\ufa23\ufa24\ufa27-\ufa29"
 # With the zero 〇, without the compatibility forms, which `fold` replaces.
 _HAN = f"\u3007\u3400-\u4dbf\u4e00-\u9fff{_UNIFIED}\U00020000-\U0002f7ff\U0002fa20-\U0003ffff"
 _HANZI_ONLY = re.compile(f"[{_HAN}]*")
-_LOST = "\ufffd\ue000-\uf8ff"  # characters that an encoding could not keep: something is said there
+_LOST = "\ufffd\ue000-\uf8ff"  # characters that an encoding could not keep; they stand for speech
 _WORD = f"(?:(?![{_HAN}_])[\\w{_LOST}])+"
 _TOKEN = re.compile(f"{UNK_UNIT}|[{_HAN}]|{_WORD}(?:['’]{_WORD})*")
 # Radicals that stand for whole characters in text copied from PDF files, and that NFKC leaves as they are.
@@ -36,8 +35,8 @@ _FOLDED = re.compile(f"{_COMPATIBLE.pattern}|{_INVISIBLE.pattern}|[○◯]")
 _THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _CLAUSE_END = re.compile(r"[。,;!?\n]")
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
-_SPOKEN_DIGITS = str.maketrans("0123456789", "零幺二三四五六七八九")  # as numbers of telephones are read
-_REWRITES = (  # what the grammar does not know, or reads otherwise than people do
+_SPOKEN_DIGITS = str.maketrans("0123456789", "零幺二三四五六七八九")  # as telephone numbers are spoken
+_REWRITES = (  # what the grammar lacks or reads differently from people
     (re.compile("−"), "-"),
     (re.compile("⁄"), "/"),
     (re.compile(r"(\d+(?:\.\d+)?)\s*‰"), r"千分之\1"),
@@ -51,7 +50,7 @@ _REWRITES = (  # what the grammar does not know, or reads otherwise than people 
 
 @dataclass(frozen=True)
 class Normalised:
-    """What normalisation leaves of a text.
+    """A normalised text.
 
     Attributes:
         tokens: hanzi, and `<UNK>` where a Latin word (or a kana, a Greek letter ...) stands: input of
@@ -68,15 +67,15 @@ class Normalised:
 
     @property
     def text(self) -> str:
-        """Hanzi only."""
+        """The hanzi alone."""
         return "".join(token for token in self.tokens if token != UNK_UNIT)
 
 
 def fold_hanzi(text: str) -> str:
-    """The usual hanzi for their compatibility forms; all else stays, but what cannot be seen.
+    """Replace compatibility forms of hanzi by the usual ones and drop invisible characters.
 
     Compatibility forms are those of Unicode, radicals that stand for characters, and a circle for the zero of years
-    (二○二四). Variation selectors and marks of zero width go.
+    (二○二四). Variation selectors and marks of zero width are dropped.
 
     >>> fold_hanzi("\uf967\u2f00⻓二○二四，３\ufe00")
     '不一长二〇二四，３'
@@ -88,7 +87,7 @@ def fold_hanzi(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """As `fold_hanzi`, with letters, digits and punctuation of full width folded too (NFKC).
+    """Apply `fold_hanzi`, and fold letters, digits and punctuation of full width too (NFKC).
 
     >>> fold("⻓ＫＴＶ３")
     '长KTV3'
@@ -114,7 +113,7 @@ def normalise(text: str) -> Normalised:
         text = _MOBILE.sub(lambda match: match[0].translate(_SPOKEN_DIGITS), text)
         for pattern, replacement in _REWRITES:
             text = pattern.sub(replacement, text)
-        # Clause by clause: the time of the grammar grows faster than the length.
+        # Clause by clause, because the grammar's time is superlinear in the length.
         text = " ".join(_read_out(clause) for clause in _CLAUSE_END.split(text))
     words = tuple(_TOKEN.findall(text))
     tokens = tuple(word if is_hanzi(word) else UNK_UNIT for word in words)
@@ -123,7 +122,7 @@ def normalise(text: str) -> Normalised:
 
 
 def is_hanzi(text: str) -> bool:
-    """Whether there is nothing else in it."""
+    """Return whether the text has hanzi only."""
     return bool(_HANZI_ONLY.fullmatch(text))
 
 

@@ -1,4 +1,4 @@
-"""Files of hotwords: one phrase a line, in hanzi or pinyin, made into the syllables that `ctc_decode.Hotwords` takes.
+"""Hotword files: one phrase per line, in hanzi or pinyin, converted to the syllables that `ctc_decode.Hotwords` takes.
 
 北京大学
 肖战<TAB>8
@@ -19,19 +19,19 @@ from ramospeech.text import hanzi, pinyin
 from ramospeech.text.encoding import read_text
 from ramospeech.text.vocabulary import UNK_UNIT
 
-_MOST_READINGS = 16
+_MAX_READINGS = 16
 _MAX_BOOST = 100.0
 _NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+|nan|inf)(?:[eE][-+]?\d+)?%?", re.IGNORECASE)
 _SEVERAL = re.compile(r"\w\s*[,，;；、|]\s*\w")
 _JOINED = re.compile(
     r"[:：=,，;；|/、\"'()（）{}\[\]~*^@-]\s*[-+]?\d+(?:\.\d+)?\W*$"
-)  # a boost that is neither behind tab nor space
+)  # a boost that follows neither a tab nor a space
 
 
 class HotwordReadings(dict[str, float]):
-    """Phrases, as syllables with spaces between them, and their boosts; `ctc_decode.Hotwords` takes them.
+    """Phrases, as syllables separated by spaces, -> boosts; the input of `ctc_decode.Hotwords`.
 
-    hanzi: of the phrases that were given in hanzi what to write for them, by syllables. Of homophones the first one.
+    hanzi: syllables -> hanzi to write, of phrases that were given in hanzi; of homophones the first one.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class HotwordReadings(dict[str, float]):
         self.hanzi: dict[str, str] = {}
 
     def add(self, phrase: str, boost: float = BOOST) -> None:
-        """Adds every reading of a phrase in hanzi or pinyin. Raises UnitError for what is neither."""
+        """Add every reading of a phrase in hanzi or pinyin. Raises UnitError if it is neither."""
         written = hanzi.normalise(phrase).text
         for reading in phrase_readings(phrase):
             key = " ".join(reading)
@@ -49,14 +49,14 @@ class HotwordReadings(dict[str, float]):
 
 
 def read_hotwords(path: str | Path, boost: float = BOOST) -> HotwordReadings:
-    """Phrases, as syllables with spaces between them, and their boosts, from lines `phrase[<TAB>boost]`.
+    """Read phrases, as syllables separated by spaces, and their boosts from lines `phrase[<TAB>boost]`.
 
-    The boost (natural log, of a whole phrase) may stand behind a space too, as FunASR writes it; a line without one
-    gets `boost`. Empty lines and lines that begin with # are skipped. Hanzi are taken in every reading that the phrase
-    may have, see `phrase_readings`. Raises ListError, which names the file and line.
+    The boost (natural log, of a whole phrase) may follow a space instead, as in FunASR's files; a line without one
+    gets `boost`. Empty lines and lines that begin with # are skipped. A phrase in hanzi is added in every reading,
+    see `phrase_readings`. Raises ListError, which names the file and line.
     """
     if not Path(path).exists():
-        raise ListError(f"{path}: no such file; give a file with one hotword a line")
+        raise ListError(f"{path}: no such file; give a file with one hotword per line")
     phrases = HotwordReadings()
     first: dict[str, tuple[int, float]] = {}
     for number, line in enumerate(split_lines(read_text(path)[0], path), 1):
@@ -86,38 +86,38 @@ def collect_hotwords(path: str | Path | None, phrases: Iterable[str]) -> Hotword
 
 
 def _columns(line: str) -> tuple[str, str | None]:
-    """The phrase of a line and its boost as written; UnitError where the line has another form."""
+    """Return the phrase of a line and its boost as written; raises UnitError for other forms."""
     line = hanzi.fold(line)
     phrase, *rest = (column.strip() for column in line.split("\t"))
     rest = [column for column in rest if column]
     if not rest and len(words := phrase.split()) > 1 and _NUMBER.fullmatch(words[-1]):
         phrase, rest = phrase[: -len(words[-1])].rstrip(), [words[-1]]
     if _JOINED.search(phrase) or any(map(_NUMBER.fullmatch, phrase.split())):
-        raise UnitError(f"{line.strip()!r} is no phrase with a boost; write phrase<TAB>boost, or the phrase alone")
+        raise UnitError(f"{line.strip()!r} is not a phrase with a boost; write phrase<TAB>boost, or the phrase alone")
     if _SEVERAL.search(phrase):
-        raise UnitError(f"{line.strip()!r} is several phrases; write one a line")
+        raise UnitError(f"{line.strip()!r} is several phrases; write one per line")
     return phrase, " ".join(rest) if rest else None
 
 
 def phrase_readings(phrase: str) -> list[tuple[str, ...]]:
-    """The pinyin of a phrase, written in hanzi or pinyin.
+    """Return the readings of a phrase in hanzi or pinyin, as syllables.
 
-    Where a word is in pypinyin's dictionary of phrases its reading is that one; of another each polyphone is taken in
-    all its readings, as no one knows how a name is said, unless these combine to more than 16: then in the common one.
+    A word in pypinyin's phrase dictionary has that reading; in other words each polyphone is taken in all its readings,
+    since the pronunciation of a name is unknown, or in the common one if more than 16 combinations result.
 
     >>> phrase_readings("银行"), phrase_readings("ni3 hao3")
     ([('yin2', 'hang2')], [('ni3', 'hao3')])
     >>> len(phrase_readings("单田芳"))
     3
 
-    Raises UnitError for what is neither, and for a phrase with Latin words.
+    Raises UnitError if the phrase is neither, or has Latin words.
     """
     try:
         syllables = pinyin.parse(phrase)
     except UnitError:
         return _hanzi_readings(phrase)
     if not syllables or UNK_UNIT in syllables:
-        raise UnitError(f"{phrase!r} is no hotword; write hanzi or pinyin (bei3 jing1)")
+        raise UnitError(f"{phrase!r} is not a hotword; write hanzi or pinyin (bei3 jing1)")
     return [tuple(syllables)]
 
 
@@ -125,15 +125,15 @@ def _hanzi_readings(phrase: str) -> list[tuple[str, ...]]:
     normalised = hanzi.normalise(phrase)
     if normalised.unknown or not normalised.text:
         raise UnitError(
-            f"{phrase!r} is no hotword; write hanzi only, with Latin words left out, or pinyin (bei3 jing1)"
+            f"{phrase!r} is not a hotword; write hanzi only, with Latin words left out, or pinyin (bei3 jing1)"
         )
     common = tuple(pinyin.from_hanzi(normalised.tokens))
     with extra("text"):
-        from pypinyin import Style  # 60 MB that transcribing without hotwords never needs
+        from pypinyin import Style  # 60 MB, which transcribing without hotwords does not need
         from pypinyin import pinyin as readings_of
 
     choices = readings_of(normalised.text, style=Style.TONE3, heteronym=True)
-    if math.prod(map(len, choices)) > _MOST_READINGS:
+    if math.prod(map(len, choices)) > _MAX_READINGS:
         return [common]
     return list(dict.fromkeys(chain([common], product(*choices))))
 
@@ -142,7 +142,7 @@ def _boost(text: str) -> float:
     try:
         gain = float(text)
     except ValueError:
-        raise UnitError(f"{text!r} is no boost; a line is phrase<TAB>boost, or the phrase alone") from None
+        raise UnitError(f"{text!r} is not a boost; a line is phrase<TAB>boost, or the phrase alone") from None
     if not (math.isfinite(gain) and gain > 0):
         raise UnitError(f"the boost is {text}; it must be positive")
     if gain > _MAX_BOOST:

@@ -2,7 +2,7 @@
 
 The inventory has every syllable (without its tone) that pypinyin has for any character or phrase, in the four tones
 and the neutral one. So it holds every reading of the 8,105 characters of the standard table of 2013 and of GB2312,
-the neutral tones of words (the fu of 功夫), the forms that sandhi makes (wo2), and whatever a label says otherwise;
+the neutral tones of words (the fu of 功夫), the forms that sandhi makes (wo2), and any other label;
 it need never grow, and weights move between corpora.
 """
 

@@ -1,7 +1,7 @@
-"""Syllables taken apart into initial, final and tone, by pypinyin's strict rules: `you3` is no initial, iou and 3.
+"""Split syllables into initial, final and tone by pypinyin's strict rules: `you3` has no initial, iou and 3.
 
-What is written alike and said differently is told apart: `ju` has the final v, and `zhi` and `zi` have one of their
-own, written -i.
+Finals with equal spelling and different pronunciation are distinct: `ju` has the final v, and `zhi` and `zi` have a
+final of their own, written -i.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
 
 ZERO = "∅"  # the initial of a syllable that begins with a vowel
-OTHER = "other"  # each part of what is no syllable
+OTHER = "other"  # each part of a token that is not a syllable
 
 # fmt: off
 INITIALS = ("b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x", "zh", "ch", "sh", "r", "z", "c", "s",
@@ -36,7 +36,7 @@ class Parts(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def split(syllable: str) -> Parts:
-    """The parts of a normalised syllable; of anything else each is `other`.
+    """Split a normalised syllable; of any other token each part is `other`.
 
     >>> split("zhuang4"), split("shi")
     (Parts(initial='zh', final='uang', tone='4'), Parts(initial='sh', final='-i', tone='5'))
@@ -51,9 +51,9 @@ def split(syllable: str) -> Parts:
 
 
 def _initial_and_final(bare: str) -> tuple[str, str]:
-    """Those of a syllable without its tone: what pypinyin's strict `to_initials` and `to_finals` give.
+    """Split a syllable without its tone as pypinyin's strict `to_initials` and `to_finals` do.
 
-    Rules, since pypinyin's dictionaries take 60 MB that transcribing never needs.
+    By rules, because transcribing does not need the 60 MB of pypinyin's dictionaries.
     """
     initial = next((each for each in ("zh", "ch", "sh", *"bpmfdtnlgkhjqxrzcs") if bare.startswith(each)), "")
     final = bare[len(initial) :]
@@ -70,6 +70,6 @@ def _initial_and_final(bare: str) -> tuple[str, str]:
 
 
 def likeness(left: str, right: str) -> int:
-    """How alike two syllables sound, from 0 to 5: the same initial or final counts 2, the same tone 1."""
+    """Return the phonetic similarity of two syllables, 0 to 5: 2 for equal initials or finals, 1 for equal tones."""
     a, b = split(left), split(right)
     return 0 if OTHER in (*a, *b) else 2 * (a.initial == b.initial) + 2 * (a.final == b.final) + (a.tone == b.tone)

@@ -1,9 +1,8 @@
-"""Pinyin as people write it, read as pypinyin's `Style.TONE3`: `ni3 hao3`, v for ü, the neutral tone bare.
+"""Parse pinyin in all common spellings to pypinyin's `Style.TONE3`: `ni3 hao3`, v for ü, no digit for the neutral tone.
 
-Read besides: `5` and `0` for the neutral tone, tone marks (`nǐ`, composed or not), ü as `ü`, `v`, `u:` or `yu`
+Also accepted: `5` and `0` for the neutral tone, tone marks (`nǐ`, composed or not), ü as `ü`, `v`, `u:` or `yu`
 (`lyu4`), upper case, full-width letters, syllables run together (`ni3hao3`, `nǐhǎo`, `xi1'an1`). Punctuation at the
-ends of syllables is dropped. Tones are kept as written, so labels that carry sandhi (`ni2 hao3`, `yi2 ge4`) come
-through as they are.
+ends of syllables is dropped. Tones are kept as written, also those of sandhi (`ni2 hao3`, `yi2 ge4`).
 
 Erhua becomes a syllable of its own, `er2`, as pypinyin reads 儿: `huar1` and `hua1 r5` are `hua1 er2`. So hanzi and
 syllables stay one to one.
@@ -39,12 +38,12 @@ def _syllables() -> frozenset[str]:
 
 
 def parse(line: str) -> list[str]:
-    """The syllables of a line, normalised. A lone Latin letter is `<UNK>`, and `<UNK>` stays.
+    """Return the normalised syllables of a line. A lone Latin letter is `<UNK>`, and `<UNK>` stays.
 
     >>> parse("Nǐ hao3ma5 lu:4 huar1")
     ['ni3', 'hao3', 'ma', 'lv4', 'hua1', 'er2']
 
-    Raises UnitError, which names the token that is no pinyin and its position.
+    Raises UnitError, which names the token that is not pinyin and its position.
     """
     syllables: list[str] = []
     for position, token in enumerate(line.split(), 1):
@@ -56,31 +55,31 @@ def parse(line: str) -> list[str]:
 
 
 def normalise_syllable(syllable: str) -> str:
-    """One syllable, normalised; raises UnitError where it is none, or is several (`huar1`, `ni3hao3`)."""
+    """Normalise one syllable; raises UnitError if it is not a syllable or is several (`huar1`, `ni3hao3`)."""
     read = _read(syllable.strip())
     if len(read) != 1:
-        raise UnitError(f"{syllable!r} is {len(read)} syllables ({' '.join(read)}); one is wanted here")
+        raise UnitError(f"{syllable!r} is {len(read)} syllables ({' '.join(read)}); give one")
     return read[0]
 
 
 def toneless(syllable: str) -> str:
-    """A normalised syllable without its tone: `hao` for `hao3`."""
+    """Return a normalised syllable without its tone: `hao` for `hao3`."""
     return syllable[:-1] if syllable[-1:] in {"1", "2", "3", "4"} else syllable
 
 
 def tone(syllable: str) -> int:
-    """The tone of a normalised syllable: 1 to 4, and 5 for the neutral tone."""
+    """Return the tone of a normalised syllable: 1 to 4, and 5 for the neutral tone."""
     return int(syllable[-1]) if syllable[-1:] in {"1", "2", "3", "4"} else 5
 
 
 def from_hanzi(text: Iterable[str]) -> list[str]:
-    """The syllables of hanzi, by pypinyin and its phrase dictionaries: one syllable a character.
+    """Return the syllables of hanzi, one per character, by pypinyin and its phrase dictionaries.
 
     `text` is a string of hanzi, or the tokens of `hanzi.normalise`, whose `<UNK>` stay `<UNK>`.
     Raises UnitError for a character without a reading.
     """
     with extra("text"):
-        from pypinyin import Style, lazy_pinyin  # 60 MB that transcribing never needs
+        from pypinyin import Style, lazy_pinyin  # 60 MB, which transcribing does not need
 
     syllables: list[str] = []
     for is_unknown, tokens in groupby(text, lambda token: token == UNK_UNIT):
@@ -121,7 +120,7 @@ def _read(token: str) -> tuple[str, ...]:
         else:
             syllables.append(())
     if not syllables or not all(syllables):
-        raise UnitError(f"{token!r} is no pinyin; write ni3 hao3, and {UNK_UNIT} for what is not Mandarin")
+        raise UnitError(f"{token!r} is not pinyin; write ni3 hao3, and {UNK_UNIT} for what is not Mandarin")
     return tuple(chain.from_iterable(syllables))
 
 
@@ -132,7 +131,7 @@ def _fold(token: str) -> str:
 
 
 def _spell(letters: str, digit: str) -> tuple[str, ...]:
-    """The syllable of some letters, with `er2` where they are an erhua; empty where they are no syllable."""
+    """The syllable of some letters, with `er2` where they are an erhua; empty if they are not a syllable."""
     tone = digit if digit in "1234" else ""
     syllable = _respell(letters) + tone
     if syllable in _syllables():
@@ -155,7 +154,7 @@ def _respell(letters: str) -> str:
 
 
 def _segment(part: str) -> list[tuple[str, ...]]:
-    """The syllables of a word with tone marks, a bare one being neutral; `[()]` where it is no such word.
+    """The syllables of a word with tone marks, a bare one being neutral; `[()]` if it is not such a word.
 
     Orthography has each syllable inside a word begin with a consonant (else an apostrophe stands before it), so
     such splits come first, longest syllable first: `fāngàn` is fan1 gan4, `nǚér` still nv3 er2.

@@ -1,10 +1,10 @@
-"""Tags of sounds in transcripts (`[掌声]`, `【笑】`, `（音乐）`, `<NOISE>`), which are no speech.
+"""Tags of sounds in transcripts (`[掌声]`, `【笑】`, `（音乐）`, `<NOISE>`), which are not speech.
 
-What stands in `[]`, `【】`, `〔〕`, `{}` or `<>` is an annotation, whatever it says, and so is what is sung between two
-`♪`. Round brackets also hold what is said (`我（真的）很好`), so there, and between asterisks, only names of sounds and
+Text in `[]`, `【】`, `〔〕`, `{}` or `<>` is an annotation, and so is text between two `♪`, which is sung.
+Round brackets also hold speech (`我（真的）很好`), so there, and between asterisks, only names of sounds and
 of manners of speaking are tags: 笑, 咳嗽, 掌声, 背景音乐, LAUGHTER. `「」`, `『』`, `“”`, `《》` and `〈〉` quote: they
-hold speech. Speech that nobody could write down (`[听不清]`, `<UNK>`, `(inaudible)`) was said all the same: it is
-`<UNK>`.
+hold speech. Speech that nobody could write down (`[听不清]`, `<UNK>`, `(inaudible)`) is still speech: it
+becomes `<UNK>`.
 """
 
 import re
@@ -30,7 +30,7 @@ _ENGLISH = (
     r"silence|pause|beep|ring(?:ing|s|tone)?|whisper(?:s|ing)?|crosstalk|overlap|static|knock(?:s|ing)?|footsteps|"
     r"clears throat|throat clearing|lip ?smack|sil|nsn|spn|fil|spk|sta|npron)"
 )
-_UNHEARD = (
+_UNINTELLIGIBLE = (
     r"(?:听不清楚?|听不见|听不到|不清楚|无法辨认|无法听清|模糊不清|unk|unintelligible|inaudible|unclear|indiscernible)"
 )
 _TAG = re.compile(
@@ -43,7 +43,7 @@ _TAG = re.compile(
     r"|[♪♫♬♩]+(?P<sung>[^♪♫♬♩]*)[♪♫♬♩]+"
 )
 _NAMED = re.compile(rf"{_SOUND}(?:[,，、/ ]\s*{_SOUND})*|{_ENGLISH}", re.IGNORECASE)
-_UNKNOWN = re.compile(_UNHEARD, re.IGNORECASE)
+_UNKNOWN = re.compile(_UNINTELLIGIBLE, re.IGNORECASE)
 _SIMPLIFIED = str.maketrans(
     "聲樂鈴門嘆歡話風氣雜響電機眾場觀輕開關腳車槍鳴鳥貓蟲鍵盤靜語環聽無認噴熱鐘嬰兒連續劇淺斷緩說問誰槍雞結漸滅",
     "声乐铃门叹欢话风气杂响电机众场观轻开关脚车枪鸣鸟猫虫键盘静语环听无认喷热钟婴儿连续剧浅断缓说问谁枪鸡结渐灭",
@@ -52,7 +52,7 @@ _MARKS = frozenset("()（）[]［］【】〔〕{}｛｝<>＜＞*♪♫♬♩")
 
 
 def remove_tags(text: str) -> tuple[str, dict[str, int]]:
-    """The text with a space for each tag (with `<UNK>` for unheard speech), and each tag and how often it occurs.
+    """Replace each tag by a space (unintelligible speech by `<UNK>`); return the text and the count of each tag.
 
     >>> remove_tags("今天[掌声]天气（音乐）很（非常）好")
     ('今天 天气 很（非常）好', {'[掌声]': 1, '（音乐）': 1})

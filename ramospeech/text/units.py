@@ -1,4 +1,4 @@
-"""What a model's outputs stand for: `Units` turn transcripts into tokens and tokens into text.
+"""The output units of a model: `Units` turn transcripts into tokens and tokens into text.
 
 `ramospeech units LIST... --output units.txt` makes a unit list of what lists hold: the blank, `<UNK>`
 and every token, sorted. Of AISHELL-1's and THCHS-30's train lists these are the 1,215 units of the original network.
@@ -61,7 +61,7 @@ class Units(Protocol):
         ...
 
     def parts(self, token: str) -> Mapping[str, str]:
-        """A token taken apart, for reports and for layers that share weights; empty where it has no parts."""
+        """Return the parts of a token, for reports and for layers that share weights; empty if it has none."""
         ...
 
     def from_text(self, text: str) -> list[str]:
@@ -93,7 +93,7 @@ class PinyinUnits(Units):
         return pinyin.parse(column)
 
     def to_text(self, tokens: Sequence[str]) -> str:
-        """Nothing: syllables are no text."""
+        """Return "": syllables need a translator."""
         return ""
 
     def parts(self, token: str) -> Mapping[str, str]:
@@ -123,17 +123,17 @@ class CharacterUnits(Units):
         return _spelled(text.words)
 
     def parse(self, column: str) -> list[str]:
-        """Characters apart or in words; raises UnitError for what is neither a letter nor a hanzi."""
+        """Return characters, given separately or in words; raises UnitError for other tokens than letters and hanzi."""
         tokens = column.split()
         for position, token in enumerate(tokens, 1):
             if token not in (UNK_UNIT, WORD_BREAK) and not all(map(_is_letter, token)):
-                raise UnitError(f"token {position}: {token!r} is no character; write hanzi and letters")
+                raise UnitError(f"token {position}: {token!r} is not a character; write hanzi and letters")
         if all(len(token) == 1 or token == UNK_UNIT for token in tokens):
             return [token if token == UNK_UNIT else _letters(token) for token in tokens]
         return _spelled(tokens)
 
     def to_text(self, tokens: Sequence[str]) -> str:
-        """The characters in a row, words of letters apart."""
+        """Join the characters, with spaces between words of letters."""
         shown = {WORD_BREAK: " ", UNK_UNIT: _UNREADABLE}
         return "".join(shown.get(token, token) for token in tokens)
 
@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("lists", type=Path, nargs="+", metavar="LIST", help="lists to take the units of")
     parser.add_argument("--units", choices=UNITS, default="pinyin", help="kind of units")
     parser.add_argument("--min_count", type=count, default=1, help="leave out what occurs less often")
-    parser.add_argument("--output", type=Path, required=True, help="the file to write, one unit a line")
+    parser.add_argument("--output", type=Path, required=True, help="the file to write, one unit per line")
     args = parser.parse_args(argv)
     units = units_named(args.units)
     vocabulary = vocabulary_of((label for path in args.lists for label in labels_of(path, units)), args.min_count)

@@ -1,6 +1,6 @@
 """Vocabularies: the units that a model can output and their ids.
 
-As a file a vocabulary has one unit a line, and the line number, from 0, is the id. Id 0 is the blank of CTC and
+A vocabulary file has one unit per line, and the line number, from 0, is the id. Id 0 is the blank of CTC and
 id 1 stands for everything unknown. `data_config/pinyin.txt` is the inventory of all Mandarin syllables.
 """
 
@@ -42,16 +42,16 @@ class Vocabulary:
         if fault:
             raise UnitError(f"unit {fault[0]}: {fault[1]}")
         self.units: tuple[str, ...] = (BLANK_UNIT, UNK_UNIT, *units[2:])
-        # Without the blank: it is nothing that one can say, so a label must never hold it.
+        # Without the blank, which a label must never contain.
         self._ids = {unit: i for i, unit in enumerate(self.units) if i != self.BLANK}
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """Read one unit a line; raises ListError, which names the file and the line."""
+        """Read one unit per line; raises ListError, which names the file and the line."""
         try:
             lines = split_lines(Path(path).read_bytes().decode("utf-8"), path)
         except FileNotFoundError:
-            raise ListError(f"{path}: no such vocabulary; give a file with one unit a line") from None
+            raise ListError(f"{path}: no such vocabulary; give a file with one unit per line") from None
         except (OSError, UnicodeDecodeError) as error:
             raise ListError(f"{path}: cannot be read as a vocabulary in UTF-8: {error}") from None
         units = [line.strip() for line in lines]
@@ -68,7 +68,7 @@ class Vocabulary:
         return cls.load(inventory_path())
 
     def save(self, path: str | Path) -> None:
-        """Write one unit a line; the file appears whole or not at all. Raises ListError."""
+        """Write one unit per line, completely or not at all. Raises ListError."""
         with whole_file(path, "w", ListError, "make room or choose another folder") as file:
             file.writelines(f"{unit}\n" for unit in self.units)
 
@@ -110,9 +110,9 @@ def _fault(units: Sequence[str]) -> tuple[int, str] | None:
     first: dict[str, int] = {BLANK_UNIT: 0, UNK_UNIT: 1}
     for i, unit in enumerate(units[2:], 2):
         if not unit or unit.split() != [unit]:
-            return i, f"a unit must not be empty or hold white space: {unit!r}; write one unit a line"
+            return i, f"a unit must not be empty or hold white space: {unit!r}; write one unit per line"
         if first.setdefault(unit, i) != i:
-            return i, f"{unit!r} is there twice: first as unit {first[unit]}; remove one of them"
+            return i, f"{unit!r} occurs twice, first as unit {first[unit]}; remove one of them"
     return None
 
 

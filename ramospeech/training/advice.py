@@ -122,7 +122,7 @@ def on_end(
         lines.append(f"dev {rate} {progress.before:.2%} before, {progress.best:.2%} after")
     if save_step and progress.epoch < save_step:
         lines.append(f"--save_step {save_step}: no model of an epoch was kept, {progress.epoch} epoch(s) were trained")
-    what = f"dev {rate} {progress.best:.2%}, the best" if has_dev else "of the last step; there are no dev clips"
+    what = f"dev {rate} {progress.best:.2%}, the best" if has_dev else "of the last step; no dev clips"
     return [*lines, on_model(run.best, what, transcribe_command(run.best))]
 
 
@@ -143,6 +143,6 @@ def transcribe_command(path: Path) -> str:
 
 
 def resume_command(workers: int) -> str:
-    """The command that goes on with this run."""
+    """Return the command that resumes this run."""
     launch = ["horovodrun", "-np", str(workers)] if workers > 1 else []
     return shlex.join([*launch, "python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])

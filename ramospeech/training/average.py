@@ -51,7 +51,7 @@ class Average:
         return {"steps": self.steps, "averages": self.averages}
 
     def load_state(self, state: dict) -> None:
-        """Go on from `state`."""
+        """Resume from `state`."""
         self.steps = state["steps"]
         for average, saved in zip(self.averages, state["averages"], strict=True):
             average.copy_(saved)

@@ -26,7 +26,7 @@ def keep_near_start(
 ) -> torch.optim.Optimizer:
     """The optimizer; with --l2_sp W each of its steps ends with weights W times their rate nearer to --init_from's.
 
-    That is L2-SP (Li et al., arXiv 1802.01483), apart from the gradient as AdamW's weight decay is, which it replaces.
+    This is L2-SP (Li et al., arXiv 1802.01483), decoupled from the gradient like the weight decay that it replaces.
     """
     if not args.l2_sp:
         return optimizer

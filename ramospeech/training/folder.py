@@ -39,7 +39,7 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """The lines that were said."""
+        """The log of printed lines."""
         return self._file(".log")
 
     @property

@@ -13,7 +13,7 @@ class RunLog:
     """Says lines and keeps them.
 
     path: the file that keeps them; None for none. append: whether lines that are there stay (a resumed run). A file
-    that cannot be written is named once, and the run goes on.
+    that cannot be written is named once, and the run continues.
     """
 
     def __init__(self, path: Path | None = None, append: bool = False) -> None:

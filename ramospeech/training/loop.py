@@ -217,7 +217,7 @@ class Trainer:
         return self.average.applied() if self.average else contextlib.nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """All that `load_state` needs to go on exactly: weights, optimizer, loss scale, average, step."""
+        """Everything that `load_state` needs to resume exactly: weights, optimizer, loss scale, average, step."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -227,7 +227,7 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Resume from `state`."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scaler.is_enabled() and state["scaler"]:

@@ -119,7 +119,7 @@ class Monitor:
         active: whether this is rank 0.
         total: steps of the whole run.
         done: steps done before (a resumed run).
-        log: keeps the lines that are said.
+        log: keeps the printed lines.
     """
 
     def __init__(self, folder: str | Path, active: bool, total: int, done: int = 0, log: RunLog | None = None) -> None:
@@ -141,7 +141,7 @@ class Monitor:
             else None
         )
         self._shown: dict[str, str] = {}
-        self._heard: set[str] = set()
+        self._with_audio: set[str] = set()
 
     def progress(self, **values: str) -> None:
         """Move the bar one step on; `values` stay beside it until they change."""
@@ -185,7 +185,7 @@ class Monitor:
 
     @property
     def recording(self) -> bool:
-        """Whether events are still written: not on other ranks, and not once the disk was full, which is said once."""
+        """Whether events are still written: not on other ranks, nor after the disk was full (reported once)."""
         if self.active and not self._lost and self._files.error:
             self._lose(f"cannot be written any more ({self._files.error.strerror}); is the disk full?")
         return self.active and not self._lost
@@ -213,13 +213,13 @@ class Monitor:
         step: int,
     ) -> None:
         """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, the reference above the hypothesis as
-        text, and, the first time, the waveform (S,) to be heard."""
+        text, and, the first time, the waveform (S,) to listen to."""
         if self.recording:
             tag = f"clips/{name}"
             self.writer.add_figure(tag, draw_clip(features, log_probs, units, reference, hypothesis, card=True), step)
             self.writer.add_text(tag, as_markdown(reference, hypothesis), step)
-            if name not in self._heard:
-                self._heard.add(name)
+            if name not in self._with_audio:
+                self._with_audio.add(name)
                 # Its own tag: TensorBoard shows only the first kind of what has the same one.
                 self.writer.add_audio(f"{tag}/sound", waveform, step, sample_rate=SAMPLE_RATE)
 

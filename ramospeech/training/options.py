@@ -46,7 +46,7 @@ def options(about: str) -> argparse.ArgumentParser:
     data.add_argument("--batch_seconds", type=positive, default=120.0, help="audio in a worker's batch, with padding")
     data.add_argument("--batch_size", type=count, default=BATCH_SIZE, help="clips in a worker's batch, at most")
     data.add_argument("--num_workers", type=few, default=2, help="threads that read audio")
-    data.add_argument("--cache_gb", type=positive_or_0, default=1.0, help="decoded audio a worker keeps in memory")
+    data.add_argument("--cache_gb", type=positive_or_0, default=1.0, help="decoded audio kept in memory, per worker")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")

@@ -55,7 +55,7 @@ def _set_defaults(parser: argparse.ArgumentParser, path: Path, given: Set[str]) 
     options = {action.dest: action for action in parser._actions if action.dest not in ("recipe", "help")}
     for key, value in values.items():
         if key not in options:
-            raise UsageError(f"{path}: {key!r} is no option of this program; see --help")
+            raise UsageError(f"{path}: {key!r} is not an option of this program; see --help")
         if f"--{RIVALS.get(key)}" in given:
             continue
         options[key].required = False

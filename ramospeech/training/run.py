@@ -95,7 +95,7 @@ class Run:
             if step.stop:
                 self.monitor.close()
                 command = advice.resume_command(workers.size)
-                self.monitor.say(f"stopped and saved; go on with: {command}")
+                self.monitor.say(f"stopped and saved; resume with: {command}")
                 return False
         if done > first and not self.moved:
             raise TrainingError(

@@ -58,7 +58,7 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
 
 
 def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
-    """Of features; where states are kept, of states, whose values are no frequencies."""
+    """Of features; where states are kept, of states, whose values are not frequencies."""
     masks = {"frequency_masks": 0} if model.kept else {}
     spec = [SpecAugment(**masks)] if args.spec_augment else []
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp and not model.kept else []

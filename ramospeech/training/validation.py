@@ -84,7 +84,7 @@ class DevMetrics:
 
 
 def metrics_of(model: AcousticModel) -> tuple[Metric, ...]:
-    """The metrics of the model's units that need no text besides the tokens."""
+    """The metrics of the model's units that need only the tokens."""
     return tuple(metric for metric in model.units.metrics if not metric.of_text)
 
 

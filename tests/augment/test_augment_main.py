@@ -62,7 +62,7 @@ def test_as_in_training(folder, tmp_path, capsys):
         ("a.wav", "o.wav", ["--effect", "babble"], 2, "a folder"),
         ("a.wav", "o.wav", ["--effect", "noise"], 2, "--noise"),
         ("a.wav", "o.wav", ["--noise", "nowhere"], 2, "nowhere"),
-        ("", "in/sub", [], 2, "apart from IN"),
+        ("", "in/sub", [], 2, "outside IN"),
         ("empty", "o", [], 2, "no recording"),
     ],
 )

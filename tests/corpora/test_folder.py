@@ -293,7 +293,7 @@ def test_tables_as_people_write_them(name, encoding, put, tmp_path):
         ("path,text\na.wav,你好,世界\n", "t.csv:2: 3 columns, not 2"),
         ("a.wav，你好\n", "t.csv:1: 1 columns, not 2"),
         ("a.wav 你好\n", "t.csv:1: 1 columns, not 2"),
-        ("path,text,text\na.wav,你好,再见\n", "t.csv:1: the column 'text' is there twice"),
+        ("path,text,text\na.wav,你好,再见\n", "t.csv:1: the column 'text' occurs twice"),
         ("path,label\na.wav,你好\n", "t.csv:1: no column for the text; name it one of"),
         ("path,text\ra.wav,你好\rb.wav,再见\r", "t.csv: its lines end in CR alone"),
     ],
@@ -331,7 +331,7 @@ def test_kaldi_lines_that_come_again_are_named(put, tmp_path):
 )
 def test_a_key_that_an_object_has_twice_is_named(record, put, tmp_path):
     put("t.jsonl", '{"wav": "a.wav", "txt": "你"}\n' + record)
-    with pytest.raises(ListError, match=r"t.jsonl:2: the key '(txt|wav)' is there twice"):
+    with pytest.raises(ListError, match=r"t.jsonl:2: the key '(txt|wav)' occurs twice"):
         prepare_folder(tmp_path)
 
 
@@ -340,7 +340,7 @@ def test_lhotse_recordings_that_differ_under_one_id_are_named(put, tmp_path):
     second, _ = lhotse(put("b.wav"))
     put("recordings.jsonl", [first, first, second])
     put("supervisions.jsonl", [supervision])
-    with pytest.raises(ListError, match=r"recordings.jsonl:3: recording 'r1' is there twice and differs"):
+    with pytest.raises(ListError, match=r"recordings.jsonl:3: recording 'r1' occurs twice with different content"):
         prepare_folder(tmp_path)
 
 

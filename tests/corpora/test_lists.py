@@ -49,11 +49,11 @@ def test_latin_letters_are_unknown(written):
         ("b.wav\tma1\t妈\t1\t2", "5 columns"),
         ("\tma1\t妈", "path is empty"),
         ("b.wav\t \t妈", "pinyin is empty"),
-        ("b.wav\t妈妈\tma1 ma1", "'妈妈' is no pinyin"),
-        ("b.wav\tma1 zhong6\t妈中", "token 2: 'zhong6' is no pinyin"),
-        ("b.wav\tma1\t妈\tlong", "'long' is no duration"),
-        ("b.wav\tma1\t妈\tnan", "'nan' is no duration"),
-        ("b.wav\tma1\t妈\t-1", "'-1' is no duration"),
+        ("b.wav\t妈妈\tma1 ma1", "'妈妈' is not pinyin"),
+        ("b.wav\tma1 zhong6\t妈中", "token 2: 'zhong6' is not pinyin"),
+        ("b.wav\tma1\t妈\tlong", "'long' is not a duration"),
+        ("b.wav\tma1\t妈\tnan", "'nan' is not a duration"),
+        ("b.wav\tma1\t妈\t-1", "'-1' is not a duration"),
     ],
 )
 def test_a_malformed_line_is_named_by_file_and_number(line, what, written):

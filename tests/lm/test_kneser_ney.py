@@ -196,9 +196,9 @@ def test_unknown_words_and_marks_in_the_text(tmp_path: Path) -> None:
 def test_what_cannot_be_trained() -> None:
     with pytest.raises(ValueError, match="order is 0"):
         NgramTrainer(0)
-    with pytest.raises(ValueError, match="there are no words"):
+    with pytest.raises(ValueError, match="the text has no words"):
         NgramTrainer(3).model()
-    with pytest.raises(ValueError, match="there are no words"):
+    with pytest.raises(ValueError, match="the text has no words"):
         trained([[], []], 3).model()
     with pytest.raises(ValueError, match="7133 different words are too many for order 5"):
         trained([[str(i) for i in range(7130)]], 5).model()

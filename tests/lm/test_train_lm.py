@@ -74,8 +74,8 @@ def test_pruning_options(texts: tuple[Path, Path], tmp_path: Path) -> None:
         (["none.txt"], 2, "none.txt: cannot be read"),
         (["TEXT", "--max_ngrams", "3"], 1, r"max_ngrams is 3, and the \d+ words alone are more.*other options"),
         (["TEXT", "--jobs", "0"], 2, "--jobs: must be a whole number of at least 1"),
-        (["EMPTY"], 1, "there are no words to train a language model on; give other text"),
-        (["TEXT", "--dev", "EMPTY"], 2, "EMPTY: no hanzi and no pinyin in it"),
+        (["EMPTY"], 1, "the text has no words to train a language model on; give other text"),
+        (["TEXT", "--dev", "EMPTY"], 2, "EMPTY: has neither hanzi nor pinyin"),
         (["TEXT", "--output", "none/lm.arpa"], 1, "none/lm.arpa: not written"),
     ],
 )

@@ -84,13 +84,13 @@ def test_recordings_come_back_whole_and_in_order(
     soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
     clips[2:2] = [Clip("bad.wav", ("yi1",), "")]
     clips.append(Clip("short.wav", ("si4",), ""))
-    heard = tune.listen(Echo(), clips, tmp_path)  # type: ignore[arg-type]
+    posteriors = tune.listen(Echo(), clips, tmp_path)  # type: ignore[arg-type]
     assert "left out: " in capsys.readouterr().err
-    assert heard.references == [clip.pinyin for clip in clips if clip.path != "bad.wav"]
-    cuts = heard.clips.count(1) - 1
+    assert posteriors.references == [clip.pinyin for clip in clips if clip.path != "bad.wav"]
+    cuts = posteriors.clips.count(1) - 1
     assert cuts > 0
-    assert heard.clips == [0, *[1] * (cuts + 1), 2, 3, 4]
-    score = heard.score(GreedyDecoder(UNITS).decode)
+    assert posteriors.clips == [0, *[1] * (cuts + 1), 2, 3, 4]
+    score = posteriors.score(GreedyDecoder(UNITS).decode)
     assert score.per_clip[-1].errors == 1  # of the clip too short for a frame
     assert sum(clip.errors for clip in score.per_clip[:-1]) <= 2 * cuts  # a cut may fall into a syllable
     with pytest.raises(ListError, match="none of the recordings could be used"):
@@ -116,13 +116,13 @@ def test_the_program(
 ) -> None:
     pairs = [[2, 3], [4, 5]]  # yi1 er4, san1 si4: which of the two it is the word before tells
     sentences = [[unit for pair in rng.integers(0, 2, 4) for unit in pairs[pair]] for _ in range(30)]
-    heard = ambiguous(rng, sentences)
+    posteriors = ambiguous(rng, sentences)
     trainer = NgramTrainer(2)
     trainer.add([[UNITS[i] for i in ids] for ids in sentences])
     trainer.model().write(tmp_path / "lm.arpa")
     save_model(AcousticModel(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
     (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\n")
-    monkeypatch.setattr(tune, "listen", lambda *_: heard)
+    monkeypatch.setattr(tune, "listen", lambda *_: posteriors)
     command = ["--model", "m", "--lm", "lm.arpa", "--ref", "dev.txt", "--output", "out", "--jobs", "2"]
     monkeypatch.chdir(tmp_path)
     assert tune.main([*command, "--points", "3", "--rounds", "1"]) == 0
@@ -138,7 +138,7 @@ def test_the_program(
     weight, bonus, rate = min(rows[1:], key=lambda row: float(row[2]))
     lm = NgramModel.read(tmp_path / "lm.arpa")
     decoder = BeamSearchDecoder(UNITS, lm=lm, lm_weight=float(weight), length_bonus=float(bonus))
-    assert heard.score(decoder.decode).rate == pytest.approx(float(rate), abs=1e-6)
+    assert posteriors.score(decoder.decode).rate == pytest.approx(float(rate), abs=1e-6)
 
 
 @pytest.mark.parametrize(

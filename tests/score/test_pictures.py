@@ -7,8 +7,8 @@ from ramospeech.score.pictures import draw_clip, draw_confusions, draw_features
 
 
 def test_confusions_are_shares_of_the_row():
-    heard = {("b", "b"): 6, ("b", "p"): 2, ("p", "p"): 1, ("b", ""): 2, ("", "m"): 3}
-    [axes] = draw_confusions(heard, ("b", "p", "m"), "initial").axes
+    confusions = {("b", "b"): 6, ("b", "p"): 2, ("p", "p"): 1, ("b", ""): 2, ("", "m"): 3}
+    [axes] = draw_confusions(confusions, ("b", "p", "m"), "initial").axes
     cells = {tuple(int(x) for x in text.get_position()): text.get_text() for text in axes.texts}
     assert cells == {(0, 0): "60", (1, 0): "20", (2, 0): "20", (1, 1): "100"}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["b", "p", "missed"]

@@ -101,8 +101,8 @@ def test_a_table_as_reference_and_hanzi_alone_as_hypothesis(evaluate):
 @pytest.mark.parametrize(
     ("ref", "hyp", "message"),
     [
-        (REF + "a.wav\tni3\t你\n", HYP, "ref.txt:4: a.wav is there twice"),
-        (REF, HYP + "a.wav\tni3\t你\t1\t1\t\n", "hyp.tsv:4: a.wav is there twice"),
+        (REF + "a.wav\tni3\t你\n", HYP, "ref.txt:4: a.wav occurs twice"),
+        (REF, HYP + "a.wav\tni3\t你\t1\t1\t\n", "hyp.tsv:4: a.wav occurs twice"),
         (REF, HYP.replace("a.wav", "x/c.wav").replace("b.wav", "x/d.wav"), "references look like 'a.wav'"),
         (REF + "c.wav\n", HYP, "ref.txt:4: "),
         (REF, "a.wav\tni3\n", "hyp.tsv:1: the header"),

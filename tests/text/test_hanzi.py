@@ -1,4 +1,4 @@
-"""Written Chinese against what is said."""
+"""Written Chinese against its spoken form."""
 
 import sys
 
@@ -8,7 +8,7 @@ from ramospeech.text import UNK_UNIT, hanzi, pinyin
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "spoken"),
     [
         # nothing to read out
         ("你好，世界！", "你好世界"),
@@ -89,10 +89,10 @@ from ramospeech.text import UNK_UNIT, hanzi, pinyin
         ("2+3=5", "二加三等于五"),
     ],
 )
-def test_said(written, said):
+def test_spoken_form(written, spoken):
     normalised = hanzi.normalise(written)
-    assert normalised.text == said
-    assert normalised.tokens == tuple(said) and normalised.unknown == {}
+    assert normalised.text == spoken
+    assert normalised.tokens == tuple(spoken) and normalised.unknown == {}
 
 
 @pytest.mark.parametrize(

@@ -73,29 +73,29 @@ def test_a_phrase_with_two_boosts_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("北京:20", "hotwords.txt:2: '北京:20' is no phrase with a boost"),
-        ("北京，20", "hotwords.txt:2: '北京,20' is no phrase with a boost; write phrase<TAB>boost"),
-        ("北京=20", "is no phrase with a boost"),
-        ("北京(20)", "is no phrase with a boost"),
-        ('{"北京": 20}', "is no phrase with a boost"),
-        ("20 北京", "is no phrase with a boost"),
-        ("北京 20 30", "is no phrase with a boost"),
-        ("20", "is no phrase with a boost"),
-        ("北京 20%", "'20%' is no boost"),
-        ("北京 2,5", "'2,5' is no boost"),
+        ("北京:20", "hotwords.txt:2: '北京:20' is not a phrase with a boost"),
+        ("北京，20", "hotwords.txt:2: '北京,20' is not a phrase with a boost; write phrase<TAB>boost"),
+        ("北京=20", "is not a phrase with a boost"),
+        ("北京(20)", "is not a phrase with a boost"),
+        ('{"北京": 20}', "is not a phrase with a boost"),
+        ("20 北京", "is not a phrase with a boost"),
+        ("北京 20 30", "is not a phrase with a boost"),
+        ("20", "is not a phrase with a boost"),
+        ("北京 20%", "'20%' is not a boost"),
+        ("北京 2,5", "'2,5' is not a boost"),
         ("北京 -3", "the boost is -3"),
         ("北京 2008", "the boost is 2008, more than 100"),
-        ("北京、上海", "'北京、上海' is several phrases; write one a line"),
-        ("iPhone", "hotwords.txt:2: 'iPhone' is no hotword"),
-        ("买iPhone", "hotwords.txt:2: '买iPhone' is no hotword; write hanzi only"),
-        ("bei3 fnord3", "hotwords.txt:2: 'bei3 fnord3' is no hotword"),
-        ("K ge1", "hotwords.txt:2: 'K ge1' is no hotword"),
-        ("北京\t很大", "hotwords.txt:2: '很大' is no boost"),
-        ("北京\t3\t4", "hotwords.txt:2: '3 4' is no boost"),
+        ("北京、上海", "'北京、上海' is several phrases; write one per line"),
+        ("iPhone", "hotwords.txt:2: 'iPhone' is not a hotword"),
+        ("买iPhone", "hotwords.txt:2: '买iPhone' is not a hotword; write hanzi only"),
+        ("bei3 fnord3", "hotwords.txt:2: 'bei3 fnord3' is not a hotword"),
+        ("K ge1", "hotwords.txt:2: 'K ge1' is not a hotword"),
+        ("北京\t很大", "hotwords.txt:2: '很大' is not a boost"),
+        ("北京\t3\t4", "hotwords.txt:2: '3 4' is not a boost"),
         ("北京\t-3", "hotwords.txt:2: the boost is -3; it must be positive"),
         ("北京\tnan", "hotwords.txt:2: the boost is nan"),
-        ("\t5", "hotwords.txt:2: '' is no hotword"),
-        ("。", "hotwords.txt:2: '。' is no hotword"),
+        ("\t5", "hotwords.txt:2: '' is not a hotword"),
+        ("。", "hotwords.txt:2: '。' is not a hotword"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, line, message):
@@ -104,7 +104,7 @@ def test_a_bad_line_is_named(tmp_path, line, message):
 
 
 def test_a_bad_file_is_named(tmp_path):
-    with pytest.raises(ListError, match="no such file; give a file with one hotword a line"):
+    with pytest.raises(ListError, match="no such file; give a file with one hotword per line"):
         read_hotwords(tmp_path / "absent.txt")
     (tmp_path / "broken.txt").write_bytes(b"\xff\xff\xff")
     with pytest.raises(ListError, match=r"broken\.txt: looks like Chinese in none of UTF-8"):

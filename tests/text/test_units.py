@@ -102,7 +102,7 @@ def test_the_program_makes_the_units_of_lists(kind, units, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("a.wav\tfnord\t你\n", "x.txt:1: token 1: 'fnord' is no pinyin"),
+        ("a.wav\tfnord\t你\n", "x.txt:1: token 1: 'fnord' is not pinyin"),
         ("a.wav\tni3\t你\n\nni3\n", "x.txt:3: 1 columns"),
         ("", "x.txt: no label; nothing was written"),
     ],
@@ -124,7 +124,7 @@ def test_lists_of_characters(tmp_path):
     utterances = [Utterance("a.wav", tuple(CHARACTERS.from_text("打开iPad Pro")), "打开ipad pro", 1.5)]
     write_list(tmp_path / "a.txt", utterances)
     assert read_list(tmp_path / "a.txt", CHARACTERS) == utterances
-    with pytest.raises(ListError, match=r"a.txt:1: in the pinyin, token 1: '打' is no pinyin"):
+    with pytest.raises(ListError, match=r"a.txt:1: in the pinyin, token 1: '打' is not pinyin"):
         read_list(tmp_path / "a.txt")
 
 

@@ -41,7 +41,7 @@ def test_values_of_every_kind_and_the_command_line_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("epoch = 3", "'epoch' is no option"),
+        ("epoch = 3", "'epoch' is not an option"),
         ("epochs = ", "cannot be read as a recipe"),
         ('recipe = "a"', "'recipe'"),
         ('epochs = "many"', "epochs = many: must be a whole number"),

@@ -127,7 +127,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
-        """x (B, T', width), attended (B, 1, 1, T') bool, or None where there is no padding -> (B, T', width)."""
+        """x (B, T', width), attended (B, 1, 1, T') bool, or None without padding -> (B, T', width)."""
         q, k, v = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, HEAD_DIM)).permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=attended).transpose(1, 2).flatten(2)
         x = x + self.dropout(self.out(y))

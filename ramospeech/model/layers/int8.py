@@ -23,7 +23,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         self.levels = int8_levels()
         if not self.levels:
-            raise RuntimeError("there are no exact 8-bit products on this processor")
+            raise RuntimeError("no exact 8-bit products on this processor")
         self.in_features, self.out_features = linear.in_features, linear.out_features
         weight = linear.weight.detach().float()
         scale = weight.abs().amax(1).clamp(min=1e-12) / MAX_WEIGHT

@@ -12,11 +12,11 @@ from ramospeech.translate.seq2seq.model import Seq2Seq
 NUM_SAMPLED_NEGATIVES = 1024  # characters besides those of the batch that the loss compares with
 
 
-def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) -> Loss:
+def training_loss(network: Seq2Seq, observed: Tensor, batch: TextBatch, step: int) -> Loss:
     """Cross-entropy over the characters of the batch and a sample of the others.
 
-    heard (S, V), log p(syllable heard | character), joins the logits as in the search: lexicon and confusions are
-    given, so what is learnt is which of the characters that may be meant fits the sentence. Each sampled character
+    observed (S, V), log p(observed syllable | character), is added to the logits as in the search: lexicon and
+    confusions are given, so the network learns which possible character fits the sentence. Each sampled character
     stands for all that were not drawn, so its logit gains the log of their ratio (sampled softmax: Jean et al., arXiv
     1412.2007).
     """
@@ -31,6 +31,6 @@ def training_loss(network: Seq2Seq, heard: Tensor, batch: TextBatch, step: int) 
     shift = torch.zeros(len(chosen), device=states.device)
     shift[len(present) :] = float(np.log(len(rest) / max(len(drawn), 1)))
     logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
-    logits = logits + heard[:, chosen][batch.syllables.flatten()]
+    logits = logits + observed[:, chosen][batch.syllables.flatten()]
     total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
     return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
