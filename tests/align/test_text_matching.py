@@ -6,9 +6,9 @@ import pytest
 from ramospeech.align.matching import STAR, match
 
 
-def matched(heard, text, step=10):
-    first = [step * index for index in range(len(heard))]
-    return match(heard, first, [begin + 1 for begin in first], step * (len(heard) + 1), text)
+def matched(recognised, text, step=10):
+    first = [step * index for index in range(len(recognised))]
+    return match(recognised, first, [begin + 1 for begin in first], step * (len(recognised) + 1), text)
 
 
 def letters(rng, count):
@@ -29,13 +29,13 @@ def test_a_text_that_was_recognised_is_placed_whole_and_near(rng, count):
 
 def test_recognition_errors_leave_nothing_out(rng):
     text = letters(rng, 300)
-    heard = [-1 if rng.random() < 0.25 else unit for unit in text]
-    matching = matched(heard, text)
+    recognised = [-1 if rng.random() < 0.25 else unit for unit in text]
+    matching = matched(recognised, text)
     placed = [word for window in matching.windows for word in window.words if word != STAR]
     assert placed == list(range(300)) and matching.unplaced == ()
 
 
-def test_a_long_text_that_was_not_said_is_left_out(rng):
+def test_a_long_unspoken_text_is_left_out(rng):
     before, extra, after = letters(rng, 40), letters(rng, 50), letters(rng, 40)
     matching = matched(before + after, before + extra + after)
     assert set(matching.unplaced) <= set(range(40, 90)) and len(matching.unplaced) >= 40
