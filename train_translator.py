@@ -7,9 +7,9 @@ environment.prepare()  # before torch is imported
 
 from ramospeech.programs.train_translator import (  # noqa: E402
     build,
+    corrupted,
     dev_cer,
     main,
-    misheard,
     options,
     parse,
     read_dev,
@@ -20,9 +20,9 @@ from ramospeech.programs.train_translator import (  # noqa: E402
 
 __all__ = [
     "build",
+    "corrupted",
     "dev_cer",
     "main",
-    "misheard",
     "options",
     "parse",
     "read_dev",
