@@ -11,7 +11,7 @@ from ramospeech.text.units import UNITS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "demo/README.md")),
+    *(ROOT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "demo/README.md")),
     *sorted((ROOT / "pretrained").glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "ctc_decode" / "README.md",
