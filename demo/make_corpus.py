@@ -1,7 +1,7 @@
 """Make the demo corpus: sentences, speech by Kokoro-82M, and lists (the story is in demo/README.md).
 
     python demo/make_corpus.py plan                                # counts, no synthesis
-    python demo/make_corpus.py speak --kokoro DIR [--shard I/N]    # resumable; one process a core
+    python demo/make_corpus.py speak --kokoro DIR [--shard I/N]    # resumable; one process per core
     python demo/make_corpus.py lists                               # when all clips are there
 
 The plan (who says what, how fast) depends on the seed alone. `speak` writes a clip under a temporary name
@@ -33,7 +33,7 @@ LIMIT = 4_000_000  # bytes of audio, lists and voices together
 TEST_VOICES = ["zf_xiaoxiao", "zm_yunyang"]
 DEV_VOICES = ["zf_xiaoni"]
 TRAIN_VOICES = ["zf_xiaobei", "zf_xiaoyi", "zm_yunjian", "zm_yunxi", "zm_yunxia"]
-# Voices of other languages lend their timbre to blends (a Mandarin voice always has the larger share).
+# Voices of other languages lend their timbre to blends (a Mandarin voice always has the larger weight).
 GUEST_VOICES = (
     "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nova af_river af_sarah af_sky am_adam "
     "am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck bf_alice bf_emma bf_isabella "
@@ -43,14 +43,14 @@ GUEST_VOICES = (
 SPEEDS = {"test": (0.9, 1.2), "dev": (0.9, 1.2), "train": (0.85, 1.3)}
 
 # libsndfile's Opus rate is 6 + 250 * (1 - level) kbit/s. Below 9 kbit/s Opus drops what is above 4 kHz, which
-# tells sibilants apart.
+# distinguishes sibilants.
 OPUS_LEVEL = 0.983
 MARGIN = 0.1  # seconds of silence kept at both ends; Kokoro leaves 0.4 and 0.7
 
 
 @dataclass(frozen=True)
 class Line:
-    """One clip of the plan; a voice is a list of (share, name) whose shares add up to one."""
+    """One clip of the plan; a voice is a list of (weight, name) whose weights add up to one."""
 
     split: str
     path: str

@@ -127,7 +127,7 @@ def test_each_character_has_its_column():
     assert [word.column for word in words("今天天气")] == [1, 2, 3, 4]
 
 
-def test_other_readings_and_tones_may_be_said_at_a_cost():
+def test_other_readings_and_tones_are_accepted_at_a_cost():
     inventory = Vocabulary.inventory()
     [word] = words("长")
     spelled = {inventory.units[unit]: cost for unit, cost in word.spellings}

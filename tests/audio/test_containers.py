@@ -220,7 +220,7 @@ def read_loosely(content: bytes) -> tuple[np.ndarray, list[str]]:
 
 @pytest.mark.parametrize("factor", [-1.0, -0.95])
 @pytest.mark.parametrize("kind", ["wav", "flac"])
-def test_channels_that_cancel_each_other_are_no_silence(tmp_path, factor, kind):
+def test_channels_that_cancel_each_other_are_not_silence(tmp_path, factor, kind):
     voice = speech_like(2.5)
     waveform, notes = read(tmp_path, encoded(kind, np.stack([voice, factor * voice], axis=1)))
     assert np.corrcoef(waveform, voice)[0, 1] > 0.999
@@ -231,7 +231,7 @@ def test_channels_that_cancel_each_other_are_no_silence(tmp_path, factor, kind):
         assert notes == []
 
 
-def test_what_is_no_file_is_refused_by_name(tmp_path):
+def test_a_path_that_is_not_a_file_is_refused_by_name(tmp_path):
     for source, reason in (("https://example.org/a.wav", "URL"), ("sox a.wav -t wav - |", "command")):
         with pytest.raises(AudioError, match=reason) as caught:
             load(source)

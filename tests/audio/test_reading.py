@@ -74,7 +74,7 @@ def test_overshoot_is_clipped(tmp_path):
     assert np.abs(load(tmp_path / "a.wav")).max() == 1.0
 
 
-def test_a_size_that_a_pipe_could_not_know_is_no_truncation(tmp_path):
+def test_a_size_unknown_to_a_pipe_is_not_a_truncation(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(0.5), SAMPLE_RATE)
     whole = bytearray(path.read_bytes())

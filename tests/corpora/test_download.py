@@ -76,7 +76,7 @@ def test_cuts_are_resumed_where_they_fell(server, tmp_path):
     assert starts == [None, *(f"bytes={n}-" for n in (300_000, 400_000, 450_000, 470_000, 480_000))]
 
 
-def test_a_later_run_goes_on_from_the_part_file(server, tmp_path):
+def test_a_later_run_resumes_from_the_part_file(server, tmp_path):
     server.files["/a.tgz"] = CONTENT
     (tmp_path / "a.tgz.part").write_bytes(CONTENT[:1000])
     assert get(server, tmp_path, md5=MD5).read_bytes() == CONTENT
@@ -137,7 +137,7 @@ def test_a_cut_without_progress_gives_up(server, tmp_path):
         get(server, tmp_path)
 
 
-def test_a_full_disk_is_told_before_the_download(server, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_the_download(server, tmp_path, monkeypatch):
     server.files["/a.tgz"] = CONTENT
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: type("U", (), {"free": 10}))
     with pytest.raises(RamospeechError, match="make room"):

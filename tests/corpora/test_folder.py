@@ -357,7 +357,7 @@ SIDE_FILES = {
 
 
 @pytest.mark.parametrize("name", SIDE_FILES)
-def test_files_that_are_no_manifests_are_named_and_the_texts_used(name, put, tmp_path):
+def test_files_that_are_not_manifests_are_named_and_the_texts_used(name, put, tmp_path):
     put("a.wav")
     put("a.txt", "你好")
     put(name, SIDE_FILES[name])

@@ -16,7 +16,7 @@ def make(name, text="你好", **more):
     return Recording(name, more.pop("path", None), text, **more)
 
 
-def test_a_split_keeps_speakers_apart_and_is_the_same_however_it_grows():
+def test_a_split_has_disjoint_speakers_and_is_stable_when_it_grows():
     few = [make(f"{s}-{n}", speaker=f"S{s}") for s in range(200) for n in range(3)]
     many = few + [make(f"{s}-{n}", speaker=f"S{s}") for s in range(200, 400) for n in range(3)]
     first, note = split(few, 0.1, 0.1)

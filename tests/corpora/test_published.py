@@ -247,7 +247,7 @@ def test_the_publishers_archive_in_the_root_is_unpacked(data, speak, text, tar_o
 
 
 @pytest.mark.parametrize("name", [name for name in CORPORA if name != "folder"])
-def test_an_absent_corpus_tells_what_is_expected_where(name, data):
+def test_an_absent_corpus_is_reported_with_the_expected_files(name, data):
     with pytest.raises(UsageError, match=r"no .+ in .*data: .* is expected; .*--download"):
         CORPORA[name].prepare(data)
 

@@ -97,7 +97,7 @@ def test_damage_within_the_data_is_found(tar_of, tmp_path):
         unpack(archive, tmp_path / "out")
 
 
-def test_a_full_disk_is_told(tar_of, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported(tar_of, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 

@@ -45,7 +45,7 @@ def rows(*frames):
         return np.log(p)
 
 
-def test_of_posteriors_every_token_has_what_competes_with_it():
+def test_every_token_has_its_alternatives_by_the_posteriors():
     log_probs = rows({"a": 0.6, "b": 0.3}, {}, {"d": 0.02}, {"c": 0.2}, {"c": 0.5, "d": 0.25, "a": 0.002}, {})
     [[greedy]] = GreedyDecoder(UNITS).decode(log_probs[None], np.array([6]))
     assert greedy.tokens == ("a", "c")

@@ -198,6 +198,6 @@ def test_ten_thousand_are_built_in_seconds(rng):
     assert np.isfinite(automaton.weight).all()
 
 
-def test_the_blank_is_no_part_of_a_hotword():
+def test_the_blank_is_not_a_part_of_a_hotword():
     with pytest.raises(ValueError, match="a hotword has the blank, '<blank>'"):
         BeamSearchDecoder(["<blank>", "ni3", "hao3"], hotwords=["ni3 <blank> hao3"])

@@ -231,7 +231,7 @@ def test_a_binary_of_kenlm_is_refused_in_one_line(
         assert "\n" not in str(raised.value)
 
 
-def test_other_files_that_are_no_model(tmp_path: Path) -> None:
+def test_other_files_that_are_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "lm.bin"
     path.write_bytes(gzip.compress(SMALL.encode())[:100])
     with pytest.raises(ValueError, match=r"lm.bin:\d+: the compressed file is cut off"):

@@ -112,7 +112,7 @@ def test_an_effect_that_leaves_too_few_frames_is_not_used(corpus, loader):
     assert batch.lengths[0] == len(audio.load(root / clips[0].path))
 
 
-def test_joined_words_of_letters_are_kept_apart(tmp_path):
+def test_joined_words_of_letters_are_separated(tmp_path):
     rng = np.random.default_rng(0)
     clips = []
     for number, label in enumerate(("好a", "b", "吧")):

@@ -114,7 +114,7 @@ def test_training_is_that_of_the_cpu(packed: bool, objective: CtcObjective, opti
             assert_same(models[1], models[0])
 
 
-def test_a_run_changes_devices_and_goes_on() -> None:
+def test_a_run_resumes_on_another_device() -> None:
     whole = new_trainer(new_model(), torch.device("cpu"), average=0.5)
     expected = [whole.step(new_batch(), lr=0.01).loss for _ in range(6)]
     with pretended_device() as device:

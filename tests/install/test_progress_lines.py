@@ -27,7 +27,7 @@ def shell(root, tmp_path):
         ("nothing known\n", ""),
     ],
 )
-def test_what_a_log_says(shell, tmp_path, log, shown):
+def test_log_lines(shell, tmp_path, log, shown):
     (tmp_path / "log").write_text(log)
     done = shell("progress_of log")
     assert (done.returncode, done.stdout) == (0, shown)

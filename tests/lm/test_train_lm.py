@@ -79,7 +79,7 @@ def test_pruning_options(texts: tuple[Path, Path], tmp_path: Path) -> None:
         (["TEXT", "--output", "none/lm.arpa"], 1, "none/lm.arpa: not written"),
     ],
 )
-def test_what_goes_wrong_is_said(
+def test_errors_are_reported(
     texts: tuple[Path, Path], tmp_path: Path, options: list[str], status: int, message: str, capsys, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

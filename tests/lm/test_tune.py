@@ -149,7 +149,7 @@ def test_the_program(
         (["--lm", "hanzi.arpa", "--points", "1"], "--points must be 2 or more"),
     ],
 )
-def test_what_goes_wrong_is_said(
+def test_errors_are_reported(
     tmp_path: Path, options: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)

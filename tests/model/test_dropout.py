@@ -16,7 +16,7 @@ def test_drops_at_its_rate_and_keeps_the_mean(rate):
     assert len(y[kept].unique()) == 1
 
 
-def test_every_place_is_drawn_alike():
+def test_every_position_is_dropped_with_equal_probability():
     """Of a random word each byte is used, and each must be as random as the others."""
     torch.manual_seed(0)
     dropped = (Dropout(0.25)(torch.ones(40_000, 8)) == 0).double().mean(0)

@@ -207,7 +207,7 @@ def test_a_header_of_any_length_is_read(model: AcousticModel, tmp_path: Path) ->
     assert 0x80 in begun
 
 
-def test_files_that_are_no_models(model: AcousticModel, tmp_path: Path) -> None:
+def test_files_that_are_not_models(model: AcousticModel, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(ModelError, match=r"No such file or directory.*check the path"):
         load_model(path)

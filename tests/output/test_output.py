@@ -153,7 +153,7 @@ def test_nothing_is_left_when_the_work_fails(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-def test_a_full_disk_or_a_wrong_place_is_named(tmp_path):
+def test_a_full_disk_or_a_wrong_folder_is_named(tmp_path):
     with pytest.raises(UsageError, match="No space left"), output_file(tmp_path / "a.txt") as file:
         raise OSError(28, "No space left on device")
     (tmp_path / "file").touch()

@@ -106,7 +106,7 @@ def test_pieces_are_recognised_in_batches_and_keep_their_order(rng, batch_second
     )
 
 
-def test_what_waits_for_nothing_goes_on_at_once(rng):
+def test_an_item_that_waits_for_nothing_is_passed_on_at_once(rng):
     taken: list[int] = []
 
     def items():

@@ -18,7 +18,7 @@ from ramospeech.transcript import Token, Transcript, written_tokens
         ([], [], ""),
     ],
 )
-def test_words_are_joined_and_kept_apart(pieces, words, text):
+def test_words_are_joined_and_separated(pieces, words, text):
     times = [(float(n), n + 0.5) for n in range(sum(map(len, pieces)))]
     tokens = written_tokens(pieces, times)
     assert [token.hanzi for token in tokens] == words and all(token.pinyin == "" for token in tokens)
@@ -31,7 +31,7 @@ def test_a_word_lasts_from_its_first_letter_to_its_last():
     assert tokens == (Token("", "好", 0.0, 0.1), Token("", "ok", 0.1, 0.3), Token("", "a", 0.6, 0.7))
 
 
-def test_subtitles_keep_words_apart():
+def test_subtitles_separate_words():
     tokens = tuple(Token("", word, 0.2 * n, 0.2 * n + 0.2) for n, word in enumerate(["打", "app", "ok", "吧"]))
     [(_, _, text)] = cues(Transcript("a", "打app ok吧", (), tokens, 2.0))
     assert text == "打app ok吧"

@@ -48,7 +48,7 @@ def test_ambiguity_is_named(references, hypotheses, message):
         match_ids(references, hypotheses)
 
 
-def test_without_opencc_the_remedy_is_told(monkeypatch):
+def test_without_opencc_the_remedy_is_named(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "opencc", None)

@@ -119,7 +119,7 @@ def test_the_legend_tells_what_is_shown(write, tmp_path):
     assert "one row per 10 seconds" in pictured and "the blank" not in pictured
 
 
-def test_what_cannot_be_read_is_told_and_stops_nothing(write, tmp_path):
+def test_an_unreadable_recording_is_reported_and_stops_nothing(write, tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "noise.wav").write_bytes(b"no audio")
     tone(tmp_path / "root" / "short.wav", samples=300)

@@ -59,7 +59,7 @@ def test_worst_and_details(sample):
     assert rows[2][1] == "0"
 
 
-def test_what_is_no_pinyin_is_scored_as_wrong():
+def test_tokens_that_are_not_pinyin_are_scored_as_wrong():
     assert syllables("Ni3 hao3 ma5 <UNK> 42") == ("ni3", "hao3", "ma", "<UNK>", "42")
     assert Report((Pair("a", ("ni3",), (), syllables("?")),)).scores["ser"].rate == 1.0
 

@@ -141,7 +141,7 @@ def test_compatibility_forms_are_the_characters_they_stand_for(evaluate):
     assert json.loads(evaluate("--json", "--script", "exact", ref=ref, hyp=hyp).stdout)["cer"]["errors"] == 0
 
 
-def test_of_many_missing_ids_the_count_is_told(evaluate):
+def test_many_missing_ids_are_counted(evaluate):
     ref = REF + "".join(f"more{i}.wav\tni3\t你\n" for i in range(30))
     done = evaluate(ref=ref)
     assert "no hypothesis for 30 ids in all" in done.stderr and "no hypothesis for more3.wav" in done.stderr

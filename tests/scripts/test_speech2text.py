@@ -101,7 +101,7 @@ def test_every_kind_of_input(transcribe, tmp_path):
     assert done.stderr.splitlines()[-1].startswith(counts + "1 truncated, 1 no such file); ")
 
 
-def test_syllables_as_they_were_heard(transcribe, tmp_path):
+def test_the_recognised_syllables(transcribe, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(2.0), 16000)
     lines = [transcribe("a.wav", *options, "--format", "tsv").stdout.splitlines()[1] for options in ([], NO_TRANSLATOR)]
     translated, heard = (line.split("\t") for line in lines)

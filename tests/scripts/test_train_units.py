@@ -83,7 +83,7 @@ def test_units_of_a_list(corpus, tmp_path, capsys, kind):
     assert ("tokens outside the units" in said) == (kind == "file")
 
 
-def test_joined_clips_keep_words_apart(corpus, tmp_path, capsys):
+def test_joined_clips_separate_words(corpus, tmp_path, capsys):
     shutil.copytree(corpus, tmp_path / "corpus")
     status, said = run(
         capsys, tmp_path / "corpus", tmp_path, "--units", "characters", "--epochs", 1, "--join", 4, "--speeds", "1.0"

@@ -60,7 +60,7 @@ def test_a_boost_behind_a_tab_or_a_space(tmp_path, line):
 @pytest.mark.parametrize(
     ("line", "syllables"), [("第3天", "di4 san1 tian1"), ("北京 3号线", "bei3 jing1 san1 hao4 xian4")]
 )
-def test_digits_of_a_phrase_are_no_boost(tmp_path, line, syllables):
+def test_digits_of_a_phrase_are_not_a_boost(tmp_path, line, syllables):
     assert syllables in read(tmp_path, line) and set(read(tmp_path, line).values()) == {5.0}
 
 

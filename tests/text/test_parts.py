@@ -29,7 +29,7 @@ def test_syllables(syllable, expected):
 
 
 @pytest.mark.parametrize("token", [UNK_UNIT, BLANK_UNIT, "你", "???", "huar1", "NI3", ""])
-def test_what_is_no_syllable(token):
+def test_tokens_that_are_not_syllables(token):
     assert set(parts.split(token)) == {parts.OTHER}
     assert parts.likeness(token, token) == 0
 

@@ -63,7 +63,7 @@ def test_reads(written, syllables):
 
 
 @pytest.mark.parametrize("token", NO_PINYIN.split())
-def test_names_what_is_no_pinyin_and_its_position(token):
+def test_a_token_that_is_not_pinyin_is_named_with_its_position(token):
     with pytest.raises(UnitError, match=r"^token 3: ") as caught:
         pinyin.parse(f"ni3 hao3 {token} ma")
     assert repr(token) in str(caught.value)

@@ -46,7 +46,7 @@ def test_speech_that_nobody_understood_is_unknown(mark):
 
 
 @pytest.mark.parametrize("text", ["3<5和7>2", "2*3*4", "(", "[你好", "】你好【", "<<", "♪"])
-def test_lone_brackets_and_sums_are_no_tags(text):
+def test_lone_brackets_and_sums_are_not_tags(text):
     assert remove_tags(text)[1] == {}
 
 

@@ -52,7 +52,7 @@ def test_characters_of_a_column(column, tokens):
 
 
 @pytest.mark.parametrize("token", ["ni3", "3", "，", "a,b", "<blank>", "😀"])
-def test_what_is_no_character_is_named(token):
+def test_a_token_that_is_not_a_character_is_named(token):
     with pytest.raises(UnitError, match="token 2: "):
         CHARACTERS.parse(f"好 {token}")
 

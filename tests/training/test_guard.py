@@ -38,7 +38,7 @@ def test_a_loss_that_doubles_takes_the_weights_back() -> None:
     assert run.steps == 2 * WINDOW and guard.factor == 0.5
 
 
-def test_losses_that_are_no_numbers_take_the_weights_back() -> None:
+def test_nan_losses_restore_the_weights() -> None:
     run = trainer()
     guard = Guard(run)
     assert not feed(guard, math.nan, steps=MAX_BAD_STEPS - 1)  # nothing to go back to

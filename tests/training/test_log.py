@@ -25,7 +25,7 @@ def test_lines_have_time_and_level(tmp_path, capsys, line, level, text):
     assert (tmp_path / "run" / "a.log").read_text(encoding="utf-8") == printed
 
 
-def test_a_new_run_begins_a_new_file_and_a_resumed_one_goes_on(tmp_path):
+def test_a_new_run_begins_a_new_file_and_a_resumed_one_appends(tmp_path):
     path = tmp_path / "a.log"
     for append, expected in ((False, ["one"]), (True, ["one", "one"]), (False, ["one"])):
         RunLog(path, append).say("one")

@@ -134,7 +134,7 @@ def test_stopper_hears_ctrl_c():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_an_average_goes_on_after_a_resume_and_starts_where_there_was_none():
+def test_an_average_resumes_or_starts_if_there_was_none():
     run = trainer(average=0.9)
     for _ in range(3):
         run.step(batch(), lr=0.1)

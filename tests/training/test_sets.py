@@ -51,7 +51,7 @@ def even_weights(monkeypatch):
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3), (4, 2), (3, 8)])
 @pytest.mark.parametrize("epoch", [0, 1, 5])
-def test_a_run_goes_on_with_another_number_of_workers(train, before, after, epoch, monkeypatch):
+def test_a_run_resumes_with_another_number_of_workers(train, before, after, epoch, monkeypatch):
     """What was taken before and what is taken after are together the epoch, in its order."""
     whole = [list(batches(train, rank, before, before, epoch, 0, monkeypatch)[1]) for rank in range(before)]
     order = [batch for step in zip(*whole, strict=True) for batch in step]

@@ -10,7 +10,7 @@ from ramospeech.training.monitor import Meter, Monitor
 CLIPS = [(("ni3", "hao3", "ma"), ("ni2", "hao3")), (("shi4",), ("si4", "a1"))]
 
 
-def test_tones_initials_and_finals_are_told_apart():
+def test_confusions_of_tones_initials_and_finals_are_counted():
     found = by_part(count_pairs(CLIPS))
     assert found["tone"] == Counter({("3", "2"): 1, ("3", "3"): 1, ("5", ""): 1, ("4", "4"): 1, ("", "1"): 1})
     assert found["initial"]["sh", "s"] == 1 and found["initial"]["h", "h"] == 1

@@ -180,7 +180,7 @@ def test_the_seq2seq_translator_reads_networks_by_its_ngram_model(translator: Se
     assert list(translator.translate_networks(networks, 2)) == list(exact.translate_networks(networks, 2))
 
 
-def test_a_place_without_a_known_syllable_keeps_its_length(small_translator: NgramTranslator) -> None:
+def test_a_slot_without_a_known_syllable_keeps_the_length(small_translator: NgramTranslator) -> None:
     network = network_of({"<UNK>": 0.6, "qqq": 0.4}, {"<UNK>": 0.6, "hao3": 0.4})
     [found] = next(iter(small_translator.translate_networks([network])))
     assert found.hanzi[0] == "□" and found.hanzi[1] != "□" and found.syllables == ("<UNK>", "hao3")
