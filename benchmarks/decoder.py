@@ -2,7 +2,7 @@
 
     python benchmarks/decoder.py [--sets peaky flat long] [--beams 10 30 100 500] [--peers DIR]
 
-All decode the same posteriors, each in a process of its own on one thread, without a language model; 40 units a frame
+All decode the same posteriors, each in a process of its own on one thread, without a language model; 40 units per frame
 where a decoder has that option, else its own pruning. Answers are compared by their exact log probability under CTC
 (torch.nn.functional.ctc_loss, float64) to the best one that any decoder found with any beam. Peers run in the Python
 DIR/venv/bin/python, with the folders DIR/site_* on its path; what is not installed there is left out. Writes its
@@ -123,7 +123,7 @@ def measure(
             results[name, beam] = result
             if isinstance(result, dict):
                 judge.add(result["answers"])
-                shown = f"{1e6 * result['cpu'] / result['frames']:.1f} µs a frame"
+                shown = f"{1e6 * result['cpu'] / result['frames']:.1f} µs per frame"
             else:
                 shown = result
             print(f"{file.stem}, beam {beam}, {name}: {shown}", file=sys.stderr, flush=True)
@@ -172,8 +172,8 @@ def threads(runner: Runner, file: Path, beam: int) -> str:
         return f"Batch on two threads: {one if isinstance(one, str) else two}."
     micros = [1e6 * result["wall"] / result["frames"] for result in (one, two)]
     return (
-        f"{file.stem} as one batch, beam {beam}, wall time: {micros[0]:.1f} µs a frame on one thread, {micros[1]:.1f} "
-        f"on two, {micros[0] / micros[1]:.2f} times as fast."
+        f"{file.stem} as one batch, beam {beam}, wall time: {micros[0]:.1f} µs per frame on one thread, "
+        f"{micros[1]:.1f} on two, {micros[0] / micros[1]:.2f} times as fast."
     )
 
 

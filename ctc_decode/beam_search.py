@@ -21,7 +21,7 @@ from ctc_decode.rescoring import weigh
 from ctc_decode.settings import BadFrameError, Engine, Result, Settings
 from ctc_decode.streaming import Stream
 
-_MOST = 100_000  # prefixes in a beam, units of a frame, hypotheses
+_MAX_SIZE = 100_000  # prefixes in a beam, units of a frame, hypotheses
 
 
 class HasAutomaton(Protocol):
@@ -79,8 +79,8 @@ class BeamSearchDecoder:
             ("nbest", nbest),
             ("num_threads", num_threads),
         ):
-            if not isinstance(value, (int, np.integer)) or not 1 <= value <= _MOST:
-                raise ValueError(f"{name} is {value!r}; it must be an integer from 1 to {_MOST:,}")
+            if not isinstance(value, (int, np.integer)) or not 1 <= value <= _MAX_SIZE:
+                raise ValueError(f"{name} is {value!r}; it must be an integer from 1 to {_MAX_SIZE:,}")
         for name, number in (("lm_weight", lm_weight), ("length_bonus", length_bonus)):
             if not isfinite(number):
                 raise ValueError(f"{name} is {number}; it must be finite")

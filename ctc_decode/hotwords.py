@@ -15,7 +15,7 @@ from ctc_decode.automaton import Automaton
 from ctc_decode.near import near_syllables
 
 BOOST = 5.0
-_MOST_SPELLINGS = 2_000_000  # of all phrases; some 200 bytes each while the automaton is built
+_MAX_SPELLINGS = 2_000_000  # of all phrases; some 200 bytes each while the automaton is built
 
 
 class Hotwords:
@@ -73,10 +73,10 @@ class Hotwords:
                     near[unit] = sorted(ids[other] for other in near_syllables(unit) if other in ids)
             choices.append([(ids[unit], near[unit]) for unit in units])
         count = sum(_spellings_of([len(others) for _, others in phrase], self._changes(phrase)) for phrase in choices)
-        if count > _MOST_SPELLINGS:
+        if count > _MAX_SPELLINGS:
             raise ValueError(
                 f"hotwords: with near-homophones these {len(choices)} phrases have {count:,} spellings, more than "
-                f"{_MOST_SPELLINGS:,}; give fewer or shorter ones, or a near_units below {self.near_units}"
+                f"{_MAX_SPELLINGS:,}; give fewer or shorter ones, or a near_units below {self.near_units}"
             )
         return _build(self._spellings(choices), len(vocabulary))
 

@@ -61,7 +61,7 @@ def _check_values(array: np.ndarray, units: int) -> None:
     if array.dtype.kind != "f":
         raise ValueError(f"log_probs has type {array.dtype}; it must be floating point")
     if array.shape[-1] != units:
-        raise ValueError(f"log_probs has {array.shape[-1]} units a frame and the vocabulary has {units}")
+        raise ValueError(f"log_probs has {array.shape[-1]} units per frame and the vocabulary has {units}")
 
 
 def rows_for_search(array: np.ndarray) -> np.ndarray:

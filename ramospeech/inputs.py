@@ -19,7 +19,7 @@ _NAMED = 5  # ids that occur twice are named up to this many
 class Inputs:
     """recordings: (id, path). left_out: a line for each thing that looks like a recording and is not among them.
 
-    notes: what else should be known, a line each.
+    notes: other remarks, one per line.
     """
 
     recordings: tuple[tuple[str, Path], ...]

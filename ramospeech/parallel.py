@@ -158,7 +158,7 @@ class HorovodWorkers(Workers):
         return self._hvd.broadcast_object(item, root_rank=0, name="share")
 
     def all_reduce_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
-        # One message a step. Horovod's DistributedOptimizer sends each gradient as soon as it is there, which pays
+        # One message per step. Horovod's DistributedOptimizer sends each gradient as soon as it is there, which pays
         # where the network is slow and the model large; for our few MB its hooks, its negotiation of every tensor and
         # a second message for the totals cost more than the sending.
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]

@@ -1,8 +1,10 @@
 """Text that users read is in the field's terms: old words of this repository are named with what to write instead."""
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
@@ -58,7 +60,10 @@ def offences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def literals(source: str) -> Iterator[tuple[int, str]]:
-    """The string literals of a program, docstrings among them, by line."""
+    """The string literals of a program, docstrings among them, and its comments, by line."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value

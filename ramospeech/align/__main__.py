@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def notes_of(alignment: Alignment, text: Path) -> list[str]:
-    """What should be known about an alignment, a line each."""
+    """Remarks on an alignment, one per line."""
     lines = list(alignment.warnings)
     for misfit in alignment.misfits[:_NAMED]:
         lines.append(f"{text if misfit.kind == 'text' else alignment.id}: {misfit}")

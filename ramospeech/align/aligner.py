@@ -24,7 +24,7 @@ from ramospeech.text import pinyin
 BAD_SCORE = -5.0  # mean log probability below which a word does not match the audio
 _FEW = 3  # bad words together, or units of speech without text, that are reported; fewer are recognition errors
 _MARGIN = 3.0  # nats by which another reading must be better than pypinyin's
-_STAR_COST = 1.0  # nats a frame for audio that may hold anything
+_STAR_COST = 1.0  # nats per frame of audio outside the text
 _MIN_FITTING = 0.3  # fraction of the words that must fit
 
 

@@ -22,7 +22,7 @@ _NEVER = frozenset(_TEXTS.split())
 class Found:
     """recordings: in the order of their names. left_out: a line for each thing that looks like one and was not taken.
 
-    notes: what else should be known, a line each.
+    notes: other remarks, one per line.
     """
 
     recordings: tuple[Path, ...]

@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--data_root", type=Path, default=Path("data"), help="what the lists' paths are relative to")
     own = parser.add_argument_group("corpora without a split")
     own.add_argument("--name", help="for `folder`: the name of the lists; the name of the folder if not given")
-    own.add_argument("--dev_share", type=_share, default=0.05, help="share of the speakers for the dev list")
-    own.add_argument("--test_share", type=_share, default=0.05, help="share of the speakers for the test list")
+    own.add_argument("--dev_share", type=_fraction, default=0.05, help="fraction of the speakers for the dev list")
+    own.add_argument("--test_share", type=_fraction, default=0.05, help="fraction of the speakers for the test list")
     check = parser.add_argument_group("check")
     check.add_argument("--max_window", type=count, default=1600, help="longest clip in frames of 10 ms")
     check.add_argument("--reduction", type=count, default=8, help="frames that the model makes one output of")
@@ -56,10 +56,10 @@ def _corpus(text: str) -> str:
     return next((name for name in CORPORA if canonical(name) == canonical(text)), text)
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     share = float(text)
     if not 0 <= share < 0.5:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 0.5")
+        raise argparse.ArgumentTypeError(f"{text} is not a fraction from 0 to below 0.5")
     return share
 
 

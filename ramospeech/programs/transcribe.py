@@ -65,7 +65,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
     group.add_argument("--lm_weight", type=number(float), default=0.5, help="beam: of that (ramospeech.tune finds it)")
     group.add_argument("--length_bonus", type=number(float), default=0.0, help="beam: per syllable (found with it)")
-    group.add_argument("--hotwords", metavar="FILE", help="phrases to listen for, a line each, hanzi or pinyin")
+    group.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
     group.add_argument(
         "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
     )

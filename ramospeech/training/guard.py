@@ -12,7 +12,7 @@ from ramospeech.training.loop import Step, Trainer
 WINDOW = 200  # steps that the loss is averaged over: batches of short and of long clips differ a lot
 FACTOR = 2.0  # times the lowest average is divergence
 BAD = 50  # steps in a row without a finite gradient are divergence too
-MOST = 5  # times that a run may go back
+MAX_RESTORES = 5  # times that a run may go back
 
 
 class Guard:
@@ -48,8 +48,8 @@ class Guard:
         if self._good is None:
             return None
         self.factor /= 2
-        if self.factor < 0.5**MOST:
-            raise TrainingError(f"the loss diverged {MOST + 1} times: start again with a lower --lr")
+        if self.factor < 0.5**MAX_RESTORES:
+            raise TrainingError(f"the loss diverged {MAX_RESTORES + 1} times: start again with a lower --lr")
         now = self.trainer.steps
         self.trainer.load_state(_on_cpu(self._good))
         message = (

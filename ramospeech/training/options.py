@@ -63,8 +63,8 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument(
         "--unit_list",
         metavar="FILE",
-        help="its units, a line each, as `python -m ramospeech.text.units` makes them; lists: those of the lists to "
-        "train on (default: all syllables of Mandarin; characters: lists)",
+        help="file of units, one per line, as `python -m ramospeech.text.units` makes them; lists: those of the "
+        "training lists (default: all syllables of Mandarin; characters: lists)",
     )
     model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
     model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")

@@ -129,7 +129,7 @@ def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, 
             f"{f'give --init_from {begun}' if begun else 'leave out --init_from'} to resume it, or leave out "
             "--load_model and give another --model_name to start anew"
         )
-    # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model goes on as one.
+    # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model stays one.
     config = model.config if begun else _as_asked(args, model.config)
     if not config.matches(model.config):
         raise ModelError(

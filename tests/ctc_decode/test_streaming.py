@@ -65,7 +65,7 @@ def test_a_bad_chunk_is_named_and_not_taken(engine, posteriors):
         stream.push(bad)
     with pytest.raises(ValueError, match="a chunk must be"):
         stream.push(log_probs[None])
-    with pytest.raises(ValueError, match="3 units a frame and the vocabulary has 30"):
+    with pytest.raises(ValueError, match="3 units per frame and the vocabulary has 30"):
         stream.push(log_probs[:, :3])
     stream.push(log_probs[10:])
     assert stream.finish() == decoder.decode(log_probs[None], [20])[0]

@@ -16,7 +16,7 @@ GOOD = bad(-math.log(5))
 REFUSED = [
     (bad(np.nan), [4, 4], "item 1, frame 2: log_probs holds nan"),
     (bad(np.inf), [4, 4], "item 1, frame 2: log_probs holds inf"),
-    (GOOD[:, :, :4], [4, 4], "4 units a frame and the vocabulary has 5"),
+    (GOOD[:, :, :4], [4, 4], "4 units per frame and the vocabulary has 5"),
     (GOOD, [4, 5], "item 1: length 5 is not within 0 and the 4 frames"),
     (GOOD, [-1, 4], "item 0: length -1"),
     (GOOD, [4], r"lengths has shape \(1,\) for a batch of 2"),

@@ -7,7 +7,7 @@ from test_loop import batch, trainer, weights
 
 from ramospeech.errors import TrainingError
 from ramospeech.training import Guard
-from ramospeech.training.guard import BAD, MOST, WINDOW
+from ramospeech.training.guard import BAD, MAX_RESTORES, WINDOW
 from ramospeech.training.loop import MAX_BAD_STEPS
 
 
@@ -50,7 +50,7 @@ def test_nan_losses_restore_the_weights() -> None:
 def test_a_run_that_always_diverges_ends_with_advice() -> None:
     guard = Guard(trainer())
     feed(guard, 1.0)
-    for _ in range(MOST):
+    for _ in range(MAX_RESTORES):
         assert feed(guard, 10.0)
     with pytest.raises(TrainingError, match="lower --lr"):
         feed(guard, 10.0)

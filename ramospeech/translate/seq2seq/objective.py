@@ -9,7 +9,7 @@ from ramospeech.losses import Loss
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq
 
-NUM_SAMPLED_NEGATIVES = 1024  # characters besides those of the batch that the loss compares with
+NUM_SAMPLED_NEGATIVES = 1024  # characters outside the batch in the sampled softmax
 
 
 def training_loss(network: Seq2Seq, observed: Tensor, batch: TextBatch, step: int) -> Loss:
