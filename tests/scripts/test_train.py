@@ -309,8 +309,12 @@ def test_lists_given_themselves(corpus, tmp_path, capsys):
 
 @needs_horovod
 def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
-    """After 5 steps of the real program in float32, whose rounding Adam scales up where gradients are tiny: hence the
-    tolerance, a few hundredths of the way that weights go. test_parallel.py has the same in float64, exactly."""
+    """After 5 steps of the real program in float32.
+
+    Adam scales rounding up where gradients are tiny, and there single weights go other ways: so the root mean square of
+    each tensor counts. It is 3e-5 to 6e-5 here, and 2e-3 to 5e-3 for a third of the tensors without shared batch
+    statistics. test_parallel.py has the same in float64, exactly.
+    """
     options = ["--epochs", 1, "--sync_batchnorm", *PLAIN]
     shutil.copytree(corpus, tmp_path / "corpus")
     path = tmp_path / "corpus" / "lists" / "tones_train.txt"
@@ -324,7 +328,8 @@ def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
         assert all(moment["exp_avg"].any() for moment in state["optimizer"]["state"].values())
     expected, found = weights(tmp_path / "alone"), weights(tmp_path / "both")
     for key in expected:
-        torch.testing.assert_close(found[key], expected[key], rtol=1e-3, atol=1e-4, msg=lambda m, k=key: f"{k}: {m}")
+        difference = (found[key].double() - expected[key].double()).square().mean().sqrt()
+        assert difference < 5e-4, key
 
 
 @needs_horovod
