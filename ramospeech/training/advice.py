@@ -88,8 +88,7 @@ def on_start(
     events: Path,
 ) -> list[str]:
     """The first lines of a run."""
-    lines = model.tree().split("\n")
-    lines.append(f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)")
+    lines = [f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)"]
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
     if args.freeze:
@@ -101,7 +100,7 @@ def on_start(
     if args.batch_size != BATCH_SIZE and (on := on_batches(train.seconds, args.batch_seconds, args.batch_size)):
         lines.append(on)
     lines += on_epochs(args.epochs, args.save_step, args.dev_step, bool(dev.clips))
-    return [*lines, f"TensorBoard: tensorboard --logdir {events}"]
+    return [*lines, *model.tree().split("\n"), f"TensorBoard: tensorboard --logdir {events}"]
 
 
 def on_end(
