@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -148,7 +147,7 @@ class Trainer:
         Raises: TrainingError: the loss or gradient was not finite many times in a row.
         """
         self.model.train()
-        torch.manual_seed(step_seed(self.seed, self.steps, self.workers.rank))
+        torch.manual_seed(hash((self.seed, self.steps, self.workers.rank)) % 2**63)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("rate", 1.0)
         self.optimizer.zero_grad()
@@ -238,11 +237,6 @@ class Trainer:
             self.average = Average(self.model, self.average.decay)
         self.steps = state["steps"]
         self.bad_in_a_row = 0
-
-
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """The seed of one step of one worker, the same on every machine and in every version of Python."""
-    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0])
 
 
 @torch.inference_mode()

@@ -12,7 +12,7 @@ from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
 from ramospeech.parallel import SingleProcess
 from ramospeech.training import EMPTY, Stopper, Trainer, evaluate
-from ramospeech.training.loop import MAX_BAD_STEPS, step_seed
+from ramospeech.training.loop import MAX_BAD_STEPS
 
 
 class Network(nn.Module):
@@ -151,9 +151,3 @@ def test_an_average_resumes_or_starts_if_there_was_none():
     later.load_state(plain.state())
     with later.averaged():
         assert torch.equal(weights(later), weights(plain))
-
-
-def test_the_seed_of_a_step_is_fixed_and_its_own():
-    assert step_seed(1, 0, 0) == 7434755675892716031 and step_seed(2**63 - 1, 5, 3) == 5072329510996638559
-    seeds = {step_seed(seed, step, rank) for seed in range(5) for step in range(20) for rank in range(4)}
-    assert len(seeds) == 400
