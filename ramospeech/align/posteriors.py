@@ -11,6 +11,7 @@ import torch
 
 from ctc_decode import GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.data.batching import map_by_length
 from ramospeech.errors import AudioError
 from ramospeech.model import AcousticModel
@@ -23,13 +24,8 @@ _WINDOW_BATCHES = 8  # batches that are read ahead and sorted by length
 
 
 @dataclass(frozen=True)
-class Posteriors:
-    """Of one recording with N frames.
-
-    ids, log_probs: (N, 32) the most probable units of each frame, the blank always among them; rest: (N,) the natural
-    log of the mean probability of all others. times: (N,) seconds at which each frame starts. best: ids of the greedy
-    hypothesis, with the frames first <= t < last of each. loudness: decibels of each 10 ms. seconds: of the recording.
-    """
+class _Part:
+    """The posteriors of one piece; frames are counted within it. See `Posteriors`."""
 
     ids: np.ndarray
     log_probs: np.ndarray
@@ -38,6 +34,17 @@ class Posteriors:
     best: np.ndarray
     first: np.ndarray
     last: np.ndarray
+
+
+@dataclass(frozen=True)
+class Posteriors(_Part):
+    """Of one recording with N frames.
+
+    ids, log_probs: (N, 32) the most probable units of each frame, the blank always among them; rest: (N,) the natural
+    log of the mean probability of all others. times: (N,) seconds at which each frame starts. best: ids of the greedy
+    hypothesis, with the frames first <= t < last of each. loudness: decibels of each 10 ms. seconds: of the recording.
+    """
+
     loudness: np.ndarray
     seconds: float
     num_units: int
@@ -68,7 +75,7 @@ def posteriors_of(
     samples = 0
     budget = int(_BATCH_SECONDS.get(device.type, 60.0) * SAMPLE_RATE)
     longest = model.max_frames
-    limit = max_seconds if longest is None else min(max_seconds, longest / 100)
+    limit = max_seconds if longest is None else min(max_seconds, longest / FRAMES_PER_SECOND)
 
     @torch.inference_mode()
     def recognise(batch: list[tuple[float, np.ndarray]]) -> list[_Part]:
@@ -105,19 +112,6 @@ def posteriors_of(
             f"{model.min_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
         )
     return _joined(parts, np.concatenate(loudness), samples / SAMPLE_RATE, len(model.vocabulary))
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The posteriors of one piece; frames are counted within it."""
-
-    ids: np.ndarray
-    log_probs: np.ndarray
-    rest: np.ndarray
-    times: np.ndarray
-    best: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
 
 
 def _part(start: float, log_probs: np.ndarray, decoder: GreedyDecoder, frame: float) -> _Part:
