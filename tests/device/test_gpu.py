@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import seeds
 import torch
 from speech import make_corpus
 from torch import Tensor, nn
@@ -177,19 +178,7 @@ def train(corpus: Path, out: Path, *words: object) -> list[float]:
         "--batch_size",
         "8",
     ]
-    plain = [
-        "--dropout_scale",
-        "0",
-        "--warp",
-        "0",
-        "--average",
-        "0",
-        "--no-spec_augment",
-        "--speeds",
-        "1.0",
-        "--schedule",
-        "constant",
-    ]
+    plain = [*seeds.PLAIN.split(), "--schedule", "constant"]
     told = run("train.py", *places, *sizes, *plain, "--model_path", out, *words)
     return [float(loss) for loss in re.findall(r"dev loss (\d+\.\d+)", told)]
 

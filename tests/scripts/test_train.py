@@ -27,19 +27,7 @@ from ramospeech.training import Trainer
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "--features fbank --maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2"
 TINY = [*SMALL.split(), "--gpu_rank", "0", "--threads", "1"]
-PLAIN = [
-    "--dropout_scale",
-    "0",
-    "--warp",
-    "0",
-    "--average",
-    "0",
-    "--no-spec_augment",
-    "--speeds",
-    "1.0",
-    "--lr_scaling",
-    "none",
-]
+PLAIN = [*seeds.PLAIN.split(), "--lr_scaling", "none"]
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
 
 
