@@ -7,8 +7,8 @@ COPY . /src
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep -o '^torch==[0-9.]*' /src/requirements.txt)" \
     && pip install --no-cache-dir -c /src/requirements.txt "/src[all]" jupyterlab \
     && cp -r /src/data_config /data_config && rm -rf /src
-WORKDIR /work
+WORKDIR /ramospeech
 RUN mv /data_config . && mkdir data runs
-VOLUME ["/work/data", "/work/runs"]
+VOLUME ["/ramospeech/data", "/ramospeech/runs"]
 ENTRYPOINT ["ramospeech"]
 CMD ["--help"]
