@@ -23,13 +23,13 @@ def tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
     loudness = np.sqrt(np.maximum(powers[_WINDOW:] - powers[:-_WINDOW], 1e-12))
     window = np.hanning(_WINDOW + 1)[:_WINDOW].astype(np.float32)
     result = np.zeros((hops + 1) * _HOP, np.float32)
-    place = _SEARCH
+    position = _SEARCH
     for hop in range(hops):
         if hop:
-            following = padded[place + _HOP : place + _HOP + _WINDOW]
+            following = padded[position + _HOP : position + _HOP + _WINDOW]
             first = round(hop * _HOP * factor)
             region = padded[first : first + _WINDOW + 2 * _SEARCH]
-            likeness = np.correlate(region, following, "valid") / loudness[first : first + 2 * _SEARCH + 1]
-            place = first + int(likeness.argmax())
-        result[hop * _HOP : hop * _HOP + _WINDOW] += window * padded[place : place + _WINDOW]
+            correlation = np.correlate(region, following, "valid") / loudness[first : first + 2 * _SEARCH + 1]
+            position = first + int(correlation.argmax())
+        result[hop * _HOP : hop * _HOP + _WINDOW] += window * padded[position : position + _WINDOW]
     return result[_HOP : _HOP + samples]

@@ -27,9 +27,9 @@ from ramospeech.files import split_lines, whole_file
 from ramospeech.output import read_tsv
 from ramospeech.score import (
     Breakdown,
-    Listener,
+    ErrorReport,
     Pair,
-    Report,
+    PosteriorFn,
     characters,
     match_ids,
     readings,
@@ -119,7 +119,7 @@ def match(
     hypotheses: dict[str, Texts],
     script: str = "any",
     units: Units = UNITS["pinyin"],
-) -> Report:
+) -> ErrorReport:
     """Pair by id, see `match_ids`. Raises ListError where nothing matches, or an id could be several."""
     matched = match_ids(references, hypotheses)
     if not matched:
@@ -139,7 +139,7 @@ def match(
             if units.labels_text:
                 pinyin, hypothesis = simplified(pinyin), simplified(hypothesis)
         pairs.append(Pair(name, pinyin, hanzi, hypothesis, text, found=name in matched))
-    return Report(tuple(pairs), tuple(sorted(hypotheses.keys() - set(matched.values()))), units)
+    return ErrorReport(tuple(pairs), tuple(sorted(hypotheses.keys() - set(matched.values()))), units)
 
 
 def warn(names: Sequence[str], what: str, effect: str) -> None:
@@ -150,7 +150,7 @@ def warn(names: Sequence[str], what: str, effect: str) -> None:
         print(f"warning: {what} for {len(names)} ids in all; --json names each", file=sys.stderr)
 
 
-def load_listener(path: str) -> Listener:
+def load_posterior_fn(path: str) -> PosteriorFn:
     """What the acoustic model of a file makes of a waveform. Raises ModelError."""
     import torch  # seconds to import, and numbers alone need none of it
 
@@ -179,9 +179,9 @@ def main(argv: list[str] | None = None) -> int:
     warn(report.extra, "no reference", "is left out")
     breakdown = Breakdown(report)
     if args.report:
-        listener = load_listener(args.model) if args.model else None
+        posterior_fn = load_posterior_fn(args.model) if args.model else None
         sources = {"References": args.ref, "Hypotheses": args.hyp, **({"Model": args.model} if args.model else {})}
-        write_page(args.report, breakdown, sources, args.worst, args.data_root, listener)
+        write_page(args.report, breakdown, sources, args.worst, args.data_root, posterior_fn)
     if args.report or args.json:
         entry = report.as_dict() | breakdown.as_dict() | {"worst": report.worst_dicts(args.worst)}
         summary = json.dumps(entry, ensure_ascii=False, indent=2) + "\n"

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ramospeech.score.distance import Edits, Score
-from ramospeech.score.report import Pair, Report
+from ramospeech.score.report import ErrorReport, Pair
 from ramospeech.text import parts
 
 PARTS = {"tone": parts.TONES, "initial": parts.INITIALS, "final": parts.FINALS}
@@ -23,13 +23,13 @@ _SPEAKERS = (re.compile(r"(?:BAC009)?(S\d{4})(?:W\d{4})?"), re.compile(r"([A-D]\
 class PartErrors:
     """Errors by one part of the reference's syllables; names are those of `ramospeech.text.parts`.
 
-    own: name -> edits by clip (of the clips that have it) where the part itself was deleted or substituted.
-    whole: the same where any part of the syllable was, including its tone.
+    part_errors: name -> edits by clip (of the clips that have it) where the part itself was deleted or substituted.
+    syllable_errors: the same where any part of the syllable was, including its tone.
     counts: (reference, hypothesis) -> count, including correct ones; "" for a deleted or inserted syllable.
     """
 
-    own: dict[str, Score]
-    whole: dict[str, Score]
+    part_errors: dict[str, Score]
+    syllable_errors: dict[str, Score]
     counts: Counter[tuple[str, str]]
 
     def confusions(self, name: str | None = None) -> list[tuple[str, str, int]]:
@@ -46,29 +46,29 @@ class PartErrors:
         """For JSON: by name the errors of the part and of the syllable, and what it was taken for."""
         return {
             name: {
-                "syllables": own.total.length,
-                "clips": own.clips,
-                "rate": own.rate,
-                "interval_95": list(own.interval()),
-                "errors": own.total.errors,
-                "syllable_rate": self.whole[name].rate,
-                "syllable_interval_95": list(self.whole[name].interval()),
-                "syllable_errors": self.whole[name].total.errors,
+                "syllables": score.total.length,
+                "clips": score.clips,
+                "rate": score.rate,
+                "interval_95": list(score.interval()),
+                "errors": score.total.errors,
+                "syllable_rate": self.syllable_errors[name].rate,
+                "syllable_interval_95": list(self.syllable_errors[name].interval()),
+                "syllable_errors": self.syllable_errors[name].total.errors,
                 "missed": self.counts[name, ""],
                 "taken_for": {hyp: count for _, hyp, count in self.confusions(name) if hyp},
             }
-            for name, own in self.own.items()
+            for name, score in self.part_errors.items()
         }
 
 
-def part_errors(pairs: Sequence[Pair], part: str) -> PartErrors:
+def errors_by_part(pairs: Sequence[Pair], part: str) -> PartErrors:
     """Errors by `part`, a key of PARTS. Inserted syllables do not count as errors of any part of the reference."""
-    own: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
-    whole: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
+    part_edits: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
+    syllable_edits: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
     counts: Counter[tuple[str, str]] = Counter()
     for pair in pairs:
-        own_errors: Counter[str] = Counter()
-        whole_errors: Counter[str] = Counter()
+        part_counts: Counter[str] = Counter()
+        syllable_counts: Counter[str] = Counter()
         missed: Counter[str] = Counter()
         references: Counter[str] = Counter()
         for ref, hyp in pair.syllables:
@@ -77,29 +77,30 @@ def part_errors(pairs: Sequence[Pair], part: str) -> PartErrors:
             if ref:
                 references[left] += 1
                 missed[left] += not hyp
-                own_errors[left] += left != right
-                whole_errors[left] += ref != hyp
+                part_counts[left] += left != right
+                syllable_counts[left] += ref != hyp
         for name, length in references.items():
-            for scores, errors in ((own, own_errors), (whole, whole_errors)):
+            for scores, errors in ((part_edits, part_counts), (syllable_edits, syllable_counts)):
                 scores[name].append(Edits(errors[name] - missed[name], missed[name], 0, length))
-    own_scores, whole_scores = (
-        {name: Score(tuple(clips)) for name, clips in scores.items() if clips} for scores in (own, whole)
+    part_scores, syllable_scores = (
+        {name: Score(tuple(clips)) for name, clips in scores.items() if clips}
+        for scores in (part_edits, syllable_edits)
     )
-    return PartErrors(own_scores, whole_scores, counts)
+    return PartErrors(part_scores, syllable_scores, counts)
 
 
 @dataclass(frozen=True)
 class Breakdown:
     """The errors of a report by groups. A group of clips has the same scores as the report, of its clips only."""
 
-    report: Report
+    report: ErrorReport
 
     @cached_property
     def parts(self) -> dict[str, PartErrors]:
         """By tone, initial and final; nothing for units that have no such parts."""
         if self.report.units.labels_text:
             return {}
-        return {part: part_errors(self.report.pairs, part) for part in PARTS}
+        return {part: errors_by_part(self.report.pairs, part) for part in PARTS}
 
     @cached_property
     def by_length(self) -> dict[str, dict[str, Score]]:
@@ -161,12 +162,12 @@ def speaker_of(path: str) -> str:
     >>> speaker_of("data_aishell/wav/test/S0764/BAC009S0764W0121.wav"), speaker_of("x/A11_0.wav"), speaker_of("x/y.wav")
     ('S0764', 'A11', 'x')
     """
-    place = PurePath(path)
+    location = PurePath(path)
     for pattern in _SPEAKERS:
-        for name in (place.stem, place.parent.name):
+        for name in (location.stem, location.parent.name):
             if match := pattern.fullmatch(name):
                 return match[1]
-    return str(place.parent)
+    return str(location.parent)
 
 
 def corpus_of(path: str) -> str:

@@ -14,11 +14,11 @@ from ramospeech.files import whole_file
 from ramospeech.score.distance import Edits
 from ramospeech.score.pictures import draw_clip, draw_features
 from ramospeech.score.report import Alignment, Pair
-from ramospeech.text.parts import likeness
+from ramospeech.text.parts import phonetic_similarity
 
 # A waveform (S,) -> features (T, F), log-posteriors (T', V) and the V units: what an acoustic model makes of it.
 # Raises ValueError for a waveform that is too short.
-Listener = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[str]]]
+PosteriorFn = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[str]]]
 
 SHOWN_SECONDS = 600  # of a longer recording, its beginning is played and drawn
 _PICTURE_SECONDS = 30  # of one picture, which has rows of `pictures.ROW_SECONDS`
@@ -26,7 +26,7 @@ _ADVICE = "make room or choose another --report"
 
 
 @dataclass(frozen=True)
-class Token:
+class AlignedPair:
     """A place in an alignment: the tokens of reference and hypothesis, "" for nothing.
 
     kind: `right`, `wrong`, `missed`, `inserted`, or `tone` where only the tone is wrong.
@@ -47,8 +47,8 @@ class ClipView:
     id: str
     edits: Edits
     found: bool
-    syllables: list[Token]
-    characters: list[Token]
+    syllables: list[AlignedPair]
+    characters: list[AlignedPair]
     seconds: float | None = None
     audio: str | None = None
     pictures: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class ClipView:
 
 
 def view_clip(
-    pair: Pair, edits: Edits, folder: Path, name: str, data_root: Path | None, listener: Listener | None
+    pair: Pair, edits: Edits, folder: Path, name: str, data_root: Path | None, posterior_fn: PosteriorFn | None
 ) -> ClipView:
     """A clip, its audio and pictures written as `folder`/files/`name`.wav (.flac from 30 s on), .png, -2.png ...
 
@@ -75,7 +75,7 @@ def view_clip(
             with whole_file(folder / audio, "wb", UsageError, _ADVICE) as file:
                 soundfile.write(file, waveform, SAMPLE_RATE, format=kind.upper(), subtype="PCM_16")
             for number, (start, part) in enumerate(_parts(waveform), 1):
-                figure = _draw(pair, part, start, listener)
+                figure = _draw(pair, part, start, posterior_fn)
                 pictures.append(save_picture(figure, folder, f"{name}.png" if number == 1 else f"{name}-{number}.png"))
         except AudioError as error:
             problem = str(error)
@@ -100,13 +100,13 @@ def save_picture(figure: Any, folder: Path, name: str) -> str:
     return f"files/{name}"
 
 
-def tokens(alignment: Alignment) -> list[Token]:
+def tokens(alignment: Alignment) -> list[AlignedPair]:
     """An alignment with the kind of each of its places.
 
     >>> [token.kind for token in tokens([("ni3", "ni2"), ("hao3", ""), ("ma", "ma"), ("", "a"), ("wo3", "ta1")])]
     ['tone', 'missed', 'right', 'inserted', 'wrong']
     """
-    return [Token(ref, hyp, _kind(ref, hyp)) for ref, hyp in alignment]
+    return [AlignedPair(ref, hyp, _kind(ref, hyp)) for ref, hyp in alignment]
 
 
 def _kind(ref: str, hyp: str) -> str:
@@ -114,25 +114,25 @@ def _kind(ref: str, hyp: str) -> str:
         return "right"
     if not (ref and hyp):
         return "missed" if ref else "inserted"
-    return "tone" if likeness(ref, hyp) == 4 else "wrong"
+    return "tone" if phonetic_similarity(ref, hyp) == 4 else "wrong"
 
 
 def _load(id: str, data_root: Path) -> np.ndarray:
     """The recording of an id: a path under `data_root`, or else as it is."""
-    under = data_root / id
-    return load(under if under.exists() else Path(id) if Path(id).is_file() else under)
+    path = data_root / id
+    return load(path if path.exists() else Path(id) if Path(id).is_file() else path)
 
 
-def _draw(pair: Pair, waveform: np.ndarray, start: float, listener: Listener | None) -> Any:
+def _draw(pair: Pair, waveform: np.ndarray, start: float, posterior_fn: PosteriorFn | None) -> Any:
     """The figure of a part of a clip that begins at `start` seconds; raises AudioError where it is too short."""
     from ramospeech.features import WINDOW  # torch takes a second to import, which reports without audio save
 
     try:
         if len(waveform) < WINDOW:
             raise ValueError(f"{len(waveform)} samples, and a frame of features has {WINDOW}")
-        if listener is None:
+        if posterior_fn is None:
             return draw_features(_spectrogram(waveform), start)
-        return draw_clip(*listener(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False, start=start)
+        return draw_clip(*posterior_fn(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False, start=start)
     except ValueError as error:
         raise AudioError(f"{pair.id}: too short for a picture: {error}") from error
 

@@ -55,12 +55,12 @@ def edits(ref: Sequence[Hashable], hyp: Sequence[Hashable]) -> Edits:
     return Edits(counts["replace"], counts["delete"], counts["insert"], len(ref))
 
 
-def align(
-    ref: Sequence[str], hyp: Sequence[str], likeness: Callable[[str, str], float] | None = None
+def align_edits(
+    ref: Sequence[str], hyp: Sequence[str], similarity: Callable[[str, str], float] | None = None
 ) -> list[tuple[str, str]]:
     """Pairs (reference token, hypothesis token) of a best alignment; "" stands for nothing.
 
-    Of alignments with as few edits, `likeness` chooses the one whose substitutions are most alike.
+    Of alignments with as few edits, `similarity` chooses the one whose substitutions are most alike.
 
     >>> align("abc", "axcd")
     [('a', 'a'), ('b', 'x'), ('c', 'c'), ('', 'd')]
@@ -70,25 +70,25 @@ def align(
         steps = list(group)
         left = ref[steps[0].src_start : steps[-1].src_end]
         right = hyp[steps[0].dest_start : steps[-1].dest_end]
-        if same or likeness is None or len(left) == len(right):
+        if same or similarity is None or len(left) == len(right):
             pairs += zip_longest(left, right, fillvalue="")
         elif len(left) < len(right):
-            pairs += _choose(left, right, likeness)
+            pairs += _choose(left, right, similarity)
         else:
-            pairs += [(a, b) for b, a in _choose(right, left, lambda b, a: likeness(a, b))]
+            pairs += [(a, b) for b, a in _choose(right, left, lambda b, a: similarity(a, b))]
     return pairs
 
 
-def _choose(few: Sequence[str], many: Sequence[str], likeness: Callable[[str, str], float]) -> list[tuple[str, str]]:
+def _choose(few: Sequence[str], many: Sequence[str], similarity: Callable[[str, str], float]) -> list[tuple[str, str]]:
     """Pair each of the `few`, in order, with one of the `many` so that they are most alike together; "" for others."""
-    spare = len(many) - len(few)
-    # best[i][j]: of the first i few and i + j many, the likeness, and whether the last of the many was left out
-    best = [[(0.0, True)] * (spare + 1) for _ in range(len(few) + 1)]
-    for i, j in product(range(1, len(few) + 1), range(spare + 1)):
-        paired = best[i - 1][j][0] + likeness(few[i - 1], many[i + j - 1]), False
+    skips = len(many) - len(few)
+    # best[i][j]: of the first i few and i + j many, the similarity, and whether the last of the many was left out
+    best = [[(0.0, True)] * (skips + 1) for _ in range(len(few) + 1)]
+    for i, j in product(range(1, len(few) + 1), range(skips + 1)):
+        paired = best[i - 1][j][0] + similarity(few[i - 1], many[i + j - 1]), False
         best[i][j] = max(paired, (best[i][j - 1][0], True)) if j else paired
     pairs = []
-    i, j = len(few), spare
+    i, j = len(few), skips
     while i or j:
         skip = best[i][j][1]
         i, j, one, other = (i, j - 1, "", many[i + j - 1]) if skip else (i - 1, j, few[i - 1], many[i + j - 1])

@@ -28,15 +28,15 @@ def match_ids(references: Collection[str], hypotheses: Collection[str]) -> dict[
     for hypothesis in hypotheses:
         if hypothesis in taken:
             continue
-        scores = {name: _common(name, hypothesis, whole=bool(taken)) for name in by_name[_stem(_parts(hypothesis)[-1])]}
-        most = max(scores.values(), default=0.0)
-        fitting = [name for name, score in scores.items() if score == most > 0]
+        scores = {name: _common(name, hypothesis, full=bool(taken)) for name in by_name[_stem(_parts(hypothesis)[-1])]}
+        highest = max(scores.values(), default=0.0)
+        fitting = [name for name, score in scores.items() if score == highest > 0]
         if len(fitting) > 1:
             raise ListError(f"hypothesis {hypothesis} may be {_some(fitting)}; give its id more of the path")
         for name in fitting:
             best[name].append(hypothesis)
     for reference, fitting in best.items():
-        scores = {name: _common(reference, name, whole=bool(taken)) for name in fitting}
+        scores = {name: _common(reference, name, full=bool(taken)) for name in fitting}
         closest = [name for name, score in scores.items() if score == max(scores.values())]
         if len(closest) > 1:
             raise ListError(f"reference {reference} may be {_some(closest)}; give its id more of the path")
@@ -53,7 +53,7 @@ def _stem(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
-def _common(one: str, other: str, whole: bool) -> float:
+def _common(one: str, other: str, full: bool) -> float:
     """How many parts two paths have in common from the end; a last part without its suffix counts half."""
     left, right = _parts(one)[::-1], _parts(other)[::-1]
     count = 0
@@ -61,7 +61,7 @@ def _common(one: str, other: str, whole: bool) -> float:
         if a != b:
             break
         count += 1
-    if whole and count < min(len(left), len(right)) - 1:
+    if full and count < min(len(left), len(right)) - 1:
         return 0.0
     if left[0] == right[0]:
         return count + 1.0
@@ -69,8 +69,8 @@ def _common(one: str, other: str, whole: bool) -> float:
     return count + 0.5 if suffixes != (True, True) else 0.0
 
 
-def _some(names: Iterable[str], most: int = 5) -> str:
+def _some(names: Iterable[str], limit: int = 5) -> str:
     """The first names, as a choice."""
     listed = list(names)
-    shown = " or ".join(listed[:most])
-    return shown if len(listed) <= most else f"{shown} or {len(listed) - most} others"
+    text = " or ".join(listed[:limit])
+    return text if len(listed) <= limit else f"{text} or {len(listed) - limit} others"

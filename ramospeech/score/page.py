@@ -8,10 +8,10 @@ from typing import Any
 from ramospeech.errors import UsageError, extra
 from ramospeech.files import whole_file
 from ramospeech.score.breakdown import PARTS, Breakdown, PartErrors
-from ramospeech.score.clips import SHOWN_SECONDS, ClipView, Listener, save_picture, view_clip
+from ramospeech.score.clips import SHOWN_SECONDS, ClipView, PosteriorFn, save_picture, view_clip
 from ramospeech.score.distance import Score
 from ramospeech.score.pictures import draw_confusions
-from ramospeech.score.report import Report
+from ramospeech.score.report import ErrorReport
 
 _CONFUSIONS = 15  # rows of the table of confusions
 _SPEAKERS = 50  # rows of the table of speakers
@@ -25,7 +25,7 @@ def write_page(
     sources: Mapping[str, str],
     worst: int = 20,
     data_root: str | Path | None = None,
-    listener: Listener | None = None,
+    posterior_fn: PosteriorFn | None = None,
 ) -> None:
     """Write `folder`/index.html and, in `folder`/files, its pictures and recordings.
 
@@ -35,18 +35,18 @@ def write_page(
     """
     folder = Path(folder)
     report = breakdown.report
-    clips = _worst(folder, breakdown, worst, Path(data_root) if data_root is not None else None, listener)
+    clips = _worst(folder, breakdown, worst, Path(data_root) if data_root is not None else None, posterior_fn)
     page = _template().render(
         sources=sources,
         report=report,
         metrics={_METRICS.get(name, report.titles[name]): score for name, score in report.scores.items()},
         heads={name: _HEADS.get(name, report.titles[name]) for name in report.scores},
         tokens=tokens_of(report),
-        parts=[_part(folder, part, errors) for part, errors in breakdown.parts.items() if errors.own],
+        parts=[_part(folder, part, errors) for part, errors in breakdown.parts.items() if errors.part_errors],
         groups=_groups(breakdown),
         clips=clips,
         pictured=any(clip.pictures for clip in clips),
-        posteriors=listener is not None,
+        posteriors=posterior_fn is not None,
         shown_seconds=SHOWN_SECONDS,
     )
     with whole_file(folder / "index.html", "w", UsageError, "make room or choose another --report") as file:
@@ -54,10 +54,10 @@ def write_page(
 
 
 def _worst(
-    folder: Path, breakdown: Breakdown, worst: int, data_root: Path | None, listener: Listener | None
+    folder: Path, breakdown: Breakdown, worst: int, data_root: Path | None, posterior_fn: PosteriorFn | None
 ) -> list[ClipView]:
     clips = enumerate(breakdown.report.worst_pairs(worst), 1)
-    return [view_clip(pair, edits, folder, f"worst-{n:02}", data_root, listener) for n, (edits, pair) in clips]
+    return [view_clip(pair, edits, folder, f"worst-{n:02}", data_root, posterior_fn) for n, (edits, pair) in clips]
 
 
 def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
@@ -68,29 +68,31 @@ def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
         "name": part,
         "picture": picture,
         "rows": [
-            (name, own, errors.whole[name], [(hyp, count) for _, hyp, count in errors.confusions(name)[:3]])
-            for name, own in errors.own.items()
+            (name, score, errors.syllable_errors[name], [(hyp, count) for _, hyp, count in errors.confusions(name)[:3]])
+            for name, score in errors.part_errors.items()
         ],
-        "confusions": [(ref, hyp, n, n / errors.own[ref].total.length) for ref, hyp, n in confusions[:_CONFUSIONS]],
+        "confusions": [
+            (ref, hyp, n, n / errors.part_errors[ref].total.length) for ref, hyp, n in confusions[:_CONFUSIONS]
+        ],
         "inserted": sum(errors.inserted.values()),
     }
 
 
 def _groups(breakdown: Breakdown) -> list[dict[str, Any]]:
     """The tables by groups of clips; where all are one speaker's or of one corpus there is none for that."""
-    found = [
+    tables = [
         ("Clip length", tokens_of(breakdown.report), breakdown.by_length, 1),
         ("Speaker", "speaker", breakdown.by_speaker, 2),
         ("Corpus", "corpus", breakdown.by_corpus, 2),
     ]
     return [
         {"title": title, "column": column, "rows": dict([*rows.items()][:_SPEAKERS]), "of": len(rows)}
-        for title, column, rows, least in found
-        if len(rows) >= least
+        for title, column, rows, min_rows in tables
+        if len(rows) >= min_rows
     ]
 
 
-def tokens_of(report: Report) -> str:
+def tokens_of(report: ErrorReport) -> str:
     """What the tokens of a report are called."""
     return "characters" if report.units.labels_text else "syllables"
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import extra
-from ramospeech.score.distance import align
-from ramospeech.text.parts import likeness
+from ramospeech.score.distance import align_edits
+from ramospeech.text.parts import phonetic_similarity
 
 ROW_SECONDS = 10.0  # of a row of a picture: syllables can still be told apart
 
@@ -26,7 +26,7 @@ def draw_clip(
     units: Sequence[str],
     reference: Sequence[str],
     hypothesis: Sequence[str],
-    most: int = 24,
+    max_units: int = 24,
     title: bool = True,
     start: float = 0.0,
     card: bool = False,
@@ -34,7 +34,7 @@ def draw_clip(
     """A figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
     These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
-    model finds possible there. most: units of a row. title: whether to print the reference above the hypothesis, with
+    model finds possible there. max_units: those of a row. title: whether to print the reference above the hypothesis, with
     the errors marked. start: seconds at which the features begin, for the scale. card: whether the picture is shown
     small; rows are then half as long, and letters larger.
     """
@@ -46,19 +46,19 @@ def draw_clip(
     rows = max(1, round(np.ceil(seconds / row_seconds - 1e-9)))
     posteriors = np.exp(log_probs)
     ids = {unit: index for index, unit in enumerate(units)}
-    known = [unit for unit in dict.fromkeys([units[0], *reference, *hypothesis]) if unit in ids]
+    candidates = [unit for unit in dict.fromkeys([units[0], *reference, *hypothesis]) if unit in ids]
     spans = [(round(len(posteriors) * row * row_seconds / seconds) if rows > 1 else 0) for row in range(rows)]
     parts = [posteriors[begin:end] for begin, end in zip(spans, [*spans[1:], len(posteriors)], strict=True)]
-    shown = [_units_of(part, known, ids, most, rows == 1) for part in parts]
+    names_of_rows = [_units_of(part, candidates, ids, max_units, rows == 1) for part in parts]
     lines = _lines(reference, hypothesis, round(width / 0.7)) if title else []
-    heights = [h for names in shown for h in (1.9, 0.17 * len(names) + 0.1)]
+    heights = [h for names in names_of_rows for h in (1.9, 0.17 * len(names) + 0.1)]
     if lines:
         heights.insert(0, 0.55 * len(lines))
     figure = Figure(figsize=(width, sum(heights) + 0.45 * rows + 0.2), layout="constrained", dpi=dpi)
     axes = list(np.atleast_1d(figure.subplots(len(heights), 1, height_ratios=heights)))
     if lines:
         _show_lines(axes.pop(0), lines, round(width / 0.7))
-    for row, (part, names) in enumerate(zip(parts, shown, strict=True)):
+    for row, (part, names) in enumerate(zip(parts, names_of_rows, strict=True)):
         begin = start + row * row_seconds
         piece = features[round(row * row_seconds * FRAMES_PER_SECOND) :][: round(row_seconds * FRAMES_PER_SECOND)]
         end = begin + len(piece) / FRAMES_PER_SECOND
@@ -75,20 +75,20 @@ def draw_clip(
 
 
 def _units_of(
-    posteriors: np.ndarray, known: Sequence[str], ids: Mapping[str, int], most: int, every: bool
+    posteriors: np.ndarray, candidates: Sequence[str], ids: Mapping[str, int], max_units: int, all_units: bool
 ) -> list[str]:
-    """The blank, and the units to show of a row: of `known`, at most so many; those in it, unless `every` one."""
-    blank, *others = known
-    if not every:
+    """Return the blank and the units to show of a row: at most `max_units` candidates; those in it, unless `all_units`."""
+    blank, *others = candidates
+    if not all_units:
         peaks = {unit: posteriors[:, ids[unit]] for unit in others}
         others = [unit for unit in others if len(posteriors) and peaks[unit].max() >= _POSSIBLE]
         others.sort(key=lambda unit: int((peaks[unit] >= _POSSIBLE).argmax()))
-    return [blank, *others][:most]
+    return [blank, *others][:max_units]
 
 
 def _lines(reference: Sequence[str], hypothesis: Sequence[str], width: int) -> list[list[tuple[str, str]]]:
     """Pairs (reference, hypothesis) of the alignment, in lines of `width`."""
-    pairs = align(reference, hypothesis, likeness)[:_MAX_PAIRS]
+    pairs = align_edits(reference, hypothesis, phonetic_similarity)[:_MAX_PAIRS]
     return [pairs[begin : begin + width] for begin in range(0, len(pairs), width)]
 
 
@@ -100,14 +100,14 @@ def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: in
     for line, pairs in enumerate(lines):
         for row, name in enumerate(("ref", "hyp")):
             axes.text(0, 2 * line + row + 0.5, name, fontsize=9, va="center", color="#5d6675")
-            for place, pair in enumerate(pairs, 1):
+            for column, pair in enumerate(pairs, 1):
                 ref, hyp = pair
-                tone = bool(ref and hyp) and likeness(ref, hyp) == 4
+                tone = bool(ref and hyp) and phonetic_similarity(ref, hyp) == 4
                 colour = "black" if ref == hyp else "#b06f00" if tone else "#b3261e"
                 weight = "normal" if ref == hyp else "bold"
                 text = (pair[row] or "∗")[:8]
                 axes.text(
-                    place, 2 * line + row + 0.5, text, fontsize=9, va="center", color=colour, weight=weight,
+                    column, 2 * line + row + 0.5, text, fontsize=9, va="center", color=colour, weight=weight,
                     parse_math=False,
                 )  # fmt: skip
 
@@ -148,17 +148,17 @@ def draw_confusions(confusions: Mapping[tuple[str, str], int], order: Sequence[s
     rows = [name for name in order if any(name == ref for ref, _ in confusions)]
     names = [name for name in order if any(name in pair and pair[0] for pair in confusions)]
     counts = np.array([[confusions.get((row, column), 0) for column in (*names, "")] for row in rows], np.float64)
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    fractions = counts / counts.sum(axis=1, keepdims=True)
     right = np.array([[row == column for column in (*names, "")] for row in rows])
     cell = 0.27 if len(rows) > 8 else 0.55
     figure = Figure(figsize=(1.2 + cell * (len(names) + 1), 1.1 + cell * len(rows)), layout="constrained")
     axes = figure.subplots()
     for cells, colours in ((right, "Blues"), (~right, "Oranges")):
-        shown = np.ma.masked_array(np.sqrt(shares), ~cells | (shares == 0))
-        axes.imshow(shown, vmin=0, vmax=1.25, cmap=colours, interpolation="nearest")
-    for i, j in zip(*np.nonzero(shares >= 0.005), strict=True):
-        colour = "white" if shares[i, j] > 0.5 else "black"
-        axes.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
+        cell_image = np.ma.masked_array(np.sqrt(fractions), ~cells | (fractions == 0))
+        axes.imshow(cell_image, vmin=0, vmax=1.25, cmap=colours, interpolation="nearest")
+    for i, j in zip(*np.nonzero(fractions >= 0.005), strict=True):
+        colour = "white" if fractions[i, j] > 0.5 else "black"
+        axes.text(j, i, f"{100 * fractions[i, j]:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
     axes.set_xticks(range(len(names) + 1), [*names, "missed"], fontsize=8)
     axes.tick_params("x", rotation=90 if len(rows) > 8 else 0)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from ramospeech.errors import UnitError
-from ramospeech.score.distance import Edits, Score, align, cer
+from ramospeech.score.distance import Edits, Score, align_edits, cer
 from ramospeech.text import hanzi, pinyin
-from ramospeech.text.parts import likeness
+from ramospeech.text.parts import phonetic_similarity
 from ramospeech.text.units import UNITS, Units
 
 _NOTHING = "*"  # stands for no token in an alignment
@@ -31,12 +31,12 @@ class Pair:
     @cached_property
     def syllables(self) -> Alignment:
         """Both sides aligned, syllables that sound alike with one another."""
-        return align(self.ref_pinyin, self.hyp_pinyin, likeness)
+        return align_edits(self.ref_pinyin, self.hyp_pinyin, phonetic_similarity)
 
     @cached_property
     def characters(self) -> Alignment:
         """Both sides aligned."""
-        return align(self.ref_hanzi, self.hyp_hanzi)
+        return align_edits(self.ref_hanzi, self.hyp_hanzi)
 
 
 def syllables(text: str) -> tuple[str, ...]:
@@ -45,13 +45,13 @@ def syllables(text: str) -> tuple[str, ...]:
     >>> syllables("Ni3 hao3, ma5 fnord")
     ('ni3', 'hao3', 'ma', 'fnord')
     """
-    read: list[str] = []
+    units: list[str] = []
     for token in text.split():
         try:
-            read += pinyin.parse(token)
+            units += pinyin.parse(token)
         except UnitError:
-            read.append(token)
-    return tuple(read)
+            units.append(token)
+    return tuple(units)
 
 
 def characters(text: str) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def readings(text: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Report:
+class ErrorReport:
     """Scores of `pairs`, each a clip of the references. `extra`: ids of hypotheses that no reference has.
 
     `units` say which error rates there are; the first one decides which clips are the worst.
@@ -193,9 +193,10 @@ def aligned(pairs: Alignment) -> tuple[str, str]:
     >>> aligned([("ni3", "ni3"), ("", "men"), ("hao3", "hao4")])
     ('ni3 *   hao3', 'ni3 men hao4')
     """
-    shown = [(left or _NOTHING, right or _NOTHING) for left, right in pairs]
-    widths = [max(map(len, pair)) for pair in shown]
+    padded = [(left or _NOTHING, right or _NOTHING) for left, right in pairs]
+    widths = [max(map(len, pair)) for pair in padded]
     left, right = (
-        " ".join(pair[side].ljust(width) for pair, width in zip(shown, widths, strict=True)).rstrip() for side in (0, 1)
+        " ".join(pair[side].ljust(width) for pair, width in zip(padded, widths, strict=True)).rstrip()
+        for side in (0, 1)
     )
     return left, right

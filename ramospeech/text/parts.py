@@ -69,7 +69,10 @@ def _initial_and_final(bare: str) -> tuple[str, str]:
     return initial or ZERO, _SHORT.get(final, final)
 
 
-def likeness(left: str, right: str) -> int:
+def phonetic_similarity(left: str, right: str) -> int:
     """Return the phonetic similarity of two syllables, 0 to 5: 2 for equal initials or finals, 1 for equal tones."""
     a, b = split(left), split(right)
     return 0 if OTHER in (*a, *b) else 2 * (a.initial == b.initial) + 2 * (a.final == b.final) + (a.tone == b.tone)
+
+
+likeness = phonetic_similarity  # its name in version 0.1

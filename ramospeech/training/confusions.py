@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ramospeech.score import align
+from ramospeech.score import align_edits
 from ramospeech.score.breakdown import PARTS
 from ramospeech.text import parts
-from ramospeech.text.parts import likeness
+from ramospeech.text.parts import phonetic_similarity
 
 Pairs = Counter[tuple[str, str]]
 """(reference, hypothesis) -> how often, right ones too; "" stands for no unit, deleted or inserted."""
@@ -16,7 +16,7 @@ def count_pairs(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Pairs:
     """The aligned syllables of (reference, hypothesis) of clips."""
     counts: Pairs = Counter()
     for reference, hypothesis in pairs:
-        counts.update(align(reference, hypothesis, likeness))
+        counts.update(align_edits(reference, hypothesis, phonetic_similarity))
     return counts
 
 
@@ -49,7 +49,7 @@ def as_markdown(reference: Sequence[str], hypothesis: Sequence[str], width: int 
     |---|---|---|
     | hyp | ni3 | **hao4** ✗ |
     """
-    pairs = align(reference, hypothesis, likeness)
+    pairs = align_edits(reference, hypothesis, phonetic_similarity)
     tables = []
     for begin in range(0, max(1, len(pairs)), width):
         line = pairs[begin : begin + width]

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from ramospeech.errors import UsageError
-from ramospeech.score import Breakdown, Pair, Report, write_page
+from ramospeech.score import Breakdown, ErrorReport, Pair, write_page
 
 HOSTILE = "<script>alert('&')</script>"
 VOID = {"meta", "img", "br", "link", "input"}
@@ -42,7 +42,7 @@ def write(tmp_path):
     """Writes the page of some pairs and reads it."""
 
     def run(pairs, **options):
-        report = Report(tuple(pairs), extra=(HOSTILE,))
+        report = ErrorReport(tuple(pairs), extra=(HOSTILE,))
         write_page(tmp_path / "out", Breakdown(report), {"References": HOSTILE}, **options)
         return Page((tmp_path / "out" / "index.html").read_text("utf-8"))
 
@@ -137,13 +137,13 @@ def test_the_posteriors_of_a_model(write, tmp_path):
     tone(tmp_path / "root" / "y.wav", samples=800)
     heard = []
 
-    def listener(waveform):
+    def posterior_fn(waveform):
         heard.append(len(waveform))
         if len(waveform) < 1600:
             raise ValueError("the model needs at least 8 frames")
         return np.zeros((98, 80), np.float32), np.log(np.full((12, 3), 1 / 3)), ("<blank>", "ni3", "hao3")
 
-    shown = write(pairs_of("x.wav", "y.wav"), data_root=tmp_path / "root", listener=listener)
+    shown = write(pairs_of("x.wav", "y.wav"), data_root=tmp_path / "root", posterior_fn=posterior_fn)
     assert heard == [16_000, 800]
     assert "files/worst-01.png" in shown.files
     assert "y.wav: too short for a picture: the model needs at least 8 frames" in shown.text
@@ -163,4 +163,4 @@ def test_as_many_clips_as_asked_for(write):
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(UsageError, match="choose another --report"):
-        write_page(tmp_path / "out", Breakdown(Report(tuple(pairs_of("a")))), {})
+        write_page(tmp_path / "out", Breakdown(ErrorReport(tuple(pairs_of("a")))), {})

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ramospeech.score import Pair, Report, characters, readings, syllables
+from ramospeech.score import ErrorReport, Pair, characters, readings, syllables
 
 
 def pair(name, ref, hyp, found=True):
@@ -15,7 +15,7 @@ def pair(name, ref, hyp, found=True):
 
 @pytest.fixture
 def sample():
-    return Report(
+    return ErrorReport(
         (pair("a", "今天天气好", "今天天汽好"), pair("b", "你好", "", found=False), pair("c", "好", "好")), ("z",)
     )
 
@@ -47,7 +47,7 @@ def test_the_table_shows_counts(sample):
 
 
 def test_references_without_hanzi_have_no_cer():
-    assert set(Report((Pair("a", ("ni3",), (), ("ni3",)),)).scores) == {"ser", "ser_toneless"}
+    assert set(ErrorReport((Pair("a", ("ni3",), (), ("ni3",)),)).scores) == {"ser", "ser_toneless"}
 
 
 def test_worst_and_details(sample):
@@ -61,9 +61,9 @@ def test_worst_and_details(sample):
 
 def test_tokens_that_are_not_pinyin_are_scored_as_wrong():
     assert syllables("Ni3 hao3 ma5 <UNK> 42") == ("ni3", "hao3", "ma", "<UNK>", "42")
-    assert Report((Pair("a", ("ni3",), (), syllables("?")),)).scores["ser"].rate == 1.0
+    assert ErrorReport((Pair("a", ("ni3",), (), syllables("?")),)).scores["ser"].rate == 1.0
 
 
 def test_both_sides_are_normalised():
     assert characters("我有 3 个 iPad。") == ("我", "有", "三", "个", "<UNK>")
-    assert Report((pair("a", "3个！", "三个"),)).scores["cer"].rate == 0.0
+    assert ErrorReport((pair("a", "3个！", "三个"),)).scores["cer"].rate == 0.0

@@ -31,7 +31,7 @@ def test_syllables(syllable, expected):
 @pytest.mark.parametrize("token", [UNK_UNIT, BLANK_UNIT, "你", "???", "huar1", "NI3", ""])
 def test_tokens_that_are_not_syllables(token):
     assert set(parts.split(token)) == {parts.OTHER}
-    assert parts.likeness(token, token) == 0
+    assert parts.phonetic_similarity(token, token) == 0
 
 
 def test_every_syllable_of_the_inventory_has_its_own_parts():
@@ -47,7 +47,7 @@ def test_every_syllable_of_the_inventory_has_its_own_parts():
 
 
 def test_likeness():
-    assert [parts.likeness("shi4", other) for other in ("shi4", "shi2", "si4", "shu4", "ba4", "ba1")] == [
+    assert [parts.phonetic_similarity("shi4", other) for other in ("shi4", "shi2", "si4", "shu4", "ba4", "ba1")] == [
         5, 4, 3, 3, 1, 0
     ]  # fmt: skip
 

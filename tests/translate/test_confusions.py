@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ramospeech.errors import ListError
-from ramospeech.score import Breakdown, Pair, Report
+from ramospeech.score import Breakdown, ErrorReport, Pair
 from ramospeech.text import Vocabulary
 from ramospeech.text.parts import split
 from ramospeech.translate import ErrorModel, __main__
@@ -27,7 +27,7 @@ PAIRS = [  # reference and hypothesis: 上 is always recognised as sang4, and so
 
 def write_report(path: Path) -> Path:
     pairs = (Pair(str(i), tuple(ref.split()), (), tuple(hyp.split()), ()) for i, (ref, hyp) in enumerate(PAIRS))
-    report = Report(tuple(pairs))
+    report = ErrorReport(tuple(pairs))
     path.write_text(json.dumps(report.as_dict() | Breakdown(report).as_dict()))
     return path
 
