@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -42,10 +42,25 @@ class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of every program: `Help` is its help, and its errors are UsageErrors, one line without the usage."""
+    """The parser of every program: `Help` is its help, and its errors are UsageErrors, one line without the usage.
 
-    def __init__(self, **options: Any):
+    renamed: old names of options -> their names now. The old ones are taken too, with a note on stderr.
+    """
+
+    def __init__(self, renamed: Mapping[str, str] | None = None, **options: Any):
         super().__init__(**{"prog": command(), "formatter_class": Help, **options})
+        self.renamed = renamed or {}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        words = sys.argv[1:] if args is None else list(args)
+        end = words.index("--") if "--" in words else len(words)
+        for position, word in enumerate(words[:end]):
+            option, equals, value = word.partition("=")
+            if option in self.renamed:
+                name = self.renamed[option]
+                print(f"note: {option} is called {name} now; the old name works in this version", file=sys.stderr)
+                words[position] = f"{name}{equals}{value}"
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message.removeprefix('argument ')} (see --help)")

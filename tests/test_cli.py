@@ -73,3 +73,15 @@ def test_defaults_are_shown_where_there_are_any():
         "  --b B          second",
         "  --c C [C ...]  third",
     ]
+
+
+@pytest.mark.parametrize("line", [["--dev_share", "0.1"], ["--dev_share=0.1"], ["--dev_fraction", "0.1"]])
+def test_an_old_name_of_an_option_is_taken_with_a_note(line, capsys):
+    parser = cli.Parser(prog="x", renamed={"--dev_share": "--dev_fraction"})
+    parser.add_argument("--dev_fraction", type=float)
+    parser.add_argument("words", nargs="*")
+    assert parser.parse_args([*line, "--", "--dev_share"]) == argparse.Namespace(
+        dev_fraction=0.1, words=["--dev_share"]
+    )
+    note = "note: --dev_share is called --dev_fraction now; the old name works in this version\n"
+    assert capsys.readouterr().err == (note if "share" in line[0] else "")

@@ -1,10 +1,13 @@
 """Corpora: the lists that training reads, the programs that write them, and the check of what they name."""
 
 from ramospeech.corpora.catalogue import CORPORA, Corpus
-from ramospeech.corpora.check import Limits, examine, frames, frames_needed, too_short
+from ramospeech.corpora.check import Limits, check_clip, frames, frames_needed, too_short
 from ramospeech.corpora.lists import SPLITS, Clip, Utterance, lists_of, read_list, write_list
-from ramospeech.corpora.prepare import Report, write_lists
+from ramospeech.corpora.prepare import PreparationReport, write_lists
 from ramospeech.corpora.recordings import Recording
+
+examine = check_clip  # the names of version 0.1
+Report = PreparationReport
 
 __all__ = [
     "CORPORA",
@@ -12,9 +15,11 @@ __all__ = [
     "Clip",
     "Corpus",
     "Limits",
+    "PreparationReport",
     "Recording",
     "Report",
     "Utterance",
+    "check_clip",
     "examine",
     "frames",
     "frames_needed",

@@ -26,7 +26,7 @@ from ramospeech.text.units import UNITS
 
 def parser() -> argparse.ArgumentParser:
     """The options of the program."""
-    parser = Parser(description=__doc__)
+    parser = Parser(description=__doc__, renamed={"--dev_share": "--dev_fraction", "--test_share": "--test_fraction"})
     titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
     parser.add_argument("corpus", type=_corpus, choices=CORPORA, metavar="NAME", help=titles)
     where = parser.add_argument_group("where")
@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--data_root", type=Path, default=Path("data"), help="what the lists' paths are relative to")
     own = parser.add_argument_group("corpora without a split")
     own.add_argument("--name", help="for `folder`: the name of the lists; the name of the folder if not given")
-    own.add_argument("--dev_share", type=_fraction, default=0.05, help="fraction of the speakers for the dev list")
-    own.add_argument("--test_share", type=_fraction, default=0.05, help="fraction of the speakers for the test list")
+    own.add_argument("--dev_fraction", type=_fraction, default=0.05, help="fraction of the speakers for the dev list")
+    own.add_argument("--test_fraction", type=_fraction, default=0.05, help="fraction of the speakers for the test list")
     check = parser.add_argument_group("check")
     check.add_argument("--max_window", type=count, default=1600, help="longest clip in frames of 10 ms")
     check.add_argument("--reduction", type=count, default=8, help="frames that the model makes one output of")
@@ -57,10 +57,10 @@ def _corpus(text: str) -> str:
 
 
 def _fraction(text: str) -> float:
-    share = float(text)
-    if not 0 <= share < 0.5:
+    fraction = float(text)
+    if not 0 <= fraction < 0.5:
         raise argparse.ArgumentTypeError(f"{text} is not a fraction from 0 to below 0.5")
-    return share
+    return fraction
 
 
 def _name(args: argparse.Namespace) -> str:
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             drop_unknown=args.drop_unknown,
             durations="audio" if args.read_audio else "header",
         ),
-        (args.dev_share, args.test_share),
+        (args.dev_fraction, args.test_fraction),
         args.threads or min(8, 2 * (os.cpu_count() or 1)),
     )
     print(report)

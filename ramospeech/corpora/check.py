@@ -94,13 +94,13 @@ def check(
     first: dict[str, str] = {}
     batches = [jobs[start : start + _BATCH] for start in range(0, len(jobs), _BATCH)]
     with ThreadPoolExecutor(threads) as pool:
-        done = pool.map(lambda batch: [examine(clip, root, limits) for _, clip in batch], batches)
+        done = pool.map(lambda batch: [check_clip(clip, root, limits) for _, clip in batch], batches)
         results = progress(chain.from_iterable(done), "check", len(jobs))
         for (split, clip), result in zip(jobs, results, strict=True):
-            place = realpath(root / clip.path)
-            if place in first:
-                result = ("duplicate path", f"is listed before, as {first[place]}")
-            first.setdefault(place, clip.path)
+            resolved = realpath(root / clip.path)
+            if resolved in first:
+                result = ("duplicate path", f"is listed before, as {first[resolved]}")
+            first.setdefault(resolved, clip.path)
             if isinstance(result, Utterance):
                 kept[split].append(result)
             else:
@@ -116,7 +116,7 @@ def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, in
             yield split, sum(clip.tokens in train_tokens for clip in part), len(part)
 
 
-def examine(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple[str, str]:
+def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple[str, str]:
     """The clip with its duration, or why it cannot be used: one of REASONS, and the detail."""
     if not clip.tokens:
         return "no label", "nothing in the text has a syllable"

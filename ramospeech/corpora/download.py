@@ -38,28 +38,28 @@ _ATTEMPTS = 3  # at a mirror, without any progress
 class Archive:
     """A file of an OpenSLR resource; size in bytes, md5 where somebody has published it.
 
-    `holds` is what unpacking brings, relative to the root; `into` the folder of the root to unpack into.
+    `folder` is what unpacking brings, relative to the root; `unpack_into` the folder of the root to unpack into.
     """
 
     resource: int
     name: str
     size: int
     md5: str = ""
-    holds: str = ""
-    into: str = ""
+    folder: str = ""
+    unpack_into: str = ""
 
 
 class _NotDeliveredError(Exception):
     """Why one address did not deliver; the next may."""
 
 
-def obtain(archives: Sequence[Archive], root: Path, mirrors: Sequence[str] = MIRRORS) -> None:
+def download_and_unpack(archives: Sequence[Archive], root: Path, mirrors: Sequence[str] = MIRRORS) -> None:
     """Download the archives to `root` and unpack them there; what is there already is left as it is.
 
     Raises RamospeechError when no mirror delivers the published file, the disk is full or an archive is bad.
     """
     for archive in archives:
-        if not _is_there(archive, root):
+        if not _is_unpacked(archive, root):
             urls = [f"{mirror}/{archive.resource}/{archive.name}" for mirror in mirrors]
             fetch(urls, root / archive.name, archive.size, archive.md5)
     unpack_found(archives, root)
@@ -68,15 +68,15 @@ def obtain(archives: Sequence[Archive], root: Path, mirrors: Sequence[str] = MIR
 def unpack_found(archives: Sequence[Archive], root: Path) -> None:
     """Unpack those archives that lie in `root`, each only once."""
     for archive in archives:
-        if (root / archive.name).exists() and not _is_there(archive, root):
+        if (root / archive.name).exists() and not _is_unpacked(archive, root):
             print(f"unpacking {archive.name}, which takes some minutes", file=sys.stderr)
-            unpack_once(root / archive.name, root / archive.into)
+            unpack_once(root / archive.name, root / archive.unpack_into)
 
 
-def _is_there(archive: Archive, root: Path) -> bool:
+def _is_unpacked(archive: Archive, root: Path) -> bool:
     """Whether an archive was unpacked: by us, or by the user, who leaves no mark."""
-    by_hand = bool(archive.holds) and (root / archive.holds).exists()
-    return is_unpacked(archive.name, root / archive.into, by_hand)
+    by_hand = bool(archive.folder) and (root / archive.folder).exists()
+    return is_unpacked(archive.name, root / archive.unpack_into, by_hand)
 
 
 def fetch(urls: Sequence[str], target: Path, size: int | None = None, md5: str = "", pause: float = 2.0) -> Path:
@@ -113,10 +113,10 @@ def fetch(urls: Sequence[str], target: Path, size: int | None = None, md5: str =
 
 def _deliver(url: str, part: Path, size: int | None, pause: float) -> None:
     """Fetch one address completely, resuming after each broken connection as long as there is progress."""
-    attempt, best = 0, -1
+    attempt, largest = 0, -1
     while True:
-        attempt = 1 if _size(part) > best else attempt + 1
-        best = max(best, _size(part))
+        attempt = 1 if _size(part) > largest else attempt + 1
+        largest = max(largest, _size(part))
         try:
             return _stream(url, part, size)
         except urllib.error.HTTPError as error:
@@ -152,7 +152,7 @@ def _stream(url: str, part: Path, size: int | None) -> None:
         total = start + int(length) if length else size
         if size is not None and total is not None and total != size:
             raise _NotDeliveredError(f"has {total} bytes, where the publisher has {size}")
-        _room_for(part, (total or start) - start)
+        _check_free_space(part, (total or start) - start)
         with (
             _opened(part, start) as file,
             tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,
@@ -164,14 +164,14 @@ def _stream(url: str, part: Path, size: int | None) -> None:
         raise ConnectionError(f"{_size(part)} of {total} bytes arrived")
 
 
-def _start_of(response, asked: int) -> int:
+def _start_of(response, requested: int) -> int:
     """Where the body begins in the file: a server may ignore the range that was asked for and send all."""
     if response.status != http.client.PARTIAL_CONTENT:
         return 0
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    if not match or int(match[1]) != asked:
+    if not match or int(match[1]) != requested:
         raise _NotDeliveredError("answers with another part of the file than was asked for")
-    return asked
+    return requested
 
 
 def _verify(part: Path, size: int | None, md5: str) -> None:
@@ -181,8 +181,8 @@ def _verify(part: Path, size: int | None, md5: str) -> None:
         wrong = f"{_size(part)} bytes instead of {size}"
     elif md5:
         with open(part, "rb") as file:
-            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        wrong = "" if found == md5 else f"md5 {found} instead of {md5}"
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        wrong = "" if digest == md5 else f"md5 {digest} instead of {md5}"
     if wrong:
         part.unlink()
         raise _NotDeliveredError(f"what arrived is not the published file ({wrong}); it was deleted")
@@ -203,7 +203,7 @@ def _write(file: BinaryIO, block: bytes, part: Path) -> None:
         raise RamospeechError(f"{part}: cannot write ({error.strerror}); make room and run again") from None
 
 
-def _room_for(part: Path, missing: int) -> None:
+def _check_free_space(part: Path, missing: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if missing > free:
         raise RamospeechError(

@@ -52,11 +52,11 @@ def _source(folder: Path, split: str | None) -> list[Recording]:
         return read_manifests(manifests, split) + _ignored(candidates, manifests, split)
     parts = {path: split_of(path.name) for path in inside if path.is_dir()}
     if split is None and any(parts.values()):
-        found = _of_splits(parts)
+        found = _read_splits(parts)
     elif len(parts) == 1 and len(inside) == 1:  # the folder that an archive brought along
         found = _source(inside[0], split)
     else:
-        found = list(_beside(folder, split))
+        found = list(_with_text_files(folder, split))
         if not any(recording.text for recording in found):  # then perhaps the folders in it have a layout
             within = [recording for path in parts if _has_layout(path) for recording in _source(path, split)]
             found = within or found
@@ -105,7 +105,7 @@ def _recordings(files: Iterable[Path]) -> list[Path]:
     return sorted(media, key=lambda path: (path.with_suffix(""), path.suffix.lower() not in EXTENSIONS, path))
 
 
-def _of_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
+def _read_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
     """The user's own splits. What is in none of them goes to train, so that dev and test stay as they were made."""
     utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
     named = {realpath(utterance.path) for utterance in utterances if utterance.path}
@@ -128,10 +128,10 @@ def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
             problem, detail = "missing", "in text and not in wav.scp"
         if path.endswith("|"):
             path, problem, detail = "", problem or "missing", detail or f"a command, which is not run: {path}"
-        where = locate(folder, path) if path else None
-        yield Recording(name, where, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
+        location = locate(folder, path) if path else None
+        yield Recording(name, location, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
     for table in (paths, texts, speakers, pieces):
-        yield from table.again(split)
+        yield from table.repeated_entries(split)
 
 
 def _words(transcript: str) -> str:
@@ -140,11 +140,11 @@ def _words(transcript: str) -> str:
     return transcript if any(map(hanzi.is_hanzi, rest)) else words
 
 
-def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
+def _with_text_files(folder: Path, split: str | None) -> Iterator[Recording]:
     """Recordings with a text file each. The speaker is the folder, where there are several."""
     files = walk(folder)
     recordings = _recordings(files)
-    there = {f"{path}".lower(): path for path in reversed(files)} | {f"{path}": path for path in files}
+    by_name = {f"{path}".lower(): path for path in reversed(files)} | {f"{path}": path for path in files}
     texts: dict[Path, Path | None] = {}
     second: dict[Path, Path] = {}  # texts of a recording that has one already
     for path in recordings:
@@ -155,19 +155,19 @@ def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
             path.with_suffix(".lab"),
             path.parent.parent / "txt" / f"{path.stem}.txt",
         )
-        found = [there.get(f"{file}") or there.get(f"{file}".lower()) for file in candidates]
-        written = [file for file in found if file is not None]
-        texts[path] = written[0] if written else None
-        second |= dict.fromkeys(written[1:], path)
-    written_texts = [file for file in dict.fromkeys(texts.values()) if file and file.is_file()]
-    contents = {file: file.read_bytes() for file in progress(written_texts, "read", len(written_texts), "text")}
-    likely = common_encoding(contents.values())
+        found = [by_name.get(f"{file}") or by_name.get(f"{file}".lower()) for file in candidates]
+        texts_found = [file for file in found if file is not None]
+        texts[path] = texts_found[0] if texts_found else None
+        second |= dict.fromkeys(texts_found[1:], path)
+    text_files = [file for file in dict.fromkeys(texts.values()) if file and file.is_file()]
+    contents = {file: file.read_bytes() for file in progress(text_files, "read", len(text_files), "text")}
+    encoding = common_encoding(contents.values())
     for path, file in texts.items():
         name = path.relative_to(folder.parent if split else folder).with_suffix("").as_posix()
         speaker = path.parent.relative_to(folder).as_posix()
         text, note, problem, detail = None, "", "", ""
         try:
-            text, note = decode(contents[file], file, likely) if file in contents else (None, "")
+            text, note = decode(contents[file], file, encoding) if file in contents else (None, "")
             if text and file and file.suffix.lower() == ".trn":
                 text = _words(text)
         except ListError as error:
@@ -176,9 +176,9 @@ def _beside(folder: Path, split: str | None) -> Iterator[Recording]:
     used = {*texts.values()}
     for file in files if recordings else ():
         if file.suffix.lower() in _TEXTS and file not in used:
-            of = second.get(file)
-            problem = "side file" if of else "missing"
-            detail = (
-                f"another text of {of.name}, which is labelled by {texts[of]}" if of else "a text without a recording"
-            )
+            recording = second.get(file)
+            problem, detail = "missing", "a text without a recording"
+            if recording:
+                problem = "side file"
+                detail = f"another text of {recording.name}, which is labelled by {texts[recording]}"
             yield Recording(f"{file}", file, "", split=split, problem=problem, detail=detail)

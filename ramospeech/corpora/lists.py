@@ -98,25 +98,25 @@ def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
     folder = Path(config_path)
     if not folder.is_dir():
         raise UsageError(f"no such folder of lists: {folder}; give one with --config_path")
-    there: dict[str, set[str]] = {}
+    splits_of: dict[str, set[str]] = {}
     for file in folder.iterdir():
         if match := _LIST_NAME.fullmatch(file.name):
-            there.setdefault(match["corpus"], set()).add(match["split"])
-    known = ", ".join(sorted(there)) or "none"
+            splits_of.setdefault(match["corpus"], set()).add(match["split"])
+    known = ", ".join(sorted(splits_of)) or "none"
     names = list(dict.fromkeys(name.strip() for name in data_type.split(",") if name.strip()))
     if "all" in names:
         named = [name for name in names if name == _DEMO]
-        names = sorted(name for name in there if split in there[name] and name != _DEMO) + named
-    names = [_meant(name, there) for name in names]
+        names = sorted(name for name in splits_of if split in splits_of[name] and name != _DEMO) + named
+    names = [_meant(name, splits_of) for name in names]
     if not names:
         raise UsageError(f"no {split} list for --data_type {data_type!r} in {folder}; corpora there: {known}")
     for name in names:
-        if name not in there:
+        if name not in splits_of:
             raise UsageError(
                 f"unknown --data_type {name!r}: {folder} has lists of: {known}; "
                 "write the lists with `python -m ramospeech.corpora NAME`"
             )
-        if split not in there[name]:
+        if split not in splits_of[name]:
             raise UsageError(
                 f"{folder / f'{name}_{split}.txt'}: {name} has no {split} list; write one, or leave it out"
             )
@@ -128,10 +128,10 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_ ]", "", name).lower()
 
 
-def _meant(name: str, there: Iterable[str]) -> str:
+def _meant(name: str, splits_of: Iterable[str]) -> str:
     """The name as the lists have it, where just one of them can be meant."""
-    alike = [known for known in there if canonical(known) == canonical(name)]
-    return alike[0] if name not in alike and len(alike) == 1 else name
+    matches = [known for known in splits_of if canonical(known) == canonical(name)]
+    return matches[0] if name not in matches and len(matches) == 1 else name
 
 
 def _parse(line: str, units: Units) -> Utterance:

@@ -9,7 +9,7 @@ Its three archives hold `train`, `dev` and `test` without a folder around them, 
 import re
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, obtain, unpack_found
+from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, Table, find_folder, match, recordings_in
 from ramospeech.errors import ListError
@@ -17,16 +17,16 @@ from ramospeech.files import split_lines
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (
-    Archive(68, "train_set.tar.gz", 52_627_842_921, holds="magicdata/train", into="magicdata"),
-    Archive(68, "dev_set.tar.gz", 1_035_537_823, holds="magicdata/dev", into="magicdata"),
-    Archive(68, "test_set.tar.gz", 2_201_936_013, holds="magicdata/test", into="magicdata"),
+    Archive(68, "train_set.tar.gz", 52_627_842_921, folder="magicdata/train", unpack_into="magicdata"),
+    Archive(68, "dev_set.tar.gz", 1_035_537_823, folder="magicdata/dev", unpack_into="magicdata"),
+    Archive(68, "test_set.tar.gz", 2_201_936_013, folder="magicdata/test", unpack_into="magicdata"),
 )
 _NOISES = re.compile(r"\[?(?:FIL|SPK)\]?|[\[\]]")  # marks of fillers and noises, some without their brackets
 
 
 def download_magicdata(root: Path) -> None:
     """Download and unpack MAGICDATA into `root/magicdata`."""
-    obtain(ARCHIVES, root)
+    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_magicdata(root: Path) -> list[Recording]:

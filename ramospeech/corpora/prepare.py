@@ -20,7 +20,7 @@ _NO_SPLIT = "-"  # of a transcript without a recording, where no split tells
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PreparationReport:
     """What became of a corpus: the clips of each split, those that were dropped, and remarks."""
 
     name: str
@@ -32,15 +32,18 @@ class Report:
         """A table with a column for each split, then the remarks."""
         counts = Counter((row.reason, row.split) for row in self.dropped)
         columns = [*SPLITS, *([_NO_SPLIT] if any(row.split == _NO_SPLIT for row in self.dropped) else [])]
-        lost = {column: sum(counts[reason, column] for reason in REASONS) for column in columns}
-        found = {column: lost[column] + len(self.kept.get(column, ())) for column in columns}
+        dropped_counts = {column: sum(counts[reason, column] for reason in REASONS) for column in columns}
+        found = {column: dropped_counts[column] + len(self.kept.get(column, ())) for column in columns}
         hours = {column: sum(clip.seconds or 0 for clip in self.kept.get(column, ())) / 3600 for column in columns}
         rows: list[tuple[str, Mapping[str, float], str]] = [("found", found, "d")]
         for reason in REASONS:
             of_reason = {column: counts[reason, column] for column in columns}
             if any(of_reason.values()):
                 rows.append((f"  {reason}", of_reason, "d"))
-        rows += [("kept", {column: found[column] - lost[column] for column in columns}, "d"), ("hours", hours, ".2f")]
+        rows += [
+            ("kept", {column: found[column] - dropped_counts[column] for column in columns}, "d"),
+            ("hours", hours, ".2f"),
+        ]
         lines = [f"{self.name:<20}" + "".join(f"{column:>10}" for column in [*columns, "all"])]
         for label, values, form in rows:
             cells = [values[column] for column in columns]
@@ -62,15 +65,15 @@ def write_lists(
     config_path: str | Path,
     data_root: str | Path,
     limits: Limits | None = None,
-    shares: tuple[float, float] = (0.05, 0.05),
+    fractions: tuple[float, float] = (0.05, 0.05),
     threads: int = 8,
-) -> Report:
+) -> PreparationReport:
     """Write `NAME_{train,dev,test}.txt`, `NAME_report.txt` and `NAME_dropped.tsv` into `config_path`.
 
-    `shares` are those of dev and test where the publisher has made no split. A split that has no clip gets no
+    `fractions` are those of dev and test where the publisher has made no split. A split that has no clip gets no
     list, and an older list of it goes. Raises ListError when no clip is left at all; the report is written.
     """
-    utterances, split_note = split(utterances, *shares)
+    utterances, split_note = split(utterances, *fractions)
     limits = limits or Limits()
     candidates, dropped, notes = _label(utterances, data_root, limits.units)
     if limits.units.labels_text and limits.vocabulary == Vocabulary.inventory():  # which has syllables only
@@ -79,7 +82,7 @@ def write_lists(
     kept, unusable = check(candidates, data_root, limits, threads)
     dropped += unusable
     notes = [*([split_note] if split_note else []), *notes, *_remarks(kept, limits)]
-    report = Report(name, kept, dropped, notes)
+    report = PreparationReport(name, kept, dropped, notes)
     folder = Path(config_path)
     write_text(folder / f"{name}_dropped.tsv", _table(dropped))
     write_text(folder / f"{name}_report.txt", f"{report}\n")
@@ -99,7 +102,7 @@ def _label(
     utterances: Sequence[Recording], data_root: str | Path, units: Units
 ) -> tuple[dict[str, list[Utterance]], list[Dropped], list[str]]:
     """Clips with their tokens, what was dropped on the way, and remarks."""
-    base = Path(abspath(data_root))
+    data_root_path = Path(abspath(data_root))
     clips: dict[str, list[Utterance]] = {part: [] for part in SPLITS}
     dropped: list[Dropped] = []
     notes: Counter[str] = Counter()
@@ -108,14 +111,14 @@ def _label(
     with_words, with_tags = 0, 0
     ids: dict[str, str] = {}
     for utterance in progress(utterances, "label", len(utterances)):
-        part, path = utterance.split or _NO_SPLIT, _listed(utterance, base)
+        part, path = utterance.split or _NO_SPLIT, _listed(utterance, data_root_path)
         reason, detail, label = utterance.problem, utterance.detail, hanzi.Normalised((), {})
         tokens: list[str] = []
         if not reason and utterance.text is None:
             reason, detail = "no transcript", utterance.detail or "the corpus has no text for this recording"
         elif not reason and utterance.id in ids:
-            place = " ".join(filter(None, ["is there before", ids[utterance.id]]))
-            reason, detail = "duplicate id", f"{utterance.source or path}: {utterance.id} {place}"
+            location = " ".join(filter(None, ["is there before", ids[utterance.id]]))
+            reason, detail = "duplicate id", f"{utterance.source or path}: {utterance.id} {location}"
         elif not reason:
             label = hanzi.normalise(utterance.text or "")
             try:
@@ -164,12 +167,12 @@ def _remarks(kept: Mapping[str, Sequence[Utterance]], limits: Limits) -> list[st
     return remarks
 
 
-def _listed(utterance: Recording, base: Path) -> str:
+def _listed(utterance: Recording, data_root_path: Path) -> str:
     """The path as lists have it: relative to the data root where it is inside, absolute otherwise."""
     if utterance.path is None:
         return utterance.id
     path = Path(abspath(utterance.path))
-    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+    return (path.relative_to(data_root_path) if path.is_relative_to(data_root_path) else path).as_posix()
 
 
 def _table(dropped: Sequence[Dropped]) -> str:

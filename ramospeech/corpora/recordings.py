@@ -49,8 +49,8 @@ def recordings_in(folder: Path) -> list[Path]:
 
 def locate(base: Path, path: str) -> Path:
     """A path that a manifest gives: relative to the manifest (or its `clips`), to where we run, or absolute."""
-    places = (base, base / "clips", Path())
-    return next((folder / path for folder in places if (folder / path).is_file()), base / path)
+    folders = (base, base / "clips", Path())
+    return next((folder / path for folder in folders if (folder / path).is_file()), base / path)
 
 
 class Table(dict[str, str]):
@@ -74,7 +74,7 @@ class Table(dict[str, str]):
         detail = f"{path}:{number}: {name} is on line {self._lines[name]} already, with {same} text; keep one of them"
         self.repeated.append((name, text, detail))
 
-    def again(self, split: str | None) -> list["Recording"]:
+    def repeated_entries(self, split: str | None) -> list["Recording"]:
         """The entries that came again, as utterances that cannot be used."""
         return [
             Recording(name, None, text, split=split, problem="duplicate id", detail=detail)
@@ -96,12 +96,12 @@ def match(recordings: Iterable[Recording], texts: Table) -> list[Recording]:
     """Give each recording its text by id; a text without a recording becomes an utterance with that problem."""
     utterances = [replace(recording, text=texts.get(recording.id), note=texts.note) for recording in recordings]
     found = {utterance.id for utterance in utterances}
-    alone = [
+    unmatched = [
         Recording(name, None, text, problem="missing", detail="a transcript without a recording")
         for name, text in texts.items()
         if name not in found
     ]
-    return [*utterances, *alone, *texts.again(None)]
+    return [*utterances, *unmatched, *texts.repeated_entries(None)]
 
 
 def split(utterances: Sequence[Recording], dev: float, test: float) -> tuple[list[Recording], str]:
@@ -121,7 +121,7 @@ def split(utterances: Sequence[Recording], dev: float, test: float) -> tuple[lis
 
     keys = sorted({key(utterance) for utterance in pending}, key=_position)
     assigned = {name: _split_at(_position(name), dev, test) for name in keys}
-    wanted = [name for name, share in (("test", test), ("dev", dev)) if share > 0]
+    wanted = [name for name, fraction in (("test", test), ("dev", dev)) if fraction > 0]
     for rank, name in enumerate(wanted):
         if name not in assigned.values() and len(keys) > len(wanted):
             assigned[keys[rank]] = name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ramospeech.corpora import Clip, Limits, examine, read_list
+from ramospeech.corpora import Clip, Limits, check_clip, read_list
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_clips(
     root = Path(data_root)
     clips = [(number, clip) for number, path in enumerate(lists) for clip in read_list(path, limits.units)]
     with ThreadPoolExecutor(threads) as pool:
-        examined = list(watch(pool.map(lambda item: examine(item[1], root, limits), clips), len(clips)))
+        examined = list(watch(pool.map(lambda item: check_clip(item[1], root, limits), clips), len(clips)))
     kept = [(number, clip) for (number, _), clip in zip(clips, examined, strict=True) if isinstance(clip, Clip)]
     dropped = [(clip, *why) for (_, clip), why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
     unknown = sum(len(limits.vocabulary.unknown(clip.tokens)) for _, clip in kept)

@@ -34,9 +34,9 @@ def draw_clip(
     """A figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
     These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
-    model finds possible there. max_units: those of a row. title: whether to print the reference above the hypothesis, with
-    the errors marked. start: seconds at which the features begin, for the scale. card: whether the picture is shown
-    small; rows are then half as long, and letters larger.
+    model finds possible there. max_units: those of a row. title: whether to print the reference above the hypothesis,
+    with the errors marked. start: seconds at which the features begin, for the scale. card: whether the picture is
+    shown small; rows are then half as long, and letters larger.
     """
     with extra("report"):
         from matplotlib.figure import Figure
@@ -77,7 +77,7 @@ def draw_clip(
 def _units_of(
     posteriors: np.ndarray, candidates: Sequence[str], ids: Mapping[str, int], max_units: int, all_units: bool
 ) -> list[str]:
-    """Return the blank and the units to show of a row: at most `max_units` candidates; those in it, unless `all_units`."""
+    """Return the blank and at most `max_units` candidates to show in a row: those in it, or `all_units`."""
     blank, *others = candidates
     if not all_units:
         peaks = {unit: posteriors[:, ids[unit]] for unit in others}

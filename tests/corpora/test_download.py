@@ -11,7 +11,7 @@ import pytest
 
 from ramospeech.corpora import Clip, download, read_list, thchs
 from ramospeech.corpora.__main__ import main
-from ramospeech.corpora.download import Archive, fetch, obtain
+from ramospeech.corpora.download import Archive, download_and_unpack, fetch
 from ramospeech.errors import RamospeechError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -154,9 +154,9 @@ def test_obtain_unpacks_once_and_a_second_run_does_nothing(server, tmp_path, tar
     archive = tar_of({"corpus/a.txt": b"text"}, "c.tgz").read_bytes()
     server.files["/18/c.tgz"] = archive
     wanted = [Archive(18, "c.tgz", len(archive), hashlib.md5(archive).hexdigest())]
-    obtain(wanted, tmp_path / "root", mirrors=[server.address])
+    download_and_unpack(wanted, tmp_path / "root", mirrors=[server.address])
     (tmp_path / "root/c.tgz").unlink()  # deleted to save room
-    obtain(wanted, tmp_path / "root", mirrors=[server.address])
+    download_and_unpack(wanted, tmp_path / "root", mirrors=[server.address])
     assert (tmp_path / "root/corpus/a.txt").read_bytes() == b"text"
     assert len(server.asked) == 1
 
@@ -176,7 +176,7 @@ def test_the_program_downloads_unpacks_and_writes_lists(server, tmp_path, tar_of
     server.files["/18/data_thchs30.tgz"] = content
     archive = Archive(18, "data_thchs30.tgz", len(content), hashlib.md5(content).hexdigest(), "data_thchs30")
     monkeypatch.setattr(thchs, "ARCHIVES", (archive,))
-    monkeypatch.setattr(thchs, "obtain", partial(obtain, mirrors=[server.address]))
+    monkeypatch.setattr(thchs, "download_and_unpack", partial(download_and_unpack, mirrors=[server.address]))
     for _ in range(2):
         assert main(["thchs", "--root", "data", "--download"]) == 0
     assert len(server.asked) == 1

@@ -143,8 +143,8 @@ def test_labels_of_characters(speak, tmp_path, capsys):
         speak(tmp_path / f"in/{name}.wav", 1.5)
         (tmp_path / f"in/{name}.txt").write_text(text, encoding="utf-8")
     place = ["--root", f"{tmp_path}/in", "--config_path", f"{tmp_path}/lists", "--data_root", str(tmp_path / "in")]
-    shares = ["--dev_share", "0", "--test_share", "0"]
-    assert main(["folder", "--name", "x", *place, *shares, "--units", "characters"]) == 0
+    fractions = ["--dev_fraction", "0", "--test_fraction", "0"]
+    assert main(["folder", "--name", "x", *place, *fractions, "--units", "characters"]) == 0
     assert "x: 4 found, 3 kept, 1 left out (no label 1)" in capsys.readouterr().out
     assert [line.split("\t")[:3] for line in (tmp_path / "lists/x_train.txt").read_text("utf-8").splitlines()] == [
         ["a.wav", "打 开 i p a d ▁ p r o", "打开ipad pro"],
