@@ -60,6 +60,9 @@ def section(name: str, program: Program) -> str:
         if actions:
             name = "options" if group.title in (None, "options", "positional arguments") else group.title
             lines += ["", f"| {name} | default | |", "|---|---|---|", *(row(parser, action) for action in actions)]
+    if renamed := getattr(parser, "renamed", {}):
+        pairs = ", ".join(f"`{old}` is `{new}`" for old, new in renamed.items())
+        lines += ["", f"Names of version 0.1, taken with a note: {pairs}."]
     return "\n".join(lines)
 
 
