@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ramospeech.features import padding_mask
+from ramospeech.losses.teaching import frame_divergence, merged_frames
 from ramospeech.text import Vocabulary
 
-__all__ = ["Loss", "ace", "ctc", "ctc_ace", "ramp"]
+__all__ = ["Loss", "ace", "ctc", "ctc_ace", "ramp", "teaching"]
 
 NEVER = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
 IMPOSSIBLE = 1e20  # a loss above this went through NEVER somewhere
@@ -82,6 +83,26 @@ def ctc_ace(
         per_clip = per_clip + consistency * _divergence(log_probs, lengths)
     if weight:
         per_clip = per_clip + weight * _ace(log_probs, lengths, labels, label_lengths)
+    return _total(log_probs, per_clip, label_lengths)
+
+
+def teaching(
+    log_probs: Tensor,
+    lengths: Tensor,
+    taught: Tensor,
+    taught_lengths: Tensor,
+    label_lengths: Tensor,
+    factors: tuple[int, int] = (1, 1),
+) -> Loss:
+    """How far the posteriors are from those of a teacher: see `frame_divergence`. Divided by the count: per label.
+
+    taught (B, T'', V), taught_lengths (B,): the teacher's log-posteriors. factors: how many frames of the one and of
+    the other make one of the frames that are compared. Frames without a counterpart at the end of a clip are left out.
+    """
+    log_probs, (own, others) = _prepared(log_probs), factors
+    per_clip = frame_divergence(
+        merged_frames(log_probs, own), lengths // own, merged_frames(taught, others), taught_lengths // others
+    )
     return _total(log_probs, per_clip, label_lengths)
 
 

@@ -10,6 +10,7 @@ from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, WhisperEncoder, 
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import HEADS, CtcHead, CtcObjective, Head
 from ramospeech.model.layers import MaskedBatchNorm2d
+from ramospeech.model.teacher import Teacher
 
 __all__ = [
     "DFCNN",
@@ -22,6 +23,7 @@ __all__ = [
     "Head",
     "MaskedBatchNorm2d",
     "ModelConfig",
+    "Teacher",
     "WhisperEncoder",
     "load_model",
     "register_encoder",

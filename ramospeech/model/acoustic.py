@@ -1,7 +1,7 @@
 """The acoustic model as everything else sees it: waveforms -> features -> encoder -> heads."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from ramospeech.model.heads import HEADS, CtcHead
 from ramospeech.model.kept import KeptStates
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, Units
+
+if TYPE_CHECKING:
+    from ramospeech.model.teacher import Teacher
 
 OLD_NAMES = (("network.fc3.", "heads.ctc.output."), ("network.", "encoder."))  # of weights in files of version 0.1
 
@@ -120,8 +123,8 @@ class AcousticModel(nn.Module):
         states, lengths = self.encode(waveforms, lengths)
         return self.ctc(states), lengths
 
-    def loss(self, batch: LabelledBatch, step: int = 0) -> Loss:
-        """The weighted sum of the losses of all heads.
+    def loss(self, batch: LabelledBatch, step: int = 0, teacher: "Teacher | None" = None) -> Loss:
+        """The weighted sum of the losses of all heads; with a teacher its weight of it is the divergence from that.
 
         Where a head needs several views of each clip, the batch is repeated, and augmentation and dropout make the
         views differ. Sum and count are those of one view. A clip counts as skipped if any head skipped it.
@@ -132,6 +135,9 @@ class AcousticModel(nn.Module):
         parts = [head.loss(states, lengths, labels, label_lengths, step) for head in self._heads()]
         weighted = [self.head_weights[name] * part.sum for name, part in zip(self.heads, parts, strict=True)]
         total = Loss(sum(weighted[1:], weighted[0]), parts[0].count, torch.stack([p.skipped for p in parts]).amax())
+        if teacher is not None:
+            taught = teacher.loss(self.ctc(states), lengths, batch)
+            total = total._replace(sum=(1 - teacher.weight) * total.sum + teacher.weight * taught.sum)
         return Loss(*(value / views for value in total)) if views > 1 else total
 
     def min_frames(self, labels: Sequence[int]) -> int:

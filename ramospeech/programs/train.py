@@ -12,6 +12,7 @@ NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and ten
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from ramospeech import parallel
@@ -43,6 +44,7 @@ from ramospeech.training import (
     prepare,
     rate_of_run,
     read_sets,
+    teacher_of,
     write_setting,
 )
 
@@ -69,6 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     # Model: rank 0's weights and training state for all.
     model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
     prepare(model, args)
+    teacher = workers.run_or_fail_together(lambda: teacher_of(args, model, device))
     progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
     if state and progress.epoch >= args.epochs:
         advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)
@@ -84,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
     optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
-    trainer = Trainer(model, optimizer, model.loss, workers, device, stand_in=noise(),
+    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, stand_in=noise(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     if state:
@@ -96,6 +99,8 @@ def main(argv: list[str] | None = None) -> int:
     log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
     monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log)
     for line in advice.on_start(args, model, device, workers.size, train, dev, run.events.parent):
+        monitor.say(line)
+    for line in teacher.describe(train.seconds) if teacher else ():
         monitor.say(line)
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
     writer = ModelWriter(run, model, trainer, progress, args, bool(dev.clips), sum(train.seconds) / 3600)

@@ -17,7 +17,7 @@ from ramospeech.training.recipe import parse_with_recipe
 from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
-from ramospeech.training.start import make_optimizer, new_or_resumed, prepare
+from ramospeech.training.start import make_optimizer, new_or_resumed, prepare, teacher_of
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
 from ramospeech.training.writer import ModelWriter
 
@@ -61,6 +61,7 @@ __all__ = [
     "save_state",
     "scaled",
     "show_clips",
+    "teacher_of",
     "tracked",
     "validate",
     "write_setting",

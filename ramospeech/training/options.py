@@ -82,6 +82,8 @@ def options(about: str) -> argparse.ArgumentParser:
         "--smoothing", type=fraction, default=0.0, help="share of the loss that keeps posteriors uncertain"
     )
     loss.add_argument("--consistency", type=positive_or_0, default=0.0, help="of two views of each clip; weight (0.2)")
+    loss.add_argument("--teacher", metavar="MODEL", help="learn from this model's posteriors too: accurate, or a file")
+    loss.add_argument("--teacher_weight", type=fraction, default=0.5, help="of the teacher; the labels have the rest")
     loss.add_argument(
         "--speeds", type=number(float, 0.5, 2), nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation"
     )

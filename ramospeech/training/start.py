@@ -11,9 +11,17 @@ from torch import nn
 
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.errors import ModelError, UsageError
-from ramospeech.model import ENCODERS, AcousticModel, CtcObjective, ModelConfig, load_model, sizes_of_encoders
+from ramospeech.model import (
+    ENCODERS,
+    AcousticModel,
+    CtcObjective,
+    ModelConfig,
+    Teacher,
+    load_model,
+    sizes_of_encoders,
+)
 from ramospeech.model.kept import KeptStates
-from ramospeech.model.pretrained import initial_model
+from ramospeech.model.pretrained import initial_model, model_path
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, labels_of, vocabulary_of
 from ramospeech.training.checkpoint import load_state
@@ -55,6 +63,13 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
         model.kept = KeptStates(int(args.cache_gb * 2**30))
     model.augment = Chain(_augmentations(args, model))
     model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+
+
+def teacher_of(args: Namespace, model: AcousticModel, device: torch.device) -> Teacher | None:
+    """The model of --teacher, on the device of the training. Raises ModelError where it cannot teach this one."""
+    if not args.teacher:
+        return None
+    return Teacher(load_model(model_path(args.teacher), device), model, args.teacher_weight, args.teacher)
 
 
 def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:

@@ -1,0 +1,95 @@
+"""A model from whose posteriors another one learns, beside the labels."""
+
+import contextlib
+
+import torch
+from torch import Tensor
+
+from ramospeech import losses
+from ramospeech.errors import ModelError
+from ramospeech.features import HOP, SAMPLE_RATE
+from ramospeech.losses import Loss
+from ramospeech.model.acoustic import AcousticModel, LabelledBatch
+
+
+class Teacher:
+    """Hears what its student hears, without the student's masks, and never learns.
+
+    Args:
+        model: the teacher, on the device of the training; it is prepared for inference and can no longer be trained.
+        student: the model that learns.
+        weight: of the teacher in the student's loss, 0 to 1; the labels have the rest.
+        name: what messages call it.
+
+    Raises ModelError where the two write different units, or their frames do not fit into each other.
+    """
+
+    def __init__(
+        self, model: AcousticModel, student: AcousticModel, weight: float = 0.5, name: str = "teacher"
+    ) -> None:
+        mine, theirs = model.config, student.config
+        if (mine.unit_type, mine.units) != (theirs.unit_type, theirs.units):
+            raise ModelError(
+                f"--teacher {name}: it writes {len(mine.units)} units ({mine.unit_type}) and the model to train "
+                f"{len(theirs.units)} ({theirs.unit_type}), not the same ones; give both the same --unit_list, or "
+                "another teacher"
+            )
+        if max(model.reduction, student.reduction) % min(model.reduction, student.reduction):
+            raise ModelError(
+                f"--teacher {name}: its frames are {10 * model.reduction} ms and those of the model to train "
+                f"{10 * student.reduction} ms; one must be a multiple of the other: choose another --reduction"
+            )
+        self.model, self.weight, self.name = model.eval().requires_grad_(False), weight, name
+        self.model.optimise_for_inference()
+        common = max(model.reduction, student.reduction)
+        self.factors = common // student.reduction, common // model.reduction
+
+    def loss(self, log_probs: Tensor, frames: Tensor, batch: LabelledBatch) -> Loss:
+        """The student's log-posteriors (B, T', V) and their frames (B,) of a batch -> how far they are from the
+        teacher's, in nats. B may be several times that of the batch: as many views of it."""
+        views = len(log_probs) // len(batch.lengths)
+        taught, taught_frames = self.posteriors(batch.waveforms, batch.lengths)
+        return losses.teaching(
+            log_probs,
+            frames,
+            taught.repeat(views, 1, 1),
+            taught_frames.repeat(views),
+            batch.label_lengths.repeat(views),
+            self.factors,
+        )
+
+    @torch.no_grad()
+    def posteriors(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S), (B,) samples -> log-posteriors (B, T'', V), (B,) frames: 0 of a clip that it cannot take.
+
+        On a GPU in bfloat16, whatever the precision of the student is.
+        """
+        samples = lengths.cpu()
+        taken = (samples >= self.model.min_samples) & self.takes(samples)
+        rows = taken.nonzero().flatten()
+        if not len(rows):
+            return waveforms.new_zeros(len(lengths), 0, len(self.model.config.units)), torch.zeros_like(lengths)
+        with torch.autocast("cuda", torch.bfloat16) if waveforms.is_cuda else contextlib.nullcontext():
+            if len(rows) == len(lengths):
+                return self.model(waveforms, lengths)
+            rows = rows.to(waveforms.device)
+            found, frames = self.model(waveforms[rows, : int(samples[taken].max())], lengths[rows])
+        every = found.new_zeros(len(lengths), *found.shape[1:]).index_copy(0, rows, found)
+        return every, torch.zeros_like(frames.new_empty(len(lengths))).index_copy(0, rows.to(frames.device), frames)
+
+    def takes(self, samples: Tensor) -> Tensor:
+        """Which clips of so many samples (B,) are not too long for it: (B,) bool."""
+        longest = self.model.max_frames
+        return samples // HOP <= longest if longest else torch.ones_like(samples, dtype=torch.bool)
+
+    def describe(self, seconds: list[float]) -> list[str]:
+        """Lines for people; seconds: of the training clips."""
+        lines = [f"teacher: {self.name}, {self.model.config.describe()}; {self.weight:g} of the loss is its"]
+        long = int((~self.takes((torch.tensor(seconds) * SAMPLE_RATE).long())).sum())
+        if long:
+            assert self.model.max_frames
+            lines.append(
+                f"warning: {long} of {len(seconds)} training clips are longer than the {self.model.max_frames / 100:g} "
+                "s that the teacher takes: they learn from their labels alone; cut them, or lower --max_window"
+            )
+        return lines
