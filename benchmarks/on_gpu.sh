@@ -8,13 +8,12 @@
 #
 #     pip download --dest WHEELS --only-binary :all: --python-version 3.12 \
 #         --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
-#         --constraint requirements.txt --constraint requirements-dev.txt \
-#         soundfile soxr pypinyin tensorboardX rapidfuzz safetensors scipy tqdm matplotlib Jinja2 pytest hypothesis
+#         --constraint requirements.txt --no-deps soundfile cffi pycparser soxr pypinyin tensorboardX rapidfuzz opencc
 #
+# and whatever else its python lacks of numpy, scipy, safetensors, tqdm, matplotlib, Jinja2, protobuf, pytest, hypothesis.
 # OUT gets tests.log, gpu.log, training.log, transcripts.tsv, docs/benchmarks.md with its new section, and status.txt.
 # Takes about ten minutes. PYTHON names another interpreter than python3. Exit status 0 if every step succeeded.
 set -u
-PACKAGES="soundfile soxr pypinyin tensorboardX rapidfuzz safetensors scipy tqdm matplotlib Jinja2 pytest hypothesis"
 
 [ $# -eq 2 ] || { echo "usage: sh benchmarks/on_gpu.sh WHEELS OUT" >&2; exit 2; }
 [ -d "$1" ] || { echo "error: $1 is not a folder of wheels; see the first lines of $0" >&2; exit 2; }
@@ -37,11 +36,12 @@ step() {
     [ $code -eq 0 ] || { status=1; tail -n 20 "$log"; }
 }
 
-# Packages go into an environment of their own that sees the torch of the machine.
-"${PYTHON:-python3}" -m venv --system-site-packages "$out/venv" || exit 2
-python=$out/venv/bin/python
-step "packages" packages.log "$python" -m pip install --no-index --find-links "$wheels" $PACKAGES
+# Packages go into a folder of their own, beside those that the machine's python has: its torch above all.
+site=$out/site
+python=${PYTHON:-python3}
+step "packages" packages.log "$python" -m pip install --no-index --no-deps --target "$site" "$wheels"/*.whl
 [ $status -eq 0 ] || exit 1
+export PYTHONPATH="$PWD:$site"
 step "torch and GPU" machine.log "$python" -c '
 import sys, torch
 print(sys.version, torch.__version__, torch.version.cuda)
@@ -50,7 +50,6 @@ sys.exit(not torch.cuda.is_available())'
 cat "$out/machine.log"
 [ $status -eq 0 ] || { echo "error: torch finds no CUDA GPU here" >&2; exit 1; }
 
-export PYTHONPATH="$PWD"
 step "tests" tests.log "$python" -m pytest -m gpu -p no:cacheprovider -rs tests/device
 step "benchmark" gpu.log "$python" benchmarks/gpu.py
 cp docs/benchmarks.md "$out/benchmarks.md"

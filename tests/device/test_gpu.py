@@ -238,7 +238,7 @@ def test_the_translator_trains_on_the_gpu(tmp_path: Path) -> None:
     for device, steps, more in (("cuda", "10", []), ("cpu", "20", ["--load_model"]), ("cuda", "150", ["--load_model"])):
         words = [str(text), *places, *small, "--device", device, "--steps", steps, *more]
         assert train_translator.main(words) == 0
-        losses.append(train_translator.load_state(tmp_path / "translator.state.pt")["best"])
+        losses.append(train_translator.load_state(tmp_path / "translator.state.pt")["progress"]["best"])
     assert losses[-1] <= losses[0] and losses[-1] < 0.2
 
 

@@ -90,6 +90,7 @@ class _Normalise(torch.autograd.Function):
         grad = channels_last(grad)
         scale = (var + ctx.eps).rsqrt()
         grad_x, grad_weight, grad_bias = torch.autograd.grad(ctx.edge, ctx.inputs, grad, retain_graph=True)
+        grad_x = channels_last(grad_x)  # as CPUs give it; cuDNN may not
         if padding is not None:
             extra = as_rows(grad)[padding].flatten(0, 1).to(mean.dtype)
             grad_bias = grad_bias - extra.sum(0)
