@@ -27,7 +27,7 @@ from torch import nn
 
 from ramospeech import audio, losses, parallel
 from ramospeech.corpora import Limits
-from ramospeech.data import Batch, Loader, noise, pad, read_clips, train_plan
+from ramospeech.data import Batch, Loader, dummy_batch, pad, read_clips, train_plan
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.text import Vocabulary
 from ramospeech.training import Trainer, keep_freed_memory
@@ -57,7 +57,7 @@ def new_trainer(model: AcousticModel, workers: parallel.Workers, amp: str = "no"
         return losses.ctc(*model(batch.waveforms, batch.lengths), batch.labels, batch.label_lengths)
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    return Trainer(model, optimizer, forward, workers, torch.device("cpu"), stand_in=noise(), amp=amp)
+    return Trainer(model, optimizer, forward, workers, torch.device("cpu"), dummy_batch=dummy_batch(), amp=amp)
 
 
 def run_ours(trainer: Trainer, loader: Loader, plan: list[list[int]]) -> float:

@@ -28,7 +28,7 @@ from gpu_bound import bound, synchronize
 from table import write_section
 
 from ramospeech.corpora import Clip
-from ramospeech.data import Batch, Loader, noise, pad, train_plan
+from ramospeech.data import Batch, Loader, dummy_batch, pad, train_plan
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.model.encoders import ENCODERS
 from ramospeech.parallel import SingleProcess
@@ -66,14 +66,14 @@ def clips_in_memory(config: ModelConfig, seconds: float, longest: float = MAX_LE
     lengths = (16_000 * rng.uniform(longest / 2, longest, max(1, round(seconds / longest)))).astype(int)
     waveforms = [rng.normal(0, 0.05, length).astype(np.float32) for length in lengths]
     labels = [rng.integers(2, len(config.units), max(1, int(LABELS * n / 16_000))).tolist() for n in lengths]
-    return pad(waveforms, labels, noise().clips * len(lengths))
+    return pad(waveforms, labels, dummy_batch().clips * len(lengths))
 
 
 def new_trainer(config: ModelConfig, device: torch.device, amp: str) -> Trainer:
     torch.manual_seed(1)
     model = AcousticModel(config).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    return Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), amp=amp)
+    return Trainer(model, optimizer, model.loss, SingleProcess(), device, dummy_batch=dummy_batch(), amp=amp)
 
 
 def busy_seconds(trainer: Trainer, batch: Batch) -> float | None:

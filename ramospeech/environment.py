@@ -22,7 +22,7 @@ _WAITING = {
     "KMP_BLOCKTIME": "0",  # Intel's and LLVM's: milliseconds
 }
 # oneDNN keeps a kernel for each length of clip it has met. Its own limit of 1,024 takes 30 MB after a few dozen clips.
-_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+_ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 
@@ -40,7 +40,7 @@ def prepare(max_threads: int | None = None) -> None:
     needed = max(1, threads // int(workers)) if workers.isdecimal() and int(workers) else threads
     if not any(name in os.environ for name in _WAITING) and running_elsewhere() + needed > cores():
         os.environ.update(_WAITING)
-    for name, value in _KERNELS.items():
+    for name, value in _ONEDNN_SETTINGS.items():
         os.environ.setdefault(name, value)
     if not any(name in os.environ for name in _THREADS):
         os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -146,7 +146,7 @@ print("rank", w.rank, "fine")
 PARITY = """
 import numpy as np, torch
 from ramospeech import losses, parallel
-from ramospeech.data import noise, pad
+from ramospeech.data import dummy_batch, pad
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.training import Trainer
 
@@ -161,7 +161,7 @@ class Double(torch.nn.Module):
         return features.double()
 
 def batch(part):
-    return pad([wave for wave, _ in part], [ids for _, ids in part], noise().clips * len(part))
+    return pad([wave for wave, _ in part], [ids for _, ids in part], dummy_batch().clips * len(part))
 
 def run(workers, part):
     torch.manual_seed(0)
@@ -172,7 +172,7 @@ def run(workers, part):
     def forward(given, _):
         return losses.ctc_ace(*model(given.waveforms, given.lengths), given.labels, given.label_lengths)
     sgd = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    trainer = Trainer(model, sgd, forward, workers, torch.device("cpu"), stand_in=noise(), clip=1.0)
+    trainer = Trainer(model, sgd, forward, workers, torch.device("cpu"), dummy_batch=dummy_batch(), clip=1.0)
     found = [trainer.step(batch(part), lr=0.02).loss for _ in range(5)]
     return start, model.state_dict(), found
 

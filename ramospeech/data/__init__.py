@@ -2,11 +2,14 @@
 
 from ramospeech.data.batches import Plan, epoch_plan, eval_plan, padding_share, train_plan
 from ramospeech.data.joining import Joined
-from ramospeech.data.loader import Batch, Loader, noise, pad
-from ramospeech.data.select import Selection, dropped_table, read_clips
+from ramospeech.data.loader import Batch, Loader, dummy_batch, pad
+from ramospeech.data.select import FilteredClips, dropped_table, read_clips
+
+noise, Selection = dummy_batch, FilteredClips  # their names in version 0.1
 
 __all__ = [
     "Batch",
+    "FilteredClips",
     "Joined",
     "Loader",
     "Plan",

@@ -76,7 +76,7 @@ def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips:
     )
 
 
-def noise() -> Batch:
+def dummy_batch() -> Batch:
     """One second of faint noise labelled as unknown: stands in for a batch of which no clip could be read."""
     waveform = np.random.default_rng(0).normal(0.0, 0.01, audio.SAMPLE_RATE).astype(np.float32)
     clip = Clip("<noise>", ("<UNK>",), "", 1.0)

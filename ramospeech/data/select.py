@@ -11,7 +11,7 @@ from ramospeech.corpora import Clip, Limits, check_clip, read_list
 
 
 @dataclass(frozen=True)
-class Selection:
+class FilteredClips:
     """The clips to use, the number of the list of each, and those left out: (clip, reason, detail)."""
 
     clips: list[Clip]
@@ -43,7 +43,7 @@ def read_clips(
     limits: Limits,
     threads: int = 8,
     watch: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, total: items,
-) -> Selection:
+) -> FilteredClips:
     """Read lists and keep the clips that a model can be trained on: `limits` are the model's.
 
     `watch` is given the clips while they are checked, one by one, and their number: to show progress.
@@ -57,10 +57,10 @@ def read_clips(
     kept = [(number, clip) for (number, _), clip in zip(clips, examined, strict=True) if isinstance(clip, Clip)]
     dropped = [(clip, *why) for (_, clip), why in zip(clips, examined, strict=True) if not isinstance(why, Clip)]
     unknown = sum(len(limits.vocabulary.unknown(clip.tokens)) for _, clip in kept)
-    return Selection([clip for _, clip in kept], [number for number, _ in kept], dropped, unknown)
+    return FilteredClips([clip for _, clip in kept], [number for number, _ in kept], dropped, unknown)
 
 
-def dropped_table(selections: Sequence[Selection]) -> str:
+def dropped_table(selections: Sequence[FilteredClips]) -> str:
     """What was left out as lines `path<TAB>reason<TAB>detail` with a header."""
     rows = [f"{clip.path}\t{reason}\t{detail}" for part in selections for clip, reason, detail in part.dropped]
     return "\n".join(["path\treason\tdetail", *rows]) + "\n"

@@ -18,8 +18,8 @@ from ramospeech.text import Vocabulary
 
 __all__ = ["Loss", "ace", "ctc", "ctc_ace", "ramp", "teaching"]
 
-NEVER = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
-IMPOSSIBLE = 1e20  # a loss above this went through NEVER somewhere
+LOG_ZERO = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
+MAX_LOSS = 1e20  # a loss above this went through LOG_ZERO somewhere
 
 
 class Loss(NamedTuple):
@@ -113,11 +113,11 @@ def ramp(weight: float, step: int, ramp_steps: int) -> float:
 
 def _prepared(log_probs: Tensor) -> Tensor:
     """At least float32, and finite where a probability is 0. Always a new tensor: `_total` hooks its gradient."""
-    return log_probs.to(torch.promote_types(log_probs.dtype, torch.float32)).clamp(min=NEVER)
+    return log_probs.to(torch.promote_types(log_probs.dtype, torch.float32)).clamp(min=LOG_ZERO)
 
 
 def _total(log_probs: Tensor, per_clip: Tensor, label_lengths: Tensor) -> Loss:
-    usable = per_clip.abs() < IMPOSSIBLE  # False for NaN too
+    usable = per_clip.abs() < MAX_LOSS  # False for NaN too
     if log_probs.requires_grad:
         log_probs.register_hook(lambda gradient: gradient.masked_fill(~usable.view(-1, 1, 1), 0.0))
     count = label_lengths.to(per_clip).clamp(min=1)
@@ -151,7 +151,7 @@ def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
     chosen = log_probs.gather(2, units.unsqueeze(1).expand(-1, log_probs.shape[1], -1))
     silent = padding_mask(lengths, log_probs.shape[1]).unsqueeze(2)
     total = lengths.to(log_probs.dtype).unsqueeze(1)
-    log_mean = chosen.masked_fill(silent, NEVER).logsumexp(1) - total.log()
+    log_mean = chosen.masked_fill(silent, LOG_ZERO).logsumexp(1) - total.log()
 
     # A sum and no matrix product: under autocast that would round the frames to half precision.
     same = units.unsqueeze(1) == units.unsqueeze(2)

@@ -24,7 +24,12 @@ from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
 from ramospeech.model.pretrained import model_path
 
-PLACES = ("config_path", "data_root", "model_path", "noise")  # options that say where things lie on one's own machine
+PATH_OPTIONS = (
+    "config_path",
+    "data_root",
+    "model_path",
+    "noise",
+)  # on one's own machine
 
 
 def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
@@ -51,7 +56,7 @@ def plain(model: AcousticModel) -> AcousticModel:
     return result.eval()
 
 
-def shown(model: AcousticModel) -> str:
+def description(model: AcousticModel) -> str:
     """What the file of a model holds, for people: its description, its training as JSON, and its layers."""
     training = json.dumps(model.summary, ensure_ascii=False, indent=1)
     head = f"{model.config.describe()}: {model.num_parameters:,} parameters, a frame of {model.seconds_per_frame:g} s"
@@ -67,7 +72,7 @@ def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
     model = plain(averaged(models))
     summary = {**models[-1].summary, "averaged": len(models)}
     options = summary.get("options", {})
-    summary["options"] = {name: value for name, value in options.items() if name not in PLACES}
+    summary["options"] = {name: value for name, value in options.items() if name not in PATH_OPTIONS}
     save_model(model, output, summary, bits)
     size = output.stat().st_size / 1e6
     return f"{output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB"
@@ -79,7 +84,7 @@ def info(argv: Sequence[str] | None = None) -> None:
     parser = Parser(description="Show what a model file holds: its description, how it was trained, and its layers.")
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, or a file of train.py")
     for path in parser.parse_args(argv).models:
-        print(shown(load_model(model_path(path))))
+        print(description(load_model(model_path(path))))
 
 
 @program
@@ -96,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.models:
         print(write_average(args.output, args.models, args.bits))
     else:
-        print(shown(load_model(model_path(args.output))))
+        print(description(load_model(model_path(args.output))))
 
 
 def _parser(nargs: str) -> Parser:

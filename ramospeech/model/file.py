@@ -14,7 +14,7 @@ from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.files import whole_file
 from ramospeech.model.acoustic import AcousticModel, renamed
 from ramospeech.model.config import ModelConfig
-from ramospeech.model.packing import pack, unpack
+from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
 
 FORMAT = 3  # of the files that are written: weights named by encoder and head, with or without packed matrices
@@ -25,13 +25,16 @@ KEY = "ramospeech"  # the metadata entry, JSON
 def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32) -> None:
     """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
 
-    `bits` of a weight in a matrix: 16, or 8 and fewer as `packing` has them, make a model to ship. The file appears
+    `bits` of a weight in a matrix: 16, or 8 and fewer as `quantise` has them, make a model to ship. The file appears
     whole or not at all. Raises ModelError where it cannot be written or a weight is not finite.
     """
     path = Path(path)
     weights, small = _weights(model), bits <= 8
     dtype = torch.float16 if bits == 16 else None
-    tensors = pack(weights, bits) if small else {name: _floating(t, dtype).contiguous() for name, t in weights.items()}
+    if small:
+        tensors = quantise(weights, bits)
+    else:
+        tensors = {name: _floating(tensor, dtype).contiguous() for name, tensor in weights.items()}
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
@@ -60,7 +63,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
     except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
     try:
-        tensors = {renamed(name): tensor for name, tensor in unpack(tensors).items()}
+        tensors = {renamed(name): tensor for name, tensor in dequantise(tensors).items()}
     except RuntimeError as error:  # scales of other sizes
         raise ModelError(f"{path}: its weights do not fit together; copy it again or save it anew") from error
     _check(path, _weights(model), tensors)

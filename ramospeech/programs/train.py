@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ramospeech import parallel
 from ramospeech.corpora.lists import write_text
-from ramospeech.data import dropped_table, noise
+from ramospeech.data import dropped_table, dummy_batch
 from ramospeech.errors import program
 from ramospeech.training import (
     Checkpoints,
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
     optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
-    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, stand_in=noise(),
+    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch=dummy_batch(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     if state:

@@ -214,12 +214,12 @@ def main(argv: list[str] | None = None) -> int:
     observed = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     labeller = PinyinLabeller(ngram.characters, ngram.lexicon)
     dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
-    stand_in = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
+    dummy_batch = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
     trainer = Trainer(network, optimizer, partial(training_loss, network, observed.to(device)), workers, device,
-                      stand_in, clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
+                      dummy_batch, clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
     progress = Progress(group=workers.size)
     if state:
         trainer.load_state(state)

@@ -33,7 +33,7 @@ from ramospeech.pipeline import Decoder, Transcriber
 from ramospeech.text import HotwordReadings, collect_hotwords
 from ramospeech.translate import Phrases
 
-TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
+MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -120,7 +120,7 @@ def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Seq
         return BeamSearchDecoder(
             units,
             beam_width=args.beam_width,
-            nbest=min(args.beam_width, TRANSLATED),
+            nbest=min(args.beam_width, MAX_TRANSLATED),
             lm=args.lm,
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,

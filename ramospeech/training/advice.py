@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ramospeech.cli import transcribing
-from ramospeech.data import Selection
+from ramospeech.data import FilteredClips
 from ramospeech.model import AcousticModel
 from ramospeech.training.defaults import is_old_dropout
 from ramospeech.training.folder import RunFolder
@@ -83,8 +83,8 @@ def on_start(
     model: AcousticModel,
     device: torch.device,
     workers: int,
-    train: Selection,
-    dev: Selection,
+    train: FilteredClips,
+    dev: FilteredClips,
     events: Path,
 ) -> list[str]:
     """The first lines of a run."""
@@ -106,7 +106,7 @@ def on_start(
 def on_end(
     run: RunFolder,
     save_step: int,
-    train: Selection,
+    train: FilteredClips,
     has_dev: bool,
     progress: Progress,
     unreadable: list[set[str]],

@@ -10,8 +10,8 @@ from ramospeech.errors import TrainingError
 from ramospeech.training.loop import Step, Trainer
 
 WINDOW = 200  # steps that the loss is averaged over: batches of short and of long clips differ a lot
-FACTOR = 2.0  # times the lowest average is divergence
-BAD = 50  # steps in a row without a finite gradient are divergence too
+DIVERGENCE_RATIO = 2.0  # times the lowest average is divergence
+BAD_STEPS_TO_RESTORE = 50  # steps in a row without a finite gradient are divergence too
 MAX_RESTORES = 5  # times that a run may go back
 
 
@@ -32,7 +32,7 @@ class Guard:
 
         Raises: TrainingError: the run diverged once too often.
         """
-        if self.trainer.bad_in_a_row >= BAD:
+        if self.trainer.consecutive_bad_steps >= BAD_STEPS_TO_RESTORE:
             return self._back("were no numbers any more")
         if step.taken:
             self._losses.append(step.loss)
@@ -41,7 +41,11 @@ class Guard:
         mean = sum(self._losses) / WINDOW
         if mean <= self._lowest:
             self._lowest, self._good = mean, _on_cpu(self.trainer.state())
-        return self._back(f"rose from {self._lowest:.2f} to {mean:.2f}") if mean > FACTOR * self._lowest else None
+        return (
+            self._back(f"rose from {self._lowest:.2f} to {mean:.2f}")
+            if mean > DIVERGENCE_RATIO * self._lowest
+            else None
+        )
 
     def _back(self, what: str) -> str | None:
         """Go back, if there is anything to go back to; what losses did, for the message."""
@@ -56,7 +60,7 @@ class Guard:
             f"step {now}: losses {what}: back to the weights of step {self.trainer.steps}, on with {self.factor:g} "
             "times the learning rate"
         )
-        self.trainer.steps = now  # data and schedule go on
+        self.trainer.steps = now  # data and schedule continue
         self._losses.clear()
         return message
 

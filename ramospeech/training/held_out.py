@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from ramospeech.corpora.recordings import Recording, split
-from ramospeech.data import Selection
+from ramospeech.data import FilteredClips
 
 SHARE = 0.1  # of the speakers, or of the clips
 SPEAKERS = "_speakers.tsv"  # NAME_train_speakers.tsv beside NAME_train.txt: path, tab, speaker
 
 
-def hold_out(train: Selection, lists: Sequence[Path]) -> tuple[Selection, Selection, str]:
+def hold_out(train: FilteredClips, lists: Sequence[Path]) -> tuple[FilteredClips, FilteredClips, str]:
     """What stays to train on, the dev clips, and a line on how they were chosen.
 
     Speakers are disjoint where three or more are known: from a table beside the list, or by the folders that the
@@ -25,7 +25,7 @@ def hold_out(train: Selection, lists: Sequence[Path]) -> tuple[Selection, Select
     parts, how = split(recordings, SHARE, 0.0)
     is_dev = [part.split == "dev" for part in parts]
 
-    def taken(dev: bool) -> Selection:
+    def taken(dev: bool) -> FilteredClips:
         kept = [i for i, belongs in enumerate(is_dev) if belongs == dev]
         chosen = replace(train, clips=[train.clips[i] for i in kept], sources=[train.sources[i] for i in kept])
         return replace(chosen, dropped=[], unknown=0) if dev else chosen

@@ -102,7 +102,7 @@ class Trainer:
         forward: batch, step -> Loss (sum and count over this worker's clips).
         workers: from `parallel.connect`.
         device: of the model.
-        stand_in: a batch that a worker computes with, to no effect, where it has no clip: the others wait for it.
+        dummy_batch: a batch that a worker computes with, to no effect, where it has no clip: the others wait for it.
         clip: the gradient norm is held at this.
         amp: "no", "bf16" or "fp16".
         fp16_gradients: send gradients between workers in half precision.
@@ -117,7 +117,7 @@ class Trainer:
         forward: Forward,
         workers: Workers,
         device: torch.device,
-        stand_in: Trainable,
+        dummy_batch: Trainable,
         clip: float = 5.0,
         amp: str = "no",
         fp16_gradients: bool = False,
@@ -127,13 +127,13 @@ class Trainer:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
         self.optimizer, self.fp16_gradients = optimizer, fp16_gradients
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        self.stand_in = stand_in
+        self.dummy_batch = dummy_batch
         self.clip, self.amp, self.seed = clip, amp, seed
         # The loss is a sum over labels, so its gradients are large already.
         self.scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=amp == "fp16")
         self.average = Average(model, average) if average else None
         self.steps = 0
-        self.bad_in_a_row = 0
+        self.consecutive_bad_steps = 0
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision that the forward pass runs in."""
@@ -172,8 +172,8 @@ class Trainer:
         taken = math.isfinite(norm)
         if taken and self.average:
             self.average.update()
-        self.bad_in_a_row = 0 if taken or clips == 0 else self.bad_in_a_row + 1
-        if self.bad_in_a_row >= MAX_BAD_STEPS:
+        self.consecutive_bad_steps = 0 if taken or clips == 0 else self.consecutive_bad_steps + 1
+        if self.consecutive_bad_steps >= MAX_BAD_STEPS:
             raise TrainingError(
                 f"the loss or its gradient was not finite in {MAX_BAD_STEPS} steps in a row; resume from the last "
                 "checkpoint with --load_model and a lower --lr, or with --amp no"
@@ -194,7 +194,7 @@ class Trainer:
 
     def _loss(self, batch: Trainable) -> Loss:
         with self.autocast():
-            loss = self.forward((batch if len(batch) else self.stand_in).to(self.device), self.steps)
+            loss = self.forward((batch if len(batch) else self.dummy_batch).to(self.device), self.steps)
         return loss if len(batch) else Loss(*(0.0 * value for value in loss))
 
     def _descend(self, count: float) -> float:
@@ -236,7 +236,7 @@ class Trainer:
         elif self.average:  # begin to average here
             self.average = Average(self.model, self.average.decay)
         self.steps = state["steps"]
-        self.bad_in_a_row = 0
+        self.consecutive_bad_steps = 0
 
 
 @torch.inference_mode()

@@ -81,8 +81,8 @@ class Run:
             progress.amount += step.amount
             self.meter.add(step)
             self.moved, self.skipped = self.moved + step.taken, self.skipped + step.skipped
-            if news := guard.watch(step):
-                self.monitor.say(news)
+            if message := guard.watch(step):
+                self.monitor.say(message)
             progress.lr_factor = guard.factor
             for message in set(batch.unreadable) - self.unreadable:
                 self.unreadable.add(message)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ramospeech import corpora
 from ramospeech.augment import WaveAugment
-from ramospeech.data import Batch, Loader, Selection, epoch_plan, eval_plan, read_clips
+from ramospeech.data import Batch, FilteredClips, Loader, epoch_plan, eval_plan, read_clips
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
@@ -34,7 +34,7 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
 
 def read_sets(
     args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Workers
-) -> tuple[Selection, Selection]:
+) -> tuple[FilteredClips, FilteredClips]:
     """The clips to train on and those to choose the model on: rank 0 checks them, all workers have the same ones.
 
     Fine-tuning without a dev list holds a tenth of the training clips out.
@@ -54,7 +54,7 @@ def read_sets(
     longest = min(args.max_window, model.max_frames or args.max_window)
     limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
 
-    def read() -> tuple[Selection, Selection]:
+    def read() -> tuple[FilteredClips, FilteredClips]:
         return (
             read_clips(lists[0], args.data_root, limits, watch=partial(tracked, what="checking clips to train on")),
             read_clips(lists[1], args.data_root, dev_limits, watch=partial(tracked, what="checking dev clips")),
@@ -87,7 +87,7 @@ class TrainBatches:
         self,
         args: Namespace,
         lists: list[Path],
-        train: Selection,
+        train: FilteredClips,
         model: AcousticModel,
         workers: Workers,
         group: int,
@@ -120,7 +120,7 @@ class TrainBatches:
 class EvalBatches:
     """The dev clips: each once, on one of the workers."""
 
-    def __init__(self, args: Namespace, dev: Selection, model: AcousticModel, workers: Workers) -> None:
+    def __init__(self, args: Namespace, dev: FilteredClips, model: AcousticModel, workers: Workers) -> None:
         self.loader = _loader(args, dev, model, 0.25)
         self.plan = eval_plan(dev.seconds, args.batch_seconds, args.batch_size, workers.size, workers.rank)
         self.clips = len(dev.clips)
@@ -133,7 +133,7 @@ class EvalBatches:
         return next(self.loader([list(range(min(count, self.clips)))]))
 
 
-def _loader(args: Namespace, clips: Selection, model: AcousticModel, cache: float, **variation) -> Loader:
+def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: float, **variation) -> Loader:
     """cache: the fraction of --cache_gb."""
     return Loader(
         clips.clips, args.data_root, model.vocabulary, model.reduction, args.num_workers, seed=args.seed,
@@ -141,7 +141,7 @@ def _loader(args: Namespace, clips: Selection, model: AcousticModel, cache: floa
     )  # fmt: skip
 
 
-def clip_weights(words: list[str], lists: list[Path], train: Selection) -> list[float]:
+def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> list[float]:
     """How often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
     names = [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
     weights = dict.fromkeys(names, 1.0)

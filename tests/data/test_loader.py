@@ -10,7 +10,7 @@ from speech import make_corpus
 
 from ramospeech import audio
 from ramospeech.corpora import Limits, read_list
-from ramospeech.data import Loader, noise, pad, read_clips
+from ramospeech.data import Loader, dummy_batch, pad, read_clips
 from ramospeech.data.select import dropped_table
 from ramospeech.text import Vocabulary
 
@@ -79,9 +79,9 @@ def test_reading_stops_when_the_reader_does(loader, monkeypatch):
 
 
 def test_pad_and_noise():
-    batch = pad([np.ones(3, np.float32), np.ones(5, np.float32)], [[1, 2], []], noise().clips * 2)
+    batch = pad([np.ones(3, np.float32), np.ones(5, np.float32)], [[1, 2], []], dummy_batch().clips * 2)
     assert batch.waveforms.shape == (2, 5) and batch.labels.tolist() == [[1, 2], [0, 0]]
-    assert noise().waveforms.abs().max() > 0 and len(noise()) == 1
+    assert dummy_batch().waveforms.abs().max() > 0 and len(dummy_batch()) == 1
 
 
 def test_selection_counts_what_it_leaves_out(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from speech import make_corpus
 from torch import Tensor, nn
 
-from ramospeech.data import Batch, noise, pad
+from ramospeech.data import Batch, dummy_batch, pad
 from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.padding import padding_rows
@@ -62,7 +62,7 @@ def new_batch(seed: int = 5, clips: int = 6) -> Batch:
     chance = np.random.default_rng(seed)
     waveforms = [chance.normal(0, 0.1, size).astype(np.float32) for size in chance.integers(16_000, 32_000, clips)]
     labels = [chance.integers(2, len(UNITS), count).tolist() for count in chance.integers(2, 7, clips)]
-    return pad(waveforms, labels, noise().clips * clips)
+    return pad(waveforms, labels, dummy_batch().clips * clips)
 
 
 def gradients(model: AcousticModel, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
@@ -122,7 +122,7 @@ def curve(device: torch.device, amp: str = "no", steps: int = 20) -> list[float]
     """Losses of a training without anything random."""
     model = new_model(features="fbank").to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    trainer = Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), amp=amp, average=0.9)
+    trainer = Trainer(model, optimizer, model.loss, SingleProcess(), device, dummy_batch(), amp=amp, average=0.9)
     taken = [trainer.step(new_batch(seed % 4), lr=1e-3) for seed in range(steps)]
     assert all(step.taken for step in taken) or amp == "fp16"  # the scale of fp16 may have to fall first
     with trainer.averaged():

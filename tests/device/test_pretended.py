@@ -13,7 +13,7 @@ from ctc_decode import GreedyDecoder
 from ramospeech import losses
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.corpora import Clip
-from ramospeech.data import Batch, noise, pad
+from ramospeech.data import Batch, dummy_batch, pad
 from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.recurrent import BiLSTM
@@ -49,7 +49,7 @@ def new_batch(clips: int = 3) -> Batch:
 
 def new_trainer(model: AcousticModel, device: torch.device, average: float = 0.0) -> Trainer:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)  # the fused one refuses a device that it does not know
-    return Trainer(model, optimizer, model.loss, SingleProcess(), device, stand_in=noise(), seed=3, average=average)
+    return Trainer(model, optimizer, model.loss, SingleProcess(), device, dummy_batch(), seed=3, average=average)
 
 
 def here(tensor: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ def test_what_a_diverging_run_goes_back_to_is_kept_on_the_cpu() -> None:
         assert not any(isinstance(t, Pretended) for s in kept["optimizer"]["state"].values() for t in s.values())
         assert not any(isinstance(t, Pretended) for t in kept["average"]["averages"])
         trainer.step(new_batch(), lr=0.01)
-        trainer.bad_in_a_row = 10 * WINDOW
+        trainer.consecutive_bad_steps = 10 * WINDOW
         assert "back to the weights" in guard.watch(Step(math.nan, 1.0, 1.0, 1.0, 1, 0, 0, False, False, False))
         assert torch.equal(here(trainer.parameters[0]), good) and trainer.parameters[0].device == DEVICE
 

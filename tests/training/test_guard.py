@@ -7,18 +7,18 @@ from test_loop import batch, trainer, weights
 
 from ramospeech.errors import TrainingError
 from ramospeech.training import Guard
-from ramospeech.training.guard import BAD, MAX_RESTORES, WINDOW
+from ramospeech.training.guard import BAD_STEPS_TO_RESTORE, MAX_RESTORES, WINDOW
 from ramospeech.training.loop import MAX_BAD_STEPS
 
 
 def feed(guard: Guard, loss: float, steps: int = WINDOW) -> list[str]:
     """Steps with that loss; what the guard said."""
-    news = []
+    messages = []
     for _ in range(steps):
         step = guard.trainer.step(batch(1.0 if math.isfinite(loss) else loss), lr=0.001)
         step.loss = loss
-        news.append(guard.watch(step))
-    return [message for message in news if message]
+        messages.append(guard.watch(step))
+    return [message for message in messages if message]
 
 
 def test_a_loss_that_falls_or_wavers_is_left_alone() -> None:
@@ -32,8 +32,8 @@ def test_a_loss_that_doubles_takes_the_weights_back() -> None:
     guard = Guard(run)
     feed(guard, 3.0)
     good = weights(run)
-    (news,) = feed(guard, 7.0)
-    assert "rose from 3.00 to 7.00: back to the weights of step 200" in news and "0.5 times" in news
+    (message,) = feed(guard, 7.0)
+    assert "rose from 3.00 to 7.00: back to the weights of step 200" in message and "0.5 times" in message
     assert (weights(run) == good).all()
     assert run.steps == 2 * WINDOW and guard.factor == 0.5
 
@@ -43,8 +43,9 @@ def test_nan_losses_restore_the_weights() -> None:
     guard = Guard(run)
     assert not feed(guard, math.nan, steps=MAX_BAD_STEPS - 1)  # nothing to go back to
     feed(guard, 3.0, steps=2 * WINDOW - run.steps)
-    news = feed(guard, math.nan)  # more than the trainer bears in a row
-    assert len(news) == WINDOW // BAD and "were no numbers any more: back to the weights of step 400" in news[0]
+    messages = feed(guard, math.nan)  # more than the trainer bears in a row
+    assert len(messages) == WINDOW // BAD_STEPS_TO_RESTORE
+    assert "were no numbers any more: back to the weights of step 400" in messages[0]
 
 
 def test_a_run_that_always_diverges_ends_with_advice() -> None:

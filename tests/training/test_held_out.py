@@ -5,14 +5,14 @@ from argparse import Namespace
 import pytest
 
 from ramospeech.corpora import Clip
-from ramospeech.data import Selection
+from ramospeech.data import FilteredClips
 from ramospeech.training.held_out import hold_out
 from ramospeech.training.sets import lists_of
 
 
 def selection(paths):
     clips = [Clip(path, ("ba1",), "八", 1.0) for path in paths]
-    return Selection(clips, list(range(len(clips))), [(clips[0], "missing", "x")], 3)
+    return FilteredClips(clips, list(range(len(clips))), [(clips[0], "missing", "x")], 3)
 
 
 def paths_of(part):

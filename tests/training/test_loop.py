@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ramospeech.data import Batch, noise, pad
+from ramospeech.data import Batch, dummy_batch, pad
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
 from ramospeech.parallel import SingleProcess
@@ -26,7 +26,7 @@ class Network(nn.Module):
 
 
 def batch(value=1.0, clips=3) -> Batch:
-    return pad([np.full(4, value, np.float32)] * clips, [[1]] * clips, noise().clips * clips)
+    return pad([np.full(4, value, np.float32)] * clips, [[1]] * clips, dummy_batch().clips * clips)
 
 
 def trainer(seed=0, clip=5.0, average=0.0):
@@ -38,7 +38,7 @@ def trainer(seed=0, clip=5.0, average=0.0):
         return Loss(model(x).square().sum(), torch.tensor(float(len(given))), torch.tensor(0.0))
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
-    return Trainer(model, optimizer, forward, SingleProcess(), torch.device("cpu"), stand_in=batch(), clip=clip,
+    return Trainer(model, optimizer, forward, SingleProcess(), torch.device("cpu"), dummy_batch=batch(), clip=clip,
                    seed=seed, average=average)  # fmt: skip
 
 

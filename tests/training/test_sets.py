@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from ramospeech.corpora import Clip
-from ramospeech.data import Selection, epoch_plan
+from ramospeech.data import FilteredClips, epoch_plan
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.parallel import SingleProcess
@@ -22,10 +22,10 @@ class Worker(SingleProcess):
 
 
 @pytest.fixture
-def train(rng) -> Selection:
+def train(rng) -> FilteredClips:
     seconds = rng.gamma(4.0, 1.0, 203).clip(0.3, 16.0).tolist()
     clips = [Clip(f"{i}.wav", ("ba1",), "八", s) for i, s in enumerate(seconds)]
-    return Selection(clips, [0] * len(clips), [], 0)
+    return FilteredClips(clips, [0] * len(clips), [], 0)
 
 
 class Plan:
@@ -111,7 +111,7 @@ def test_lists_that_are_given(tmp_path):
 def test_weights_are_named_by_their_list(tmp_path, monkeypatch):
     monkeypatch.undo()
     clips = [Clip(f"{i}.wav", ("ba1",), "八", 1.0) for i in range(3)]
-    train = Selection(clips, [0, 1, 1], [], 0)
+    train = FilteredClips(clips, [0, 1, 1], [], 0)
     assert clip_weights(["own=2.5"], [tmp_path / "aishell_train.txt", tmp_path / "own.txt"], train) == [1.0, 2.5, 2.5]
 
 

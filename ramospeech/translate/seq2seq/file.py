@@ -1,6 +1,6 @@
 """The file of a seq2seq translator: safetensors with sizes and characters in the metadata, without code.
 
-Weights are quantised by `ramospeech.model.packing`.
+Weights are quantised by `ramospeech.model.quantise`.
 """
 
 import json
@@ -13,7 +13,7 @@ import safetensors.torch
 
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
-from ramospeech.model.packing import pack, unpack
+from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
@@ -27,9 +27,10 @@ def write(path: Path, network: Seq2Seq, characters: str, training: dict[str, Any
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, because {name} has NaN or infinite values")
     entry = {"format": FORMAT, "config": asdict(network.config), "characters": characters, "training": training}
-    packed = safetensors.torch.save(pack(network.state_dict()), metadata={KEY: json.dumps(entry, ensure_ascii=False)})
+    metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
+    content = safetensors.torch.save(quantise(network.state_dict()), metadata=metadata)
     with whole_file(path, "wb", ModelError, "make room or choose another --model_path") as file:
-        file.write(packed)
+        file.write(content)
 
 
 def read(path: Path) -> tuple[Seq2Seq, str]:
@@ -39,7 +40,7 @@ def read(path: Path) -> tuple[Seq2Seq, str]:
             entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
             if not isinstance(entry, dict) or entry.get("format") != FORMAT:
                 raise ModelError(f"{path}: not a seq2seq translator; train one with train_translator.py")
-            tensors = unpack({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            tensors = dequantise({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         with shapes_only():  # allocates nothing before the sizes are checked
             network = Seq2Seq(Seq2SeqConfig(**entry["config"]))
         characters = str(entry["characters"])

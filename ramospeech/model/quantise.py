@@ -11,27 +11,27 @@ import torch
 from torch import Tensor
 
 SCALE = ".scale"  # what the name of a matrix ends in where its rows' scales are
-CUTS = torch.linspace(0.4, 1.0, 25)  # shares of a row's largest weight that may be the largest that is kept
+CLIP_FRACTIONS = torch.linspace(0.4, 1.0, 25)  # of a row's largest weight: what may be the largest that is kept
 
 
-def pack(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
-    """A matrix (R, ...) becomes int8 (R, ...) and, under its name with SCALE, float32 (R,); whole numbers stay."""
-    most = 2 ** (bits - 1) - 1
-    packed = {}
+def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
+    """Make of a matrix (R, ...) int8 (R, ...) and, under its name with SCALE, float32 (R,); whole numbers stay."""
+    max_level = 2 ** (bits - 1) - 1
+    quantised = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
-            packed[name] = tensor
+            quantised[name] = tensor
         elif tensor.ndim < 2:
-            packed[name] = tensor.to(torch.float16)
+            quantised[name] = tensor.to(torch.float16)
         else:
-            scale = _scale(tensor.flatten(1), most)
-            packed[name] = (tensor / _column(scale, tensor)).round().clamp(-most, most).to(torch.int8)
-            packed[name + SCALE] = scale
-    return packed
+            scale = _scale(tensor.flatten(1), max_level)
+            quantised[name] = (tensor / _column(scale, tensor)).round().clamp(-max_level, max_level).to(torch.int8)
+            quantised[name + SCALE] = scale
+    return quantised
 
 
-def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `pack` was given, in float32; tensors that were not packed are taken as they are, in float32 too."""
+def dequantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what `quantise` was given, in float32; the others as they are, in float32 too."""
     result = {}
     for name, tensor in tensors.items():
         scale = tensors.get(name + SCALE)
@@ -42,11 +42,12 @@ def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return result
 
 
-def _scale(rows: Tensor, most: int) -> Tensor:
-    """(R, N) -> (R,): of each row the step whose multiples up to `most` come nearest to it, by the squared error."""
-    scales = CUTS.to(rows)[:, None] * rows.abs().amax(1).clamp_min(1e-8) / most
+def _scale(rows: Tensor, max_level: int) -> Tensor:
+    """Return (R,) for (R, N): of each row the step whose multiples up to `max_level` have the least squared error."""
+    scales = CLIP_FRACTIONS.to(rows)[:, None] * rows.abs().amax(1).clamp_min(1e-8) / max_level
     errors = [
-        ((rows / scale[:, None]).round().clamp(-most, most) * scale[:, None] - rows).square().sum(1) for scale in scales
+        ((rows / scale[:, None]).round().clamp(-max_level, max_level) * scale[:, None] - rows).square().sum(1)
+        for scale in scales
     ]
     return scales.gather(0, torch.stack(errors).argmin(0, keepdim=True))[0]
 
