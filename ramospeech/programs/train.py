@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.sync_batchnorm:
         workers.synchronise_batch_norm(model)
     optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
-    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch=dummy_batch(),
+    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
                       average=args.average)  # fmt: skip
     if state:
