@@ -45,6 +45,7 @@ class AcousticModel(nn.Module):
     encoder: Encoder
     kept: KeptStates | None
     summary: dict[str, Any]  # of the training, where the model comes from a file
+    changed: dict[str, Any]  # sizes that differ from those in the file whose weights it starts from, as they are there
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class AcousticModel(nn.Module):
         self.head_weights = dict.fromkeys(config.heads, 1.0)
         self.augment = None
         self.kept = None
-        self.summary = {}
+        self.summary, self.changed = {}, {}
         self.register_load_state_dict_pre_hook(_rename_old_weights)
 
     @property

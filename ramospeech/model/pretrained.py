@@ -65,18 +65,19 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
         name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
         units: of the output where the file brings none.
         given: what the user asked for (architecture, features, normalise, share_parts, sizes by name). All else
-            comes from the file; only the dropout may differ from it.
+            comes from the file; only the dropout may differ from it, and what is `retrainable` in the encoder.
 
     Raises ModelError where the file cannot be used or does not agree with what was asked for.
     """
     path = model_path(name)
     if _is_ours(path):
         model = load_model(path)
-        own = model.config.to_dict()
-        _refuse_others(path, own, {key: value for key, value in given.items() if key not in DROPOUT})
-        dropout = {key: value for key, value in given.items() if key in DROPOUT}
-        started = AcousticModel(replace(model.config, **dropout))
+        own, retrainable = model.config.to_dict(), model.encoder.retrainable
+        free = {key: value for key, value in given.items() if key in (*DROPOUT, *retrainable)}
+        _refuse_others(path, own, {key: value for key, value in given.items() if key not in free})
+        started = AcousticModel(replace(model.config, **free))
         started.load_state_dict(model.state_dict())
+        started.changed = {key: own[key] for key in retrainable if own[key] != free.get(key, own[key])}
         return started
     found = encoder_weights(_read(path), path)
     if found.bins not in FEATURES:

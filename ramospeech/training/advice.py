@@ -78,6 +78,16 @@ def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
     return lines
 
 
+def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
+    """Where the weights of --init_from were trained with other sizes of the encoder than they have to work with."""
+    if not model.changed:
+        return []
+    before = ", ".join(f"{name} {value}" for name, value in model.changed.items())
+    now = ", ".join(f"{name} {getattr(model.config.sizes, name)}" for name in model.changed)
+    frozen = ", but --freeze keeps some: better --freeze 0" if freeze else ""
+    return [f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
+
+
 def on_start(
     args: Namespace,
     model: AcousticModel,
@@ -91,6 +101,7 @@ def on_start(
     lines = [f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)"]
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
+    lines += on_changed(args.init_from, model, args.freeze)
     if args.freeze:
         learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         kept = "; what the others make of a clip is computed once" if model.kept else ""

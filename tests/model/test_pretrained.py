@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ramospeech.errors import ModelError
-from ramospeech.model import AcousticModel, ModelConfig, save_model
+from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 from ramospeech.model.encoders.whisper import sinusoids
 from ramospeech.model.pretrained import conversion, initial_model, model_path
 
@@ -185,6 +186,20 @@ def test_our_own_files_bring_everything(tmp_path: Path, architecture: str) -> No
     ):
         with pytest.raises(ModelError, match=message):
             initial_model(tmp_path / "m.safetensors", UNITS, given)
+
+
+def test_windows_and_early_means_take_the_weights_of_a_file_without(tmp_path: Path) -> None:
+    model = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=2, rnn=4))
+    save_model(model, tmp_path / "m.safetensors", {})
+    started = initial_model(tmp_path / "m.safetensors", UNITS, {"attention_window": 32, "pairs_after": 1})
+    assert started.config.sizes == replace(model.config.sizes, attention_window=32, pairs_after=1)
+    assert started.changed == {"attention_window": 0, "pairs_after": 0}
+    for name, tensor in started.state_dict().items():
+        assert torch.equal(tensor, model.state_dict()[name])
+    same = initial_model(tmp_path / "m.safetensors", UNITS, {"attention_window": 0})
+    assert same.changed == {} and same.config == model.config
+    save_model(started, tmp_path / "windowed.safetensors", {})
+    assert load_model(tmp_path / "windowed.safetensors").config == started.config
 
 
 def test_a_pickle_is_refused_with_the_command_that_converts_it(source: AcousticModel, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ramospeech.errors import ModelError
 from ramospeech.features import Features, LogMel
 from ramospeech.model import AcousticModel, ModelConfig, WhisperEncoder
 from ramospeech.model.encoders import WhisperSizes
+from ramospeech.model.encoders.whisper import sinusoids
 from ramospeech.model.pretrained import encoder_weights
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
@@ -75,7 +76,15 @@ def model(**sizes: Any) -> AcousticModel:
     return AcousticModel(ModelConfig(UNITS, "whisper", **{**SMALL, **sizes})).eval()
 
 
-@pytest.mark.parametrize("sizes", [{}, BARE, {"rnn": 0}, {"mean_pairs": False}], ids=str)
+WINDOWED: list[dict[str, Any]] = [
+    {"attention_window": 7},
+    {"attention_window": 16, "layers": 3, "pairs_after": 1},
+    {"layers": 3, "pairs_after": 2, "rnn": 0},
+    {"attention_window": 5, **BARE},
+]
+
+
+@pytest.mark.parametrize("sizes", [{}, BARE, {"rnn": 0}, {"mean_pairs": False}, *WINDOWED], ids=str)
 def test_a_clip_alone_is_a_clip_in_a_batch(sizes: dict[str, Any]) -> None:
     network = model(**sizes).double()
     network.features.extract.window = network.features.extract.window.double()
@@ -144,3 +153,69 @@ def test_the_features_come_with_the_encoder() -> None:
     config = ModelConfig(UNITS, "whisper", **SMALL)
     assert (config.features, config.normalise) == ("log_mel", "none")
     assert Features("log_mel_128", "none").bins == 128
+
+
+def plain(encoder: WhisperEncoder, features: Tensor, sizes: WhisperSizes) -> Tensor:
+    """The states of one clip (1, T, F), by a mask over all pairs of frames and the means of pairs one by one."""
+
+    def pairs(x: Tensor) -> Tensor:
+        return torch.stack([(x[:, t] + x[:, t + 1]) / 2 for t in range(0, x.shape[1] - 1, 2)], 1)
+
+    x = nn.functional.gelu(encoder.conv1(features.transpose(1, 2)))
+    x = nn.functional.gelu(encoder.conv2(x)).transpose(1, 2)
+    x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
+    for number, layer in enumerate(encoder.layers):
+        if sizes.pairs_after and number == sizes.pairs_after:
+            x = pairs(x)
+        block = torch.arange(x.shape[1]) // (sizes.attention_window or x.shape[1])
+        x = layer(x, (block[:, None] - block).abs()[None, None] <= 1)
+    x = encoder.norm(x)
+    if encoder.pair_norm is not None:
+        x = encoder.pair_norm(x)
+    if sizes.mean_pairs and not sizes.pairs_after:
+        x = pairs(x)
+    return x if encoder.rnn is None else encoder.rnn(x, torch.tensor([x.shape[1]]))
+
+
+@pytest.mark.parametrize("sizes", WINDOWED, ids=str)
+@pytest.mark.parametrize("frames", [4, 21, 30, 64, 101, 133])
+def test_windows_and_early_means_are_those_of_a_plain_reference(sizes: dict[str, Any], frames: int) -> None:
+    network = model(**sizes).double()
+    features = torch.randn(1, frames, 80, dtype=torch.float64)
+    states, lengths = network.encoder(features, torch.tensor([frames]))
+    expected = plain(network.encoder, features, network.config.sizes)
+    assert lengths.tolist() == [expected.shape[1]]
+    torch.testing.assert_close(states, expected, atol=1e-9, rtol=1e-9)
+
+
+def test_windows_reach_across_blocks_and_no_further() -> None:
+    encoder = model(attention_window=4, layers=1, **BARE).double().encoder
+    features = torch.randn(1, 48, 80, dtype=torch.float64, requires_grad=True)  # 24 frames, 6 blocks
+    states, _ = encoder(features, torch.tensor([48]))
+    states[0, 9].sum().backward()  # in the third block
+    assert features.grad is not None
+    reached = (features.grad[0].abs().sum(1) > 0).nonzero().flatten() // 2
+    assert (int(reached.min()), int(reached.max())) == (3, 16)  # 4 to 15, and what the convolutions read beside them
+
+
+@pytest.mark.parametrize("sizes", WINDOWED, ids=str)
+def test_windowed_models_learn_in_batches_with_padding(sizes: dict[str, Any]) -> None:
+    network = model(**sizes).train()
+    features = torch.randn(3, 130, 80)
+    states, lengths = network.encoder(features, torch.tensor([130, 41, 4]))
+    sum(row[:length].square().sum() for row, length in zip(states, lengths.tolist(), strict=True)).backward()
+    for name, parameter in network.encoder.named_parameters():
+        assert parameter.grad is not None and bool(parameter.grad.isfinite().all()), name
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"pairs_after": 3}, "pairs_after is 3, and there are 2 layers; give fewer, or 0"),
+        ({"pairs_after": 1, "mean_pairs": False}, "pairs_after is 1, and there is no mean of pairs"),
+        ({"attention_window": -1}, "attention_window must be a whole number from 0 to 1500, not -1"),
+    ],
+)
+def test_windows_and_means_that_cannot_be(sizes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        model(**sizes)

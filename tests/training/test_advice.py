@@ -2,6 +2,7 @@
 
 import pytest
 
+from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.training import advice
 
 
@@ -47,3 +48,14 @@ def test_the_command_that_resumes(monkeypatch, workers, start):
     assert advice.resume_command(workers) == f"{start} --model_name 'a b' --load_model"
     monkeypatch.setattr("sys.argv", ["train.py", "--load_model"])
     assert advice.resume_command(workers) == f"{start} --load_model"
+
+
+@pytest.mark.parametrize(("freeze", "said"), [(0, ""), (2, ", but --freeze keeps some: better --freeze 0")])
+def test_weights_that_were_trained_otherwise(freeze, said):
+    model = AcousticModel(ModelConfig(("-", "?", "ma1"), "whisper", width=64, layers=2, rnn=4, attention_window=32))
+    assert advice.on_changed("accurate", model, freeze) == []
+    model.changed = {"attention_window": 0}
+    assert advice.on_changed("accurate", model, freeze) == [
+        "the weights of accurate were trained with attention_window 0; with attention_window 32 they need training"
+        + said
+    ]

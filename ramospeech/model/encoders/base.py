@@ -28,6 +28,7 @@ class Encoder(nn.Module, ABC):
     default_normalise: ClassVar[str] = "clip"
     default_share_parts: ClassVar[bool] = False  # of a new model of train.py, where units have parts
     output_name: ClassVar[str] = "output"  # of the layer that follows, in the printed tree
+    retrainable: ClassVar[tuple[str, ...]] = ()  # sizes that no weight depends on, but that training must know
     printed: ClassVar[tuple[str, ...]] = ()  # the layers in the order of that tree; () for that of the class
     output_bias: ClassVar[bool] = True  # of that layer, where it is a plain linear one
     reduction: int  # feature frames per frame of states

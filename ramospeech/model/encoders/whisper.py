@@ -26,7 +26,11 @@ class WhisperSizes:
 
     width: int = setting(512, "width of the transformer, a multiple of 64", minimum=HEAD_DIM, maximum=MAX_SIZE)
     layers: int = setting(6, "layers of the transformer", minimum=1, maximum=MAX_LAYERS)
+    attention_window: int = setting(
+        0, "frames of a block; each attends to its block and the two beside it; 0: to all", minimum=0, maximum=POSITIONS
+    )
     mean_pairs: bool = setting(True, "mean of every two frames: frames of 40 ms instead of 20")
+    pairs_after: int = setting(0, "layers below that mean; 0: all", minimum=0, maximum=MAX_LAYERS)
     rnn: int = setting(256, "LSTM cells per direction above the transformer; 0 for none", minimum=0, maximum=MAX_SIZE)
     rnn_layers: int = setting(1, "LSTM layers", minimum=1, maximum=MAX_LAYERS)
     dropout: float = setting(0.1, "dropout rate in the transformer; twice that around the LSTM", minimum=0, maximum=0.5)
@@ -34,14 +38,19 @@ class WhisperSizes:
     def __post_init__(self) -> None:
         if self.width % HEAD_DIM:
             raise ModelError(f"width must be a multiple of {HEAD_DIM}, not {self.width}")
+        if self.pairs_after > self.layers:
+            raise ModelError(f"pairs_after is {self.pairs_after}, and there are {self.layers} layers; give fewer, or 0")
+        if self.pairs_after and not self.mean_pairs:
+            raise ModelError(f"pairs_after is {self.pairs_after}, and there is no mean of pairs: leave one of them out")
 
 
 @register_encoder
 class WhisperEncoder(Encoder):
     """Features (B, T, F), (B,) frames -> states (B, T', D), (B,).
 
-    T' is (T + 1) // 2, halved with `mean_pairs`; D is the width, or 2 * rnn. Raises ValueError for a clip of more than
-    3,000 frames or fewer than `reduction`.
+    T' is (T + 1) // 2, halved with `mean_pairs`; D is the width, or 2 * rnn. Whisper attends to all frames and has no
+    mean of pairs: `attention_window` and `pairs_after` make it faster and need training. Raises ValueError for a clip
+    of more than 3,000 frames or fewer than `reduction`.
     """
 
     name = "whisper"
@@ -49,12 +58,14 @@ class WhisperEncoder(Encoder):
     default_features = "log_mel"
     default_normalise = "none"
     max_frames = 2 * POSITIONS
+    retrainable = ("attention_window", "pairs_after")
 
     def __init__(self, bins: int, sizes: WhisperSizes) -> None:
         super().__init__(bins, sizes)
         width = sizes.width
         self.reduction, self.dim = (4 if sizes.mean_pairs else 2), (2 * sizes.rnn or width)
-        self.mean_pairs = sizes.mean_pairs
+        self.window = sizes.attention_window
+        self.pairs_after = (sizes.pairs_after or sizes.layers) if sizes.mean_pairs else None
         self.conv1 = nn.Conv1d(bins, width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
         self.layers = nn.ModuleList(Layer(width, sizes.dropout) for _ in range(sizes.layers))
@@ -82,15 +93,18 @@ class WhisperEncoder(Encoder):
         x = states
         if self.pair_norm is not None:
             x = self.pair_norm(x)
-        if self.mean_pairs:
-            x, frames = x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2), frames // 2
+        if self.pairs_after == len(self.layers):
+            x, frames = mean_of_pairs(x, frames)
         x = self.dropout(x)
         if self.rnn is not None:
             x = self.dropout(self.rnn(x, frames))
         return x, frames.to(x.device)
 
     def transform(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Whisper's own part: (B, T, F), (B,) on the CPU -> (B, (T + 1) // 2, width), (B,)."""
+        """Whisper's own part: (B, T, F), (B,) on the CPU -> (B, T'', width), (B,).
+
+        T'' is (T + 1) // 2, halved where the mean of pairs has layers above it.
+        """
         x, padding = features.transpose(1, 2), _mask(frames, features)
         if padding is not None:  # a convolution reads a frame beyond each of its outputs
             x = x.masked_fill(padding.unsqueeze(1), 0.0)
@@ -99,11 +113,23 @@ class WhisperEncoder(Encoder):
             x = x.masked_fill(padding.unsqueeze(1), 0.0)
         x, frames = F.gelu(self.conv2(x)).transpose(1, 2), (frames + 1) // 2
         x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
-        padding = _mask(frames, x)
-        attended = None if padding is None else ~padding[:, None, None]
-        for layer in self.layers:
-            x = layer(x, attended)
+        attended, block = self.attended(x, frames)
+        for number, layer in enumerate(self.layers):
+            if number == self.pairs_after:
+                x, frames = mean_of_pairs(x, frames)
+                attended, block = self.attended(x, frames)
+            x = layer(x, attended, block)
         return self.norm(x), frames
+
+    def attended(self, x: Tensor, frames: Tensor) -> tuple[Tensor | None, int]:
+        """What the frames of x (B, T', width) attend to, and in blocks of how many frames, as `Layer` takes them."""
+        padding = _mask(frames, x)
+        if not 0 < 2 * self.window < x.shape[1]:  # of two blocks each frame attends to both
+            return (None if padding is None else ~padding[:, None, None]), 0
+        inside = x.new_ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
+        attended = with_neighbours(padded_to_blocks(inside, self.window), self.window).flatten(0, 1)
+        attended = attended | ~attended.any(1, keepdim=True)  # a softmax over nothing is not a number
+        return attended[:, None, None], self.window
 
     def optimise_for_inference(self) -> None:
         """Linear layers of the transformer in 8 bits, on a CPU."""
@@ -126,12 +152,46 @@ class Layer(nn.Module):
         self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, attended: Tensor | None) -> Tensor:
-        """x (B, T', width), attended (B, 1, 1, T') bool, or None without padding -> (B, T', width)."""
-        q, k, v = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, HEAD_DIM)).permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, attended: Tensor | None, block: int = 0) -> Tensor:
+        """x (B, T', width) -> (B, T', width).
+
+        attended: (B, 1, 1, T') bool, or None without padding. With `block`, the frames of a block, (B * blocks, 1, 1,
+        3 * block) bool: of each block which frames of it and of the blocks beside it.
+        """
+        qkv = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, HEAD_DIM))
+        q, k, v = in_blocks(qkv, block) if block else qkv.permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=attended).transpose(1, 2).flatten(2)
+        if block:
+            y = y.view(len(x), -1, y.shape[2])[:, : x.shape[1]]
         x = x + self.dropout(self.out(y))
         return x + self.dropout(self.fc2(F.gelu(self.fc1(self.feed_norm(x)))))
+
+
+def in_blocks(qkv: Tensor, block: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, T', 3, H, D) -> queries (B * blocks, H, block, D), and keys and values of three blocks for each of them,
+    (B * blocks, H, 3 * block, D)."""
+    padded = padded_to_blocks(qkv, block)
+    queries = padded[:, block:-block, 0].unflatten(1, (-1, block)).flatten(0, 1).transpose(1, 2)
+    around = with_neighbours(padded[:, :, 1:], block)  # (B, blocks, 2, H, D, 3 * block), of one clip without a copy
+    keys, values = around.permute(2, 0, 1, 3, 5, 4).flatten(1, 2)
+    return queries, keys, values
+
+
+def padded_to_blocks(x: Tensor, block: int) -> Tensor:
+    """(B, T', ...) with zeros to a whole number of blocks behind it, and a block more at each end."""
+    behind = -x.shape[1] % block + block
+    return F.pad(x, (*(0, 0) * (x.ndim - 2), block, behind))
+
+
+def with_neighbours(padded: Tensor, block: int) -> Tensor:
+    """Of each block, as `padded_to_blocks` gives them, three: (B, (blocks + 2) * block, ...) -> (B, blocks, ..., 3 *
+    block)."""
+    return padded.unfold(1, 3 * block, block)
+
+
+def mean_of_pairs(x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, T', width), (B,) frames -> half as many; an odd one at the end is left out."""
+    return x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2), frames // 2
 
 
 def sinusoids(length: int, width: int) -> Tensor:
