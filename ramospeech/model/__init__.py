@@ -8,7 +8,7 @@ from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, WhisperEncoder, register_encoder, sizes_of_encoders
 from ramospeech.model.file import load_model, save_model
-from ramospeech.model.heads import HEADS, CtcHead, CtcObjective, Head
+from ramospeech.model.heads import HEADS, AuxiliaryHeads, CtcHead, CtcObjective, Head
 from ramospeech.model.layers import MaskedBatchNorm2d
 from ramospeech.model.teacher import Teacher
 
@@ -17,6 +17,7 @@ __all__ = [
     "ENCODERS",
     "HEADS",
     "AcousticModel",
+    "AuxiliaryHeads",
     "CtcHead",
     "CtcObjective",
     "Encoder",

@@ -12,7 +12,7 @@ from ramospeech.losses import Loss
 from ramospeech.malloc import release_freed_memory
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
-from ramospeech.model.heads import HEADS, CtcHead
+from ramospeech.model.heads import HEADS, AuxiliaryHeads, CtcHead
 from ramospeech.model.kept import KeptStates
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, Units
@@ -36,12 +36,14 @@ class AcousticModel(nn.Module):
     """Waveforms (B, S) float32 in [-1, 1], (B,) samples -> states of the encoder, losses, log-posteriors of CTC.
 
     `augment`, where training sets one, takes features (B, T, F) and their lengths (B,) and returns features; it acts
-    in training mode only and is never saved. With `kept` the states of the encoder's pretrained layers, which must not
-    be trained then, are computed once for each clip, and `augment` acts on them. Raises ModelError for an unknown
-    architecture, ValueError for a clip that is too short to give one frame or longer than the encoder takes.
+    in training mode only and is never saved; nor is `auxiliary`, heads that training may add. With `kept` the states
+    of the encoder's pretrained layers, which must not be trained then, are computed once for each clip, and `augment`
+    acts on them. Raises ModelError for an unknown architecture, ValueError for a clip that is too short to give one
+    frame or longer than the encoder takes.
     """
 
     augment: nn.Module | None
+    auxiliary: AuxiliaryHeads | None
     encoder: Encoder
     kept: KeptStates | None
     summary: dict[str, Any]  # of the training, where the model comes from a file
@@ -63,6 +65,7 @@ class AcousticModel(nn.Module):
         self.encoder.reset_parameters()
         self.head_weights = dict.fromkeys(config.heads, 1.0)
         self.augment = None
+        self.auxiliary = None
         self.kept = None
         self.summary, self.changed = {}, {}
         self.register_load_state_dict_pre_hook(_rename_old_weights)
@@ -103,7 +106,8 @@ class AcousticModel(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.parameters())
+        """Without those of auxiliary heads."""
+        return sum(parameter.numel() for part in (self.encoder, self.heads) for parameter in part.parameters())
 
     def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, S), (B,) samples -> states (B, T', D), (B,) frames."""
@@ -126,6 +130,7 @@ class AcousticModel(nn.Module):
 
     def loss(self, batch: LabelledBatch, step: int = 0, teacher: "Teacher | None" = None) -> Loss:
         """The weighted sum of the losses of all heads; with a teacher its weight of it is the divergence from that.
+        Auxiliary heads come on top.
 
         Where a head needs several views of each clip, the batch is repeated, and augmentation and dropout make the
         views differ. Sum and count are those of one view. A clip counts as skipped if any head skipped it.
@@ -139,6 +144,9 @@ class AcousticModel(nn.Module):
         if teacher is not None:
             taught = teacher.loss(self.ctc(states), lengths, batch)
             total = total._replace(sum=(1 - teacher.weight) * total.sum + teacher.weight * taught.sum)
+        if self.auxiliary is not None:
+            more = self.auxiliary.loss(states, lengths, labels, label_lengths)
+            total = total._replace(sum=total.sum + more)
         return Loss(*(value / views for value in total)) if views > 1 else total
 
     def min_frames(self, labels: Sequence[int]) -> int:

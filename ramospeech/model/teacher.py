@@ -72,9 +72,8 @@ class Teacher:
         with torch.autocast("cuda", torch.bfloat16) if waveforms.is_cuda else contextlib.nullcontext():
             if len(rows) == len(lengths):
                 return self.model(waveforms, lengths)
-            rows = rows.to(waveforms.device)
             found, frames = self.model(waveforms[rows, : int(samples[taken].max())], lengths[rows])
-        every = found.new_zeros(len(lengths), *found.shape[1:]).index_copy(0, rows, found)
+        every = found.new_zeros(len(lengths), *found.shape[1:]).index_copy(0, rows.to(found.device), found)
         return every, torch.zeros_like(frames.new_empty(len(lengths))).index_copy(0, rows.to(frames.device), frames)
 
     def takes(self, samples: Tensor) -> Tensor:

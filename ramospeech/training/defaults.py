@@ -8,7 +8,7 @@ from typing import Any
 from ramospeech.model import sizes_of_encoders
 from ramospeech.settings import given
 
-RECOMMENDED = {"warp": 0.1, "augment_ramp": 0.2, "average": 0.999}
+RECOMMENDED = {"warp": 0.1, "augment_ramp": 0.2, "average": 0.999, "auxiliary": 0.0}
 FINE_TUNING = {**RECOMMENDED, "augment_ramp": 0.0}  # of a model that knows speech already
 
 

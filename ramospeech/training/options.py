@@ -82,6 +82,11 @@ def options(about: str) -> argparse.ArgumentParser:
         "--smoothing", type=fraction, default=0.0, help="share of the loss that keeps posteriors uncertain"
     )
     loss.add_argument("--consistency", type=positive_or_0, default=0.0, help="of two views of each clip; weight (0.2)")
+    loss.add_argument(
+        "--auxiliary",
+        type=positive_or_0,
+        help=f"weight of CTC over initials, finals and tones, in training only {default_of('auxiliary')}",
+    )
     loss.add_argument("--teacher", metavar="MODEL", help="learn from this model's posteriors too: accurate, or a file")
     loss.add_argument("--teacher_weight", type=fraction, default=0.5, help="of the teacher; the labels have the rest")
     loss.add_argument(
@@ -167,6 +172,8 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
     if args.l2_sp and not args.init_from:
         raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
+    if args.auxiliary and args.init_from:
+        raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:

@@ -14,6 +14,7 @@ from ramospeech.errors import ModelError, UsageError
 from ramospeech.model import (
     ENCODERS,
     AcousticModel,
+    AuxiliaryHeads,
     CtcObjective,
     ModelConfig,
     Teacher,
@@ -62,7 +63,19 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
     if 0 < parts == args.freeze and not (args.augment or args.join or args.silence):  # clips come again as they were
         model.kept = KeptStates(int(args.cache_gb * 2**30))
     model.augment = Chain(_augmentations(args, model))
+    model.auxiliary = _auxiliary(args, model)
     model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+
+
+def _auxiliary(args: Namespace, model: AcousticModel) -> AuxiliaryHeads | None:
+    """The heads of --auxiliary, the same on every worker. Raises UsageError for units without parts."""
+    if not args.auxiliary:
+        return None
+    if not model.units.parts(model.config.units[2]):
+        raise UsageError(f"--auxiliary {args.auxiliary:g}: {model.config.unit_type} have no initials; leave it out")
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(args.seed)
+        return AuxiliaryHeads(model.encoder.dim, model.config.units, args.auxiliary)
 
 
 def teacher_of(args: Namespace, model: AcousticModel, device: torch.device) -> Teacher | None:

@@ -1,4 +1,4 @@
-"""train.py --teacher, as a user runs it."""
+"""train.py --teacher and --auxiliary, as a user runs them."""
 
 import json
 
@@ -54,3 +54,16 @@ def test_what_cannot_teach(corpus, tmp_path, capsys, options, message):
     assert status == 2 and message in said, said
     assert said.startswith("error: ") and said.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_auxiliary_heads_are_in_no_file_and_a_run_resumes_with_them(corpus, tmp_path, capsys):
+    assert run(capsys, corpus, tmp_path / "run", "--epochs", 1, "--auxiliary", 0.5)[0] == 0
+    status, said = run(capsys, corpus, tmp_path / "run", "--epochs", 2, "--load_model")
+    assert status == 0 and "epoch 2: dev loss" in said, said
+    model = load_model(tmp_path / "run" / "dfcnn.last.safetensors")
+    assert model.summary["options"]["auxiliary"] == 0.5
+    assert not [name for name in model.state_dict() if "auxiliary" in name]
+    status, said = run(capsys, corpus, tmp_path / "x", "--epochs", 1, "--auxiliary", 0.5, "--init_from", "fast")
+    assert status == 2 and "--auxiliary 0.5: helps a model that knows nothing; leave out --init_from" in said
+    status, said = run(capsys, corpus, tmp_path / "x", "--epochs", 1, "--auxiliary", 0.5, "--units", "characters")
+    assert status == 2 and "characters have no initials" in said
