@@ -52,7 +52,9 @@ def test_the_command_that_resumes(monkeypatch, workers, start):
 
 @pytest.mark.parametrize(("freeze", "said"), [(0, ""), (2, ", but --freeze keeps some: better --freeze 0")])
 def test_weights_that_were_trained_otherwise(freeze, said):
-    model = AcousticModel(ModelConfig(("-", "?", "ma1"), "whisper", width=64, layers=2, rnn=4, attention_window=32))
+    model = AcousticModel(
+        ModelConfig(("<blank>", "<UNK>", "ma1"), "whisper", width=64, layers=2, rnn=4, attention_window=32)
+    )
     assert advice.on_changed("accurate", model, freeze) == []
     model.changed = {"attention_window": 0}
     assert advice.on_changed("accurate", model, freeze) == [
