@@ -9,6 +9,6 @@ python="$root/.venv/bin/python"
 [ -x "$python" ] || python=python3
 if [ $# -eq 0 ]; then
     echo "Three clips of the demo; for recordings of your own: $0 talk.mp3 (all options: $0 --help)" >&2
-    cd "$root" && set -- demo/audio/test/0001.ogg demo/audio/test/0004.ogg demo/audio/test/0040.ogg
+    cd "$root" && set -- demo/audio/test/0003.ogg demo/audio/test/0004.ogg demo/audio/test/0048.ogg
 fi
 exec "$python" "$root/speech2text.py" "$@"

@@ -9,8 +9,10 @@ export OMP_NUM_THREADS=1
 rm -rf "$OUT"
 mkdir -p "$OUT"
 
-echo "What the shipped model makes of three clips (yours: ./speech2text.sh talk.mp3):"
-sh speech2text.sh demo/audio/test/0001.ogg demo/audio/test/0004.ogg demo/audio/test/0040.ogg || true
+echo "Three clips transcribed by the shipped model (yours: ./speech2text.sh talk.mp3), below what is spoken in them:"
+grep -E '/(0003|0004|0048)\.ogg' data_config/demo_test.txt >"$OUT/first.txt"
+sh speech2text.sh --data_root demo --format tsv --output "$OUT/first.tsv" "$OUT/first.txt"
+python demo/show.py "$OUT/first.txt" "$OUT/first.tsv" 3
 echo
 
 port=6006
