@@ -61,7 +61,7 @@ def new_trainer(model: AcousticModel, workers: parallel.Workers, amp: str = "no"
 
 
 def run_ours(trainer: Trainer, loader: Loader, plan: list[list[int]]) -> float:
-    """Audio-seconds a second over the batches of one worker's plan."""
+    """Audio-seconds per second over the batches of one worker's plan."""
     start, seconds = time.perf_counter(), 0.0
     for batch in loader(plan):
         seconds += trainer.step(batch, lr=1e-4).amount
@@ -105,7 +105,7 @@ def scipy_features(path: Path) -> tuple[np.ndarray, int]:
 
 
 def run_plain(model: Plain, optimizer: torch.optim.Optimizer, loader: Loader, plan: list[list[int]]) -> float:
-    """Audio-seconds a second of the plain way, batch by batch."""
+    """Audio-seconds per second of the plain way, batch by batch."""
     criterion = nn.CTCLoss(zero_infinity=True)
     start, seconds = time.perf_counter(), 0.0
     model.train()
@@ -135,7 +135,7 @@ def clips_of(args: argparse.Namespace, workers: int) -> tuple[Loader, list[list[
 
 
 def worker(args: argparse.Namespace) -> None:
-    """One worker of a run in processes of its own: prints the audio-seconds a second of all workers together."""
+    """One worker of a run in processes of its own: prints the audio-seconds per second of all workers together."""
     workers = parallel.connect()
     loader, plan = clips_of(args, workers.size)
     if args.change != "memory":
@@ -231,7 +231,7 @@ def loop_section(args: argparse.Namespace) -> None:
     rows = [
         f"clips of {mean_seconds:.1f} s on average, medians of {args.rounds} rounds in turn.\n",
         "| | audio-seconds per second | ratio |\n|---|---|---|",
-        f"| the plain way: {PLAIN_FRAMES} frames a clip, scipy in the loader | {median['plain']:.2f} | 1.0 |",
+        f"| the plain way: {PLAIN_FRAMES} frames per clip, scipy in the loader | {median['plain']:.2f} | 1.0 |",
         f"| this loop, float32 | {median['no']:.2f} | {median['no'] / median['plain']:.1f} |",
         f"| this loop, `--amp bf16` | {median['bf16']:.2f} | {median['bf16'] / median['plain']:.1f} |",
     ]

@@ -64,7 +64,7 @@ def align(log_probs: Any, ids: Sequence[int] | np.ndarray, blank: int = 0) -> li
 
 
 def _checked(log_probs: Any, ids: Any, blank: int) -> tuple[np.ndarray, np.ndarray]:
-    """log_probs and ids as arrays; raises ValueError saying what is wrong with them."""
+    """Return log_probs and ids as arrays; raises ValueError saying what is wrong with them."""
     array, labels = as_array(log_probs), as_array(ids)
     if array.ndim != 2:
         raise ValueError(f"log_probs has shape {array.shape}; it must be (frames, units), one utterance")
@@ -93,8 +93,8 @@ def _checked(log_probs: Any, ids: Any, blank: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _best_path(emissions: np.ndarray, states: np.ndarray, skips: np.ndarray) -> np.ndarray:
-    """The state of each frame, (T',). emissions: (T', units used); states: the unit of each state; skips: where a
-    path may come from two states before."""
+    """Return the state of each frame, (T',). emissions: (T', units used); states: the unit of each state; skips: where
+    a path may come from two states before."""
     T, S = len(emissions), len(states)
     block = T if T * S <= _STEPS_KEPT else max(isqrt(T), min(T, _STEPS_KEPT // S))
     begins = range(0, T, block)
@@ -126,7 +126,8 @@ def _best_path(emissions: np.ndarray, states: np.ndarray, skips: np.ndarray) -> 
 def _run(
     scores: np.ndarray, emissions: np.ndarray, states: np.ndarray, skips: np.ndarray, steps: np.ndarray | None
 ) -> np.ndarray:
-    """Scores (S,) after some frames from those before; writes the step taken into each state, 0 to 2, to `steps`."""
+    """Return scores (S,) after some frames from those before; writes the step taken into each state, 0 to 2, to
+    `steps`."""
     padded = np.full(len(states) + 2, -np.inf)  # two states that do not exist, before the first
     padded[2:] = scores
     stay, move = padded[2:], padded[1:-1]

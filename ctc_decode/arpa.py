@@ -24,7 +24,7 @@ Arrays = tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray, np.ndarray, 
 
 
 def read(path: Path) -> Arrays:
-    """words, levels, context, word, log_prob and backoff of a file, plain or gzip. Raises ValueError."""
+    """Read words, levels, context, word, log_prob and backoff of a file, plain or gzip. Raises ValueError."""
     with open(path, "rb") as file:
         start = file.read(8)
     if start == b"mmap lm ":
@@ -53,7 +53,7 @@ class _Reader:
         raise ValueError(f"{self.path}:{self.number if number is None else number}: {message}")
 
     def line(self) -> bytes:
-        """The next line that is not blank; b"" at the end of the file."""
+        """Return the next line that is not blank; b"" at the end of the file."""
         for line in self.lines:
             self.number += 1
             if line := line.strip():
@@ -103,7 +103,7 @@ class _Reader:
         )
 
     def _counts(self) -> tuple[list[int], bytes]:
-        r"""How many n-grams of each length the head announces, and the line after it."""
+        r"""Return how many n-grams of each length the head announces, and the line after it."""
         line = self.line()
         if line != b"\\data\\":
             self.fail(f"not an ARPA file: it must begin with \\data\\, and begins with {_shown(line)}")
@@ -117,7 +117,7 @@ class _Reader:
         return counts, line
 
     def _section(self, n: int, count: int, words: dict[bytes, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """ids (n, count), log_prob and backoff (count,) of the n-grams of one length; unigrams fill `words`."""
+        """Read ids (n, count), log_prob and backoff (count,) of the n-grams of one length; unigrams fill `words`."""
         ids: list[np.ndarray] = []
         numbers: list[np.ndarray] = []
         done = 0

@@ -60,7 +60,8 @@ class Automaton:
         return len(self.final)
 
     def step(self, state: int, unit: int) -> tuple[int, float]:
-        """The state after reading `unit` in `state`, and what that adds. Plain: for tests and the numpy decoder."""
+        """Return the state after reading `unit` in `state`, and what that adds. Plain: for tests and the numpy
+        decoder."""
         total = 0.0
         while True:
             first, last = self.begin[state], self.begin[state + 1]

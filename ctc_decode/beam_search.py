@@ -28,7 +28,7 @@ class HasAutomaton(Protocol):
     """Language models and hotwords."""
 
     def automaton(self, vocabulary: Sequence[str]) -> Automaton:
-        """The automaton over ids of the vocabulary."""
+        """Return the automaton over ids of the vocabulary."""
 
 
 class BeamSearchDecoder:
@@ -139,8 +139,8 @@ class BeamSearchDecoder:
         return Stream(self._engine.stream(), self.vocabulary, self._hypothesis)
 
     def weigh(self, network: ConfusionNetwork, hypothesis: Hypothesis) -> ConfusionNetwork:
-        """A network of posteriors around one of this decoder's hypotheses, with what the language model, the hotwords
-        and the length bonus say of its alternatives in the context of that hypothesis."""
+        """Return a network of posteriors around one of this decoder's hypotheses, with what the language model, the
+        hotwords and the length bonus say of its alternatives in the context of that hypothesis."""
         return weigh(network, hypothesis, self.vocabulary, self._automata, self._length_bonus)
 
     def _hypothesis(self, result: Result) -> Hypothesis:
@@ -173,7 +173,7 @@ def _engine(name: str, settings: Settings) -> Engine:
 
 @cache
 def _warn_of_numpy() -> None:
-    """One warning a process."""
+    """Warn once per process."""
     warnings.warn(
         "ctc_decode: the compiled core is not built, so decoding runs in numpy, many times slower; "
         "with a C++ compiler at hand, `pip install .` builds it",

@@ -33,7 +33,7 @@ class CompiledEngine:
             )
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
-        """(B, T', V) float32 or float16, (B,): the best labellings of each item, or BadFrameError."""
+        """Decode (B, T', V) float32 or float16, (B,) frames: the best labellings of each item, or BadFrameError."""
         decoded = self._core.decode(_bits(log_probs), lengths.tolist(), num_threads)
         for item, (_, bad_frame) in enumerate(decoded):
             if bad_frame >= 0:
@@ -41,7 +41,7 @@ class CompiledEngine:
         return [[Result(*row) for row in rows] for rows, _ in decoded]
 
     def stream(self) -> "CompiledStream":
-        """A new utterance."""
+        """Return a new utterance."""
         return CompiledStream(_core.Stream(self._core))
 
 
@@ -58,14 +58,14 @@ class CompiledStream:
             raise BadFrameError(0, bad_frame)
 
     def partial(self) -> tuple[list[int], int]:
-        """The best labelling so far, and how many of its first units are settled."""
+        """Return the best labelling so far, and how many of its first units are settled."""
         return self._stream.partial()
 
     def finish(self, log_probs: np.ndarray) -> list[Result]:
-        """The best labellings of all frames that were pushed, which are given again, best first."""
+        """Return the best labellings of all frames that were pushed, which are given again, best first."""
         return [Result(*row) for row in self._stream.finish(_bits(log_probs))]
 
 
 def _bits(array: np.ndarray) -> np.ndarray:
-    """float16 as its bits, which the core converts by itself."""
+    """Return float16 as its bits, which the core converts by itself."""
     return array.view(np.uint16) if array.dtype == np.float16 else array

@@ -47,8 +47,8 @@ class ConfusionNetwork:
     def from_posteriors(
         cls, log_probs: Any, hypothesis: Hypothesis, vocabulary: Sequence[str], blank: int = 0, least: float = LEAST
     ) -> Self:
-        """A slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it, and
-        one for each gap before, between and after them where another unit may have been spoken.
+        """Return a slot for each of the U tokens of a hypothesis of one utterance, with the units that compete with it,
+        and one for each gap before, between and after them where another unit may have been spoken.
 
         log_probs: (T', V) natural logs of probabilities. The frames of a token's slot reach from halfway to the token
         before to halfway to the next; a unit weighs what it has in the best of them, None what the blank has where it
@@ -88,7 +88,8 @@ class ConfusionNetwork:
         return cls(tuple(slots))
 
     def best(self) -> tuple[str, ...]:
-        """The most probable alternative of each slot: the labelling with the fewest wrong tokens to be expected."""
+        """Return the most probable alternative of each slot: the labelling with the fewest wrong tokens to be
+        expected."""
         tops = (slot.alternatives[0][0] for slot in self.slots)
         return tuple(token for token in tops if token is not None)
 
@@ -96,7 +97,7 @@ class ConfusionNetwork:
 def _gaps(
     rows: np.ndarray, ids: np.ndarray, starts: np.ndarray, ends: np.ndarray, blank: int, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the gaps around U tokens the frame where units that are neither blank nor the tokens around have most
+    """Find in the gaps around U tokens the frame where units that are neither blank nor the tokens around have most
     probability, where that is `least` (G,), and the weights of the units there (G, V), the blank's those of None."""
     before, after = np.append(blank, ids), np.append(ids, blank)  # of each gap the tokens around
     times = np.arange(len(rows))

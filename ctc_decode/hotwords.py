@@ -58,7 +58,7 @@ class Hotwords:
         self.near_units = near_units
 
     def automaton(self, vocabulary: Sequence[str]) -> Automaton:
-        """The automaton over ids of `vocabulary` (V units). Raises ValueError for a unit that is not in it."""
+        """Return the automaton over ids of `vocabulary` (V units). Raises ValueError for a unit that is not in it."""
         ids = {unit: i for i, unit in enumerate(vocabulary)}
         choices = []
         near: dict[str, list[int]] = {}
@@ -84,7 +84,8 @@ class Hotwords:
         return min(self.near_units, len(phrase)) if self.near else 0
 
     def _spellings(self, choices: list[list[tuple[int, list[int]]]]) -> dict[tuple[int, ...], float]:
-        """Every spelling of every phrase and its boost. `choices`: of each phrase its units, with their near ones."""
+        """Return every spelling of every phrase and its boost. `choices`: of each phrase its units, with their near
+        ones."""
         spellings: dict[tuple[int, ...], float] = {}
         for phrase, boost in zip(choices, self.phrases.values(), strict=True):
             exact = [unit for unit, _ in phrase]
@@ -102,7 +103,7 @@ class Hotwords:
 
 
 def _spellings_of(near: Sequence[int], changes: int) -> int:
-    """How many spellings a phrase has: `near` near units at each place, at most `changes` of them at a time."""
+    """Return how many spellings a phrase has: `near` near units at each place, at most `changes` of them at a time."""
     ways = [1] + [0] * changes  # with so many changes, in the places so far
     for others in near:
         ways = [ways[0], *(more + others * fewer for fewer, more in pairwise(ways))]
@@ -110,7 +111,8 @@ def _spellings_of(near: Sequence[int], changes: int) -> int:
 
 
 def _build(spellings: Mapping[tuple[int, ...], float], V: int) -> Automaton:
-    """The prefix tree of the spellings, level by level, with fallbacks to the longest suffix that is a prefix too.
+    """Return the prefix tree of the spellings, level by level, with fallbacks to the longest suffix that is a prefix
+    too.
 
     States are numbered by depth, then parent, then unit. So the arc into state s is arc s - 1, and arcs are sorted.
     The weight of an arc is what it completes plus the change of `ahead`, the part given in advance for the phrases
@@ -160,7 +162,8 @@ def _build(spellings: Mapping[tuple[int, ...], float], V: int) -> Automaton:
 
 
 def _follow(state: np.ndarray, unit: np.ndarray, key: np.ndarray, fallback: np.ndarray, V: int) -> np.ndarray:
-    """Where each unit leads from each state, down the fallbacks: the root where none of them has an arc for it."""
+    """Return where each unit leads from each state, down the fallbacks: the root where none of them has an arc for
+    it."""
     state = state.copy()
     result = np.zeros_like(state)
     open_ = np.arange(len(state))

@@ -9,7 +9,8 @@ TOLERANCE = 0.01  # of what the probabilities of a frame sum to
 
 
 def as_array(values: Any) -> np.ndarray:
-    """What numpy reads, or a torch tensor: of any device, with or without a gradient. bfloat16 becomes float32."""
+    """Return what numpy reads, or a torch tensor: of any device, with or without a gradient. bfloat16 becomes
+    float32."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         if str(values.dtype) == "torch.bfloat16":
@@ -18,7 +19,7 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def checked_vocabulary(vocabulary: Sequence[str], blank: int) -> tuple[str, ...]:
-    """The V units as a tuple. Raises ValueError for a unit that occurs twice and for a blank outside of it."""
+    """Return the V units as a tuple. Raises ValueError for a unit that occurs twice and for a blank outside of it."""
     units = tuple(vocabulary)
     first: dict[str, int] = {}
     for i, unit in enumerate(units):
@@ -30,7 +31,7 @@ def checked_vocabulary(vocabulary: Sequence[str], blank: int) -> tuple[str, ...]
 
 
 def checked_batch(log_probs: Any, lengths: Any, units: int) -> tuple[np.ndarray, np.ndarray]:
-    """log_probs (B, T', V) floating point and lengths (B,) as arrays. Raises ValueError saying what is wrong.
+    """Return log_probs (B, T', V) floating point and lengths (B,) as arrays. Raises ValueError saying what is wrong.
 
     Values are not looked at here: each decoder does that in its own pass over them.
     """
@@ -49,7 +50,7 @@ def checked_batch(log_probs: Any, lengths: Any, units: int) -> tuple[np.ndarray,
 
 
 def checked_chunk(log_probs: Any, units: int) -> np.ndarray:
-    """log_probs (T', V) floating point as an array. Raises ValueError saying what is wrong."""
+    """Return log_probs (T', V) floating point as an array. Raises ValueError saying what is wrong."""
     array = as_array(log_probs)
     if array.ndim != 2:
         raise ValueError(f"log_probs has shape {array.shape}; a chunk must be (frames, units)")
@@ -65,7 +66,7 @@ def _check_values(array: np.ndarray, units: int) -> None:
 
 
 def rows_for_search(array: np.ndarray) -> np.ndarray:
-    """float32 or float16 with the units of a frame side by side: the array itself where it is so, else a copy."""
+    """Return float32 or float16 with the units of a frame side by side: the array itself if it is so, or a copy."""
     if array.dtype not in (np.float32, np.float16):
         array = array.astype(np.float32)
     side_by_side = array.strides[-1] == array.itemsize or array.shape[-1] == 1
@@ -74,13 +75,13 @@ def rows_for_search(array: np.ndarray) -> np.ndarray:
 
 
 def is_distribution(row: np.ndarray) -> bool:
-    """Whether V natural logs are probabilities that sum to 1."""
+    """Return whether V natural logs are probabilities that sum to 1."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(abs(np.exp(row, dtype=np.float32).sum() - 1.0) < TOLERANCE)
 
 
 def row_fault(row: np.ndarray) -> str:
-    """What is wrong with V values that are not natural logs of a distribution."""
+    """Return what is wrong with V values that are not natural logs of a distribution."""
     if np.isnan(row).any():
         return f"log_probs holds nan, at unit {int(np.isnan(row).argmax())}"
     if (row == np.inf).any():

@@ -24,7 +24,7 @@ class Examiner:
         self._score = _ZERO
 
     def score(self, ids: Sequence[int], expected: float) -> float:
-        """Log probability of a labelling, summed over its alignments.
+        """Return the log probability of a labelling, summed over its alignments.
 
         Alignments that are far below the best at some frame are left out, unless that loses what it has at least:
         about `expected`.
@@ -110,7 +110,7 @@ class Examiner:
 
 
 def _window(values: np.ndarray, low: int, first: int, last: int) -> np.ndarray:
-    """The values of states first <= s < last, of which `values` has those from `low` on; log of 0 elsewhere."""
+    """Return the values of states first <= s < last, of which `values` has those from `low` on; log of 0 elsewhere."""
     result = np.full(last - first, _ZERO)
     begin, end = max(first, low), min(last, low + len(values))
     if begin < end:

@@ -56,11 +56,12 @@ class NgramModel:
         return len(self.word)
 
     def score(self, tokens: Sequence[str]) -> float:
-        """Natural-log probability of a sentence, its end included. Tokens outside of the model count as <unk>."""
+        """Return the natural log of the probability of a sentence, its end included. Tokens outside of the model
+        count as <unk>."""
         return float(self.scores([tokens])[0])
 
     def scores(self, sentences: Sequence[Sequence[str]]) -> np.ndarray:
-        """`score` of each sentence, all at once: (len(sentences),) float64."""
+        """Return the `score` of each sentence, all at once: (len(sentences),) float64."""
         lengths = np.array([len(sentence) for sentence in sentences], np.int64)
         ids = np.full((len(sentences), int(lengths.max(initial=0)) + 1), self._end, np.int64)
         for row, sentence in zip(ids, sentences, strict=True):
@@ -98,7 +99,7 @@ class NgramModel:
         return ngrams, log_probs
 
     def automaton(self, vocabulary: Sequence[str]) -> Automaton:
-        """This model over the V units of a decoder; units outside its vocabulary are read as <unk>.
+        """Return this model over the V units of a decoder; units outside its vocabulary are read as <unk>.
 
         Raises ValueError where no unit is a word of the model.
         """
@@ -162,11 +163,11 @@ class NgramModel:
         return ngrams, states, number[same]
 
     def _encode(self, tokens: Sequence[str]) -> np.ndarray:
-        """Word ids. The marks of a sentence's ends are <unk>: nobody says them."""
+        """Return word ids. The marks of a sentence's ends are <unk>: nobody says them."""
         return np.array([self._token_ids.get(token, self._unknown) for token in tokens], np.int64)
 
     def _next(self, ngrams: np.ndarray) -> np.ndarray:
-        """The state after each n-gram (-1: the empty history)."""
+        """Return the state after each n-gram (-1: the empty history)."""
         states = np.asarray(ngrams, np.int64) + 1
         longest = np.flatnonzero(ngrams >= self.levels[-2])
         if len(longest):
@@ -224,6 +225,6 @@ class NgramModel:
         return self._endings(low, high) if self.order > 1 else np.zeros(high - low, np.int32)
 
     def _endings(self, low: int, high: int) -> np.ndarray:
-        """The states of the longest proper endings of n-grams low <= i < high."""
+        """Return the states of the longest proper endings of n-grams low <= i < high."""
         ngrams, _ = self.lookup(self.suffix[self.context[low:high]], self.word[low:high])
         return (ngrams + 1).astype(np.int32)

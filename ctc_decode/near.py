@@ -9,7 +9,8 @@ _TONES = ("", "1", "2", "3", "4")
 
 
 def near_syllables(syllable: str) -> set[str]:
-    """What differs from a syllable (pypinyin's TONE3, neutral tone bare) by one confusion: initial, final or tone.
+    """Return what differs from a syllable (pypinyin's TONE3, neutral tone bare) by one confusion: initial, final or
+    tone.
 
     Some of them are not syllables of Mandarin: the caller keeps those of its vocabulary.
 

@@ -35,7 +35,7 @@ class NumpyEngine:
         self._steppers = [Stepper(automaton, scale, settings.units) for automaton, scale in settings.automata]
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
-        """(B, T', V) float32 or float16, (B,): the best labellings of each item, or BadFrameError."""
+        """Decode (B, T', V) float32 or float16, (B,) frames: the best labellings of each item, or BadFrameError."""
         results = []
         for item, length in enumerate(lengths.tolist()):
             stream = self.stream()
@@ -47,7 +47,7 @@ class NumpyEngine:
         return results
 
     def stream(self) -> "NumpyStream":
-        """A new utterance."""
+        """Return a new utterance."""
         return NumpyStream(self._settings, self._steppers)
 
 
@@ -111,7 +111,8 @@ class NumpyStream:
     def _extensions(
         self, row: np.ndarray, unit: np.ndarray, extra: np.ndarray, total: np.ndarray, above: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Prefixes of the beam grown by each of the best units: slots, units, log probabilities, what is added."""
+        """Return prefixes of the beam grown by each of the best units: slots, units, log probabilities, what is
+        added."""
         best = self._best_units(row)
         rank = np.full(self._settings.units, -1)
         rank[best] = np.arange(len(best))
@@ -130,14 +131,16 @@ class NumpyStream:
         return slots, units, log_probs, gains
 
     def _best_units(self, row: np.ndarray) -> np.ndarray:
-        """The top_k units of a frame that are not the blank, best first, those without any probability left out."""
+        """Return the top_k units of a frame that are not the blank, best first, those without any probability left
+        out."""
         values = row.copy()
         values[self._settings.blank] = _ZERO
         best = np.argsort(-values, kind="stable")[: self._settings.top_k]
         return best[values[best] > _ZERO]
 
     def _child(self, parent: Node, unit: int, gain: float) -> Node:
-        """The node of a prefix and one more unit: a new one, unless a descendant or the host of it holds it still."""
+        """Return the node of a prefix and one more unit: a new one, unless a descendant or the host of it holds it
+        still."""
         node = self._children.get((parent.name, unit))
         if node is None:
             states = tuple(
@@ -159,7 +162,7 @@ class NumpyStream:
         score = total + np.array([node.extra for node in self._nodes])
 
         def covers(strong: Node, weak: Node) -> bool:
-            """Whether the future of a prefix is that of a better one, whatever comes.
+            """Return whether the future of a prefix is that of a better one, whatever comes.
 
             They end in the same unit, the automata are in the same states, nothing that still matters can reach the
             weaker from its parent, and neither begins with the other, so that no labelling has alignments by way of
@@ -201,7 +204,8 @@ class NumpyStream:
             del strong.alternatives[min(strong.alternatives, key=lambda node: strong.alternatives[node][0])]
 
     def _alternatives(self, node: Node, latest: int) -> list[tuple[Node, float]]:
-        """What was folded into a prefix until a frame, less what is settled: if one is wanted, what was long ago."""
+        """Return what was folded into a prefix until a frame, less what is settled: if one is wanted, what was long
+        ago."""
         return [
             (alternative, delta)
             for alternative, (delta, frame) in node.alternatives.items()
@@ -209,7 +213,7 @@ class NumpyStream:
         ]
 
     def partial(self) -> tuple[list[int], int]:
-        """The best labelling so far, and how many of its first units are settled."""
+        """Return the best labelling so far, and how many of its first units are settled."""
         path = path_to(self._nodes[0])
         depth = {node: d for d, node in enumerate(path)}
         stable = len(path)
@@ -224,7 +228,7 @@ class NumpyStream:
         return [node.unit for node in path], stable
 
     def finish(self, log_probs: np.ndarray) -> list[Result]:
-        """The best labellings of all frames that were pushed, which are given again, best first."""
+        """Return the best labellings of all frames that were pushed, which are given again, best first."""
         examiner = Examiner(log_probs, self._settings.blank)
         wanted = self._settings.nbest
         scored: list[tuple[float, float, list[float], list[int]]] = []
@@ -247,7 +251,7 @@ class NumpyStream:
         return results
 
     def _best(self, count: int) -> dict[tuple[int, ...], tuple[float, bool]]:
-        """At most `count` labellings, best first, with the search's scores and whether they were searched to the end.
+        """Return at most `count` labellings, best first, with their scores and whether they were searched to the end.
 
         An alternative was not, and may have less than its score. Best first over the ways back to the root: each may
         leave for an alternative wherever it meets one.

@@ -18,14 +18,14 @@ class Node:
         self.alternatives: dict[Node, tuple[float, int]] = {}  # scores less its own, frames in which they were folded
 
     def begins(self, other: "Node") -> bool:
-        """Whether the other prefix begins with this one."""
+        """Return whether the other prefix begins with this one."""
         while other.depth > self.depth and other.parent is not None:
             other = other.parent
         return other is self
 
 
 def path_to(node: Node) -> list[Node]:
-    """The nodes from the first unit to this one; the root is none of them."""
+    """Return the nodes from the first unit to this one; the root is none of them."""
     path = []
     while node.parent is not None:
         path.append(node)

@@ -22,7 +22,7 @@ def weigh(
     automata: Sequence[tuple[Automaton, float]],
     length_bonus: float = 0.0,
 ) -> ConfusionNetwork:
-    """The network, made around a hypothesis by `from_posteriors`, with new probabilities.
+    """Return the network, made around a hypothesis by `from_posteriors`, with new probabilities.
 
     automata: each with the scale of its weights. length_bonus: of an alternative that is a token.
     """
@@ -51,7 +51,7 @@ def weigh(
 
 
 def _states(automaton: Automaton, ids: Sequence[int]) -> list[int]:
-    """The states before each token, and after the last."""
+    """Return the states before each token, and after the last."""
     states = [automaton.start]
     for unit in ids:
         states.append(automaton.step(states[-1], unit)[0])

@@ -49,17 +49,17 @@ class StreamEngine(Protocol):
         """Take (T', V) more frames, or none of them and raise BadFrameError."""
 
     def partial(self) -> tuple[list[int], int]:
-        """The best labelling so far, and how many of its first units are settled."""
+        """Return the best labelling so far, and how many of its first units are settled."""
 
     def finish(self, log_probs: np.ndarray) -> list[Result]:
-        """The best labellings of all frames that were pushed, which are given again, best first."""
+        """Return the best labellings of all frames that were pushed, which are given again, best first."""
 
 
 class Engine(Protocol):
     """Searches batches."""
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
-        """(B, T', V) float32 or float16, (B,): the best labellings of each item, or BadFrameError."""
+        """Decode (B, T', V) float32 or float16, (B,) frames: the best labellings of each item, or BadFrameError."""
 
     def stream(self) -> StreamEngine:
-        """A new utterance."""
+        """Return a new utterance."""

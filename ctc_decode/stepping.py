@@ -18,7 +18,7 @@ class Stepper:
         self._keys = sources * units + automaton.unit  # sorted, as arcs are
 
     def step(self, states: np.ndarray, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,), (n,): the states after reading these units, and what that adds, not scaled."""
+        """Read (n,) units in (n,) states: return the states after them, and what that adds, not scaled."""
         a = self.automaton
         states = states.copy()
         total = np.zeros(len(states))
@@ -39,7 +39,7 @@ class Stepper:
         return states, total
 
     def score(self, ids: Sequence[int]) -> float:
-        """What a whole labelling has, with the end of the utterance, not scaled."""
+        """Return what a whole labelling has, with the end of the utterance, not scaled."""
         state, total = self.automaton.start, 0.0
         for unit in ids:
             state, gain = self.automaton.step(state, unit)

@@ -56,7 +56,7 @@ class Stream:
         self._frames += len(chunk)
 
     def partial(self) -> Partial:
-        """The best labelling of the frames so far. Raises ValueError after `finish`."""
+        """Return the best labelling of the frames so far. Raises ValueError after `finish`."""
         self._check_open()
         ids, stable = self._engine.partial()
         return Partial(tuple(self._vocabulary[i] for i in ids), tuple(ids), stable)

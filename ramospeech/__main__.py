@@ -69,7 +69,7 @@ PROGRAMS = {
 
 
 def usage() -> str:
-    """What `ramospeech --help` prints."""
+    """Return what `ramospeech --help` prints."""
     lines = [f"  {name:17} {each.about}" for name, each in PROGRAMS.items()]
     return "\n".join(
         [

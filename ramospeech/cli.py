@@ -19,7 +19,8 @@ called_as: str | None = None  # "ramospeech train", where the command `ramospeec
 
 
 def command() -> str:
-    """What was typed to run this program: `ramospeech train`, `python train.py` or `python -m ramospeech.tune`."""
+    """Return what was typed to run this program: `ramospeech train`, `python train.py` or `python -m
+    ramospeech.tune`."""
     if called_as:
         return called_as
     module = getattr(sys.modules["__main__"], "__spec__", None)
@@ -30,7 +31,7 @@ def command() -> str:
 
 
 def transcribing() -> str:
-    """What to type to transcribe, in messages of other programs: as this program was called."""
+    """Return what to type to transcribe, in messages of other programs: as this program was called."""
     return "ramospeech transcribe" if called_as else "python speech2text.py"
 
 
@@ -73,7 +74,7 @@ def number(
     above: float | None = None,
     below: float | None = None,
 ) -> Callable[[Any], Number]:
-    """The `type=` of an option: a finite number of `kind` within bounds; `above` and `below` exclude the bound.
+    """Return the `type=` of an option: a finite number of `kind` within bounds; `above` and `below` exclude the bound.
 
     What it returns raises argparse.ArgumentTypeError, which names the bounds and the value, for anything else.
     """

@@ -49,7 +49,7 @@ def prepare(max_threads: int | None = None) -> None:
 
 
 def prepare_module() -> None:
-    """`prepare` where `python -m ramospeech.MODULE` runs, which imports its package, and torch, before the module."""
+    """Call `prepare` for `python -m ramospeech.MODULE`, which imports its package, and torch, before the module."""
     arguments = sys.orig_argv
     if "-m" in arguments[:-1] and arguments[arguments.index("-m") + 1].startswith("ramospeech."):
         prepare()
@@ -61,7 +61,8 @@ def cores() -> int:
 
 
 def running_elsewhere(stat: Path = Path("/proc/stat")) -> int:
-    """How many threads of other programs compute now. Where the system does not say, its load of the last minute."""
+    """Return how many threads of other programs compute now. Where the system does not say, its load of the last
+    minute."""
     seen = []
     try:
         for _ in range(_SAMPLES):

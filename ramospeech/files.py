@@ -49,14 +49,14 @@ def whole_file(path: str | Path, mode: str, error: type[RamospeechError], advice
 
 
 def pretrained_folder() -> Path:
-    """Where the shipped models are: in the package where pip installed it, in `pretrained` in a checkout."""
+    """Return where the shipped models are: in the package where pip installed it, in `pretrained` in a checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "pretrained"
     return installed if installed.is_dir() else package.parent / "pretrained"
 
 
 def split_lines(text: str, name: str | Path) -> list[str]:
-    r"""The lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
+    r"""Return the lines of a text, which end at LF or CRLF; a byte order mark that begins a line is dropped.
 
     Other separators of `str.splitlines` (U+2028, NEL, form feed ...) is white space within a line. Raises
     ListError, which names the file, where lines end in CR alone.
@@ -71,7 +71,7 @@ def split_lines(text: str, name: str | Path) -> list[str]:
 
 
 def list_lines(path: Path) -> list[str]:
-    """The lines of a list in UTF-8, as `split_lines` has them. Raises ListError, which names the file."""
+    """Return the lines of a list in UTF-8, as `split_lines` has them. Raises ListError, which names the file."""
     try:
         return split_lines(path.read_bytes().decode("utf-8"), path)
     except OSError as error:
@@ -131,7 +131,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def walk(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; see `explore`. Raises ListError for a folder that cannot be read."""
+    """Return every file below a folder, sorted; see `explore`. Raises ListError for a folder that cannot be read."""
     walked = explore(folder)
     for place, error in walked.unreadable:
         raise ListError(f"{place}: cannot look into this folder ({error.strerror})")

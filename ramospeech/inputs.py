@@ -28,12 +28,12 @@ class Inputs:
 
 
 def recordings(inputs: Iterable[str], data_root: str | Path = "data") -> list[tuple[str, Path]]:
-    """(id, path) of every recording that the inputs of a program name; see `find_inputs`."""
+    """Return (id, path) of every recording that the inputs of a program name; see `find_inputs`."""
     return list(find_inputs(inputs, data_root).recordings)
 
 
 def find_inputs(inputs: Iterable[str], data_root: str | Path = "data") -> Inputs:
-    """Every recording that the inputs of a program name.
+    """Return every recording that the inputs of a program name.
 
     An input is an audio file, a folder (see `audio.find_recordings`), or a list: a .txt, .tsv, .lst or .list file with
     the path first (or in a column that a header calls `path`), alone or followed by a tab and more, or Kaldi's .scp,
@@ -66,7 +66,7 @@ def find_inputs(inputs: Iterable[str], data_root: str | Path = "data") -> Inputs
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str]]:
-    """(id, path) of each line of a list."""
+    """Return (id, path) of each line of a list."""
     column = None
     for number, line in enumerate(list_lines(path), 1):
         if not line.strip():
@@ -87,7 +87,7 @@ def _entries(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _path_column(cells: list[str]) -> int | None:
-    """The column of paths, if these cells are a header."""
+    """Return the column of paths, if these cells are a header."""
     names = [cell.lower() for cell in cells]
     if names[0] == "id" and {"pinyin", "hanzi"} & set(names):  # a table that this program wrote
         return 0
@@ -97,13 +97,13 @@ def _path_column(cells: list[str]) -> int | None:
 
 
 def _located(entry: str, listed_in: Path, data_root: Path) -> Path:
-    """Where the recording of a list is."""
+    """Return where the recording of a list is."""
     places = (data_root, data_root / "clips", Path(), listed_in.parent, listed_in.parent / "clips")
     return next((place / entry for place in places if os.path.exists(place / entry)), Path(entry))
 
 
 def _repeated(ids: Iterable[str]) -> list[str]:
-    """A line for each id that occurs more than once."""
+    """Return a line for each id that occurs more than once."""
     twice = [(id, count) for id, count in Counter(ids).items() if count > 1]
     lines = [f"{id}: is given {count} times, and transcribed as often" for id, count in twice[:_NAMED]]
     if len(twice) > _NAMED:

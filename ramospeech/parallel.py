@@ -35,7 +35,7 @@ class Workers(ABC):
 
     @abstractmethod
     def all_gather_object(self, item: Any) -> list[Any]:
-        """One picklable item of each worker, in rank order, on every worker."""
+        """Gather one picklable item of each worker, in rank order, on every worker."""
 
     @abstractmethod
     def broadcast_object(self, item: Any) -> Any:
@@ -192,12 +192,12 @@ class HorovodWorkers(Workers):
 
 
 def launched() -> bool:
-    """Whether a launcher (horovodrun over Gloo, or mpirun) started this process as one of several."""
+    """Return whether a launcher (horovodrun over Gloo, or mpirun) started this process as one of several."""
     return any(name in os.environ for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"))
 
 
 def connect() -> Workers:
-    """The workers of this run: `HorovodWorkers` under a launcher, otherwise `SingleProcess`.
+    """Return the workers of this run: `HorovodWorkers` under a launcher, otherwise `SingleProcess`.
 
     Raises: DistributedError: under a launcher without Horovod.
     """

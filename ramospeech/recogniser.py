@@ -55,7 +55,7 @@ class CtcRecogniser:
 
     @torch.inference_mode()
     def __call__(self, waveforms: Tensor, lengths: Tensor) -> list[Recognised]:
-        """As `Recogniser`. Raises ModelError for posteriors that cannot be decoded."""
+        """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
         log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
         posteriors = log_probs.float().cpu().numpy()
         try:
@@ -73,7 +73,7 @@ class CtcRecogniser:
 
 
 def checked_device(device: str) -> torch.device:
-    """The device of that name. Raises UsageError where it is not there."""
+    """Return the device of that name. Raises UsageError where it is not there."""
     try:
         checked = torch.device(device)
         torch.zeros(1, device=checked)

@@ -28,7 +28,7 @@ def setting(
     maximum: float | None = None,
     choices: tuple[Any, ...] | None = None,
 ) -> Any:
-    """A dataclass field whose value must have the type of `default` and lie within the bounds, both included.
+    """Return a dataclass field whose value must have the type of `default` and lie within the bounds, both included.
 
     A default that is a tuple stands for as many values, each within the bounds.
     """
@@ -67,7 +67,7 @@ def add_options(group: argparse._ArgumentGroup, owners: Mapping[str, type]) -> N
 
 
 def given(args: argparse.Namespace, owner: str, owners: Mapping[str, type]) -> dict[str, Any]:
-    """The options of `add_options` on the command line, as arguments of the dataclass of `owner`.
+    """Return the options of `add_options` on the command line, as arguments of the dataclass of `owner`.
 
     Raises UsageError for an option that belongs to another of the `owners` only.
     """
@@ -84,14 +84,14 @@ def given(args: argparse.Namespace, owner: str, owners: Mapping[str, type]) -> d
 
 
 def shown(value: Any) -> str:
-    """A value as a command line writes it."""
+    """Return a value as a command line writes it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _kind(item: Field) -> tuple[type, int]:
-    """The type of one value, and how many a tuple has; 0 for a single value."""
+    """Return the type of one value, and how many a tuple has; 0 for a single value."""
     if isinstance(item.default, tuple):
         return type(item.default[0]), len(item.default)
     return type(item.default), 0

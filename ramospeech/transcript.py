@@ -33,8 +33,8 @@ def written_tokens(
     times: Sequence[tuple[float, float]],
     confidences: Sequence[float | None] | None = None,
 ) -> tuple[Token, ...]:
-    """Hanzi and words of the pieces of a recording, from their characters, and the times and confidences of all of
-    these in order."""
+    """Return hanzi and words of the pieces of a recording, from their characters, and the times and confidences of all
+    of these in order."""
     tokens: list[Token] = []
     done = 0
     for label in labels:

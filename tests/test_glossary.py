@@ -39,19 +39,19 @@ TERMS = {  # pattern -> what to write instead
     r"(?<![\w-])besides\b": "also",
     r"\bis there twice\b": "occurs twice",
 }
-DOCUMENTS = "README*.md CHANGELOG.md docs/*.md demo/*.md pretrained/*.md ctc_decode/*.md .github/*.md CONTRIBUTING.md"
-PROGRAMS = "ramospeech/*.py ctc_decode/*.py *.py demo/*.py"
+DOCUMENTS = "*.md *.sh *.toml *.html *.yml *.cpp *.hpp Makefile Dockerfile"
+PROGRAMS = "*.py"
 
 
 def tracked(patterns: str) -> list[Path]:
     command = ["git", "ls-files", "-z", *patterns.split()]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\0")
     found = [ROOT / name for name in names if name]
-    return [path for path in found if path.parts[len(ROOT.parts)] not in ("tests", "benchmarks") and path.exists()]
+    return [path for path in found if path != Path(__file__) and path.exists()]
 
 
 def offences(text: str) -> Iterator[tuple[int, str]]:
-    """The line, counted from 0, of each old word and what to write instead; phrases may be broken over lines."""
+    """Yield the line, counted from 0, of each old word and what to write instead; phrases may be broken over lines."""
     lines = [line.strip() for line in text.split("\n")]
     starts = [0, *accumulate(len(line) + 1 for line in lines)]
     for pattern, better in TERMS.items():
@@ -60,13 +60,15 @@ def offences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def literals(source: str) -> Iterator[tuple[int, str]]:
-    """The string literals of a program, docstrings among them, and its comments, by line."""
+    """Yield the string literals of a program, docstrings among them, its comments and its names, by line."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name.replace("_", " ")
 
 
 @pytest.mark.parametrize("path", tracked(DOCUMENTS), ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -79,7 +79,7 @@ struct Automaton {
         int depth = 0;
         for (int32_t s = state; s != 0; s = fallback[s], ++depth) fall += fallback_weight[s];
         for (int r = 0; r < n; ++r) gains[r] = fall + dense_weight[units[r]];
-        for (; depth > 0; --depth) {  // from the shortest history to the longest, which has the last word
+        for (; depth > 0; --depth) {  // from the shortest history to the longest, which decides
             int32_t s = state;
             fall = 0.0;
             for (int level = 1; level < depth; ++level, s = fallback[s]) fall += fallback_weight[s];

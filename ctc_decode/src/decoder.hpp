@@ -18,7 +18,7 @@ struct Result {
 
 struct Decoded {
     std::vector<Result> results;
-    int bad_frame = -1;  // the first that is no distribution; there are no results then
+    int bad_frame = -1;  // the first that is not a distribution; there are no results then
 };
 
 // The search's best labellings, scored exactly, with times and confidences, best first.

@@ -77,7 +77,7 @@ class Core {
         settings_->automata.push_back(std::move(automaton));
     }
 
-    // Of each item its results, or the frame that is no distribution and none.
+    // Of each item its results, or the frame that is not a distribution and none.
     std::vector<std::tuple<std::vector<Row>, int>> decode(const Rows& rows, const std::vector<int64_t>& lengths,
                                                           int threads) const {
         std::vector<ctc::Posteriors> items;
@@ -104,7 +104,7 @@ class Stream {
    public:
     explicit Stream(const Core& core) : settings_(core.settings()), search_(*settings_) {}
 
-    // Takes a chunk of frames and returns -1, or takes none of them and returns the one that is no distribution.
+    // Takes a chunk of frames and returns -1, or takes none of them and returns the one that is not a distribution.
     int push(const Rows& rows) {
         nb::gil_scoped_release release;
         const ctc::Posteriors chunk = posteriors_of(rows, 0, static_cast<int64_t>(rows.shape(0)));

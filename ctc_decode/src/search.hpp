@@ -1,5 +1,5 @@
 // True CTC prefix beam search: probabilities of one labelling are summed over its alignments, those that end in a
-// blank apart from those that end in its last unit. Natural logs throughout.
+// blank separately from those that end in its last unit. Natural logs throughout.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ _NAMED = 30  # misfits of a recording that are named; json and the table of --cu
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options."""
+    """Return the options."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="a recording, its text behind it or beside it; or a folder of both"
@@ -66,7 +66,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def find_pairs(inputs: Sequence[str]) -> tuple[list[tuple[Path, Path]], list[str]]:
-    """(recording, text) of all inputs, and a line for each recording that has no text.
+    """Return (recording, text) of all inputs, and a line for each recording that has no text.
 
     Raises UsageError for a text without a recording before it, and where there is nothing to align.
     """
@@ -101,7 +101,7 @@ def find_pairs(inputs: Sequence[str]) -> tuple[list[tuple[Path, Path]], list[str
 
 
 def corpus_of(args: argparse.Namespace) -> Corpus | None:
-    """Where clips go. Raises UsageError for a name that lists cannot have."""
+    """Return where clips go. Raises UsageError for a name that lists cannot have."""
     if args.cut is None:
         return None
     name = args.name or args.cut.resolve().name
@@ -137,7 +137,7 @@ class Results:
 
 
 def stems_of(paths: Sequence[Path]) -> list[str]:
-    """A name for each recording: `a` of `x/a.wav`, `a-2` of `y/a.mp3`."""
+    """Return a name for each recording: `a` of `x/a.wav`, `a-2` of `y/a.mp3`."""
     stems: list[str] = []
     for path in paths:
         stem, count = path.stem, 1
@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def notes_of(alignment: Alignment, text: Path) -> list[str]:
-    """Remarks on an alignment, one per line."""
+    """Return remarks on an alignment, one per line."""
     lines = list(alignment.warnings)
     for misfit in alignment.misfits[:_NAMED]:
         lines.append(f"{text if misfit.kind == 'text' else alignment.id}: {misfit}")

@@ -89,7 +89,7 @@ class Alignment:
         return sum(word.start is not None for word in self.words)
 
     def words_of_line(self) -> Iterator[tuple[Line, list[AlignedWord]]]:
-        """Each line with its words that have a time."""
+        """Yield each line with its words that have a time."""
         timed: list[list[AlignedWord]] = [[] for _ in self.lines]
         for word in self.words:
             if word.start is not None:
@@ -151,7 +151,7 @@ class Aligner:
         )
 
     def _place(self, posteriors: Posteriors, words: Sequence[Word]) -> list["_Place | None"]:
-        """The frames of each word; None for those that are in no window, or whose window has too few frames."""
+        """Return the frames of each word; None for those that are in no window, or whose window has too few frames."""
         units = self.model.vocabulary.units
         best = [self._base(units[number]) for number in posteriors.best.tolist()]
         matching = match(
@@ -204,7 +204,8 @@ class _Place:
 
 
 def _without_core(window: Window, places: Mapping[int, _Place]) -> Window:
-    """A window without the words inside of a run that the audio does not have, which keep the others from their place.
+    """Return a window without the words inside of a run that the audio does not have, which keep the others from their
+    place.
 
     The first and the last word of such a run are tried again.
     """
@@ -218,7 +219,7 @@ def _without_core(window: Window, places: Mapping[int, _Place]) -> Window:
 
 
 def _place_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], units: Sequence[str]) -> dict[int, _Place]:
-    """The places of the words of a window, log_probs (T', V), by index; none where the frames are too few."""
+    """Return the places of the words of a window, log_probs (T', V), by index; none where the frames are too few."""
     if all(word == STAR for word in window.words):
         return {}
     columns = [log_probs[:, 0]]  # the blank, then one column for each way to spell a word
@@ -245,7 +246,7 @@ def _place_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], unit
 
 
 def _spoken_label(word: Word, log_probs: np.ndarray, units: Sequence[str]) -> str:
-    """The label of a word, or another reading of its character that clearly fits the audio better."""
+    """Return the label of a word, or another reading of its character that clearly fits the audio better."""
     if len(word.spellings) < 2 or units[word.spellings[0][0]] != word.label:
         return word.label
     scores = {unit: float(log_probs[:, unit].mean()) for unit, _ in word.spellings}
@@ -262,7 +263,7 @@ def _aligned(word: Word, place: _Place | None, times: tuple[float, float] | None
 
 
 def _without_bad_runs(places: Sequence[_Place | None]) -> list[_Place | None]:
-    """None for all words of a run that the audio does not have; a good word between two bad ones is chance."""
+    """Put None for all words of a run that the audio does not have; a good word between two bad ones is chance."""
     bad = [place is None or place.score < BAD_SCORE for place in places]
     joined = [
         flag or (0 < index < len(bad) - 1 and bad[index - 1] and bad[index + 1]) for index, flag in enumerate(bad)

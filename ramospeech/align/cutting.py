@@ -117,7 +117,8 @@ class _Phrase:
 
 
 def cut(alignment: Alignment, min_seconds: float, max_seconds: float) -> tuple[list[Clip], list[LeftOut]]:
-    """Clips of at most `max_seconds`, cut at pauses, at the end of each line if there is one; and what is in none."""
+    """Return clips of at most `max_seconds`, cut at pauses, at the end of each line if there is one; and what is in
+    none."""
     phrases = list(_phrases(alignment))
     clips: list[Clip] = []
     left_out: list[LeftOut] = []
@@ -154,7 +155,7 @@ def cut(alignment: Alignment, min_seconds: float, max_seconds: float) -> tuple[l
 
 
 def _phrases(alignment: Alignment) -> Iterator[_Phrase]:
-    """Words between pauses. Speech without text belongs to the phrases that no pause separates it from."""
+    """Yield words between pauses. Speech without text belongs to the phrases that no pause separates it from."""
     items: list[tuple[float | None, float | None, AlignedWord | None]] = []
     speech = [misfit for misfit in alignment.misfits if misfit.kind == "speech"]
     for word in alignment.words:
@@ -189,7 +190,8 @@ def _phrase(
 
 
 def _groups(phrases: Sequence[_Phrase], max_seconds: float) -> Iterator[tuple[int, int]]:
-    """Phrases begin <= i < end that make a clip: of one line, without a fault, no longer together than it may be."""
+    """Yield phrases begin <= i < end that make a clip: of one line, without a fault, no longer together than it may
+    be."""
     begin = 0
     for index in range(1, len(phrases) + 1):
         if index < len(phrases):
@@ -205,7 +207,7 @@ def _groups(phrases: Sequence[_Phrase], max_seconds: float) -> Iterator[tuple[in
 
 
 def _waveforms(source: Source, clips: Sequence[Clip]) -> Iterator[np.ndarray]:
-    """The samples of each clip, read in one go through the recording in bounded memory."""
+    """Yield the samples of each clip, read in one go through the recording in bounded memory."""
     waiting = list(clips)
     buffer, offset = np.zeros(0, np.float32), 0
     for block in blocks(source, lambda line: None):

@@ -77,7 +77,7 @@ class _Gap:
 
 
 def _blocks(best: Sequence[Hashable], text: Sequence[Hashable]) -> Iterator[tuple[int, int, int] | _Gap]:
-    """Sure runs (start in the hypothesis, start in the text, size) and the gaps before, between and behind them."""
+    """Yield sure runs (start in the hypothesis, start in the text, size) and the gaps around them."""
     i = j = 0
     matches: list[int] = []
     for block in Levenshtein.opcodes(best, text):
@@ -94,7 +94,7 @@ def _blocks(best: Sequence[Hashable], text: Sequence[Hashable]) -> Iterator[tupl
 
 
 def _judged(gap: _Gap) -> tuple[list[int], Sequence[int]]:
-    """The words to place in the audio of a gap, with STAR where it holds more, and the words to leave out."""
+    """Return the words to place in the audio of a gap, with STAR where it holds more, and the words to leave out."""
     words, longer = len(gap.words), max(gap.recognised, len(gap.words))
     if longer <= _FEW or len(gap.matches) >= _ALIKE * longer:
         return list(gap.words), ()
@@ -107,7 +107,7 @@ def _judged(gap: _Gap) -> tuple[list[int], Sequence[int]]:
 
 
 def _edge(words: Sequence[int], matches: Sequence[int]) -> int:
-    """How many of the first words may be placed: as far as half of them match, and a few that may be errors."""
+    """Return how many of the first words may be placed: as far as half of them match, and a few that may be errors."""
     count = found = 0
     for number, word in enumerate(words, 1):
         found += word in matches

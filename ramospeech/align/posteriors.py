@@ -50,7 +50,7 @@ class Posteriors(_Part):
     num_units: int
 
     def window(self, begin: int, end: int) -> np.ndarray:
-        """The posteriors (end - begin, V) of some frames, what was not kept filled with the mean of it."""
+        """Return the posteriors (end - begin, V) of some frames, what was not kept filled with the mean of it."""
         dense = np.repeat(self.rest[begin:end, None], self.num_units, axis=1)
         np.put_along_axis(dense, self.ids[begin:end].astype(np.int64), self.log_probs[begin:end], axis=1)
         return dense
@@ -156,6 +156,6 @@ def _joined(parts: Sequence[_Part], loudness: np.ndarray, seconds: float, num_un
 
 
 def _loudness(waveform: np.ndarray) -> np.ndarray:
-    """Decibels of each 10 ms, the last of them perhaps shorter."""
+    """Return decibels of each 10 ms, the last of them perhaps shorter."""
     padded = np.pad(waveform, (0, -len(waveform) % _HOP)).reshape(-1, _HOP).astype(np.float64)
     return (10 * np.log10(padded.var(axis=1) + 1e-10)).astype(np.float32)

@@ -50,7 +50,7 @@ class Line:
 
 
 def read_lines(path: str | Path) -> list[Line]:
-    """The lines of a text by the kind of the file; a kind that is not known is read as txt.
+    """Return the lines of a text by the kind of the file; a kind that is not known is read as txt.
 
     Times in srt and TextGrid are not used: they are what alignment finds. Raises ListError for a file that cannot be
     read, has nothing in it, or is not of its kind.
@@ -71,7 +71,7 @@ def read_lines(path: str | Path) -> list[Line]:
 
 
 def words_of(lines: Sequence[Line], units: Units, vocabulary: Vocabulary, path: str | Path) -> list[Word]:
-    """The units of all lines, in order. Raises ListError, which names the line, for what has no unit."""
+    """Return the units of all lines, in order. Raises ListError, which names the line, for what has no unit."""
     words: list[Word] = []
     for number, line in enumerate(lines):
         normalised = hanzi.normalise(line.text)
@@ -95,7 +95,7 @@ def _exactly(label: str, vocabulary: Vocabulary) -> Spellings:
 
 
 def _spellings(character: str, label: str, vocabulary: Vocabulary) -> Spellings:
-    """The syllable, then other readings of the character, then other tones of the syllable."""
+    """Return the syllable, then other readings of the character, then other tones of the syllable."""
     if label == UNK_UNIT:
         return WILDCARD
     base = pinyin.toneless(label)
@@ -110,7 +110,7 @@ def _spellings(character: str, label: str, vocabulary: Vocabulary) -> Spellings:
 
 @lru_cache(maxsize=1 << 14)
 def readings(character: str) -> tuple[str, ...]:
-    """All readings that pypinyin's dictionary has of a character."""
+    """Return all readings that pypinyin's dictionary has of a character."""
     with extra("text"):
         from pypinyin import Style
         from pypinyin import pinyin as readings_of
@@ -120,7 +120,8 @@ def readings(character: str) -> tuple[str, ...]:
 
 
 def _columns(text: str, shown: Sequence[str]) -> list[int]:
-    """Where each word begins in the text, from 1; one that is not written there has the place of the one before."""
+    """Return where each word begins in the text, from 1; one that is not written there has the place of the one
+    before."""
     letters = "".join(shown)
     places = [0] * len(letters)
     if letters == text:
@@ -145,7 +146,7 @@ def _columns(text: str, shown: Sequence[str]) -> list[int]:
 
 
 def _cues(lines: Sequence[str], path: Path) -> Iterator[tuple[int, str]]:
-    """(number, text) of the cues of an srt."""
+    """Return (number, text) of the cues of an srt."""
     clocks = [index for index, line in enumerate(lines) if _CLOCK.fullmatch(line)]
     if not clocks:
         raise ListError(f"{path}: no cue in it (a line like 00:00:01,000 --> 00:00:02,500); is it an srt?")
@@ -155,7 +156,8 @@ def _cues(lines: Sequence[str], path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _intervals(text: str, path: Path) -> list[str]:
-    """The texts of the first tier of intervals that has hanzi or letters, of a TextGrid in its long or short form."""
+    """Return the texts of the first tier of intervals that has hanzi or letters, of a TextGrid in its long or short
+    form."""
     if "ooTextFile" not in text[:200] or "TextGrid" not in text[:400]:
         raise ListError(f"{path}: not a TextGrid of Praat in its text form; save it with Save as text file")
     values = [

@@ -74,20 +74,20 @@ class _Silences:
                 self._silent[begin:end] = True
 
     def between(self, begin: float, end: float) -> tuple[float | None, float | None]:
-        """The start of the first pause and the end of the last within some seconds; None where there is none."""
+        """Return the start of the first pause and the end of the last within some seconds; None where there is none."""
         offset = round(begin / HOP_SECONDS)
         found = runs(self._silent[offset : round(end / HOP_SECONDS)])
         pauses = [(a + offset, b + offset) for a, b in found if (b - a) * HOP_SECONDS >= _PAUSE]
         return (pauses[0][0] * HOP_SECONDS, pauses[-1][1] * HOP_SECONDS) if pauses else (None, None)
 
     def end_before(self, start: float, begin: float, otherwise: float) -> float:
-        """The end of the last pause from `begin` to a little behind `start`."""
+        """Return the end of the last pause from `begin` to a little behind `start`."""
         after = self.between(begin, start + _INSIDE)[1]
         return otherwise if after is None else after
 
 
 def _thresholds(loudness: np.ndarray) -> np.ndarray:
-    """Decibels below which each hop counts as silence."""
+    """Return decibels below which each hop counts as silence."""
     found = np.empty(len(loudness))
     for begin in range(0, len(loudness), _REACH):
         around = loudness[max(0, begin - _REACH // 2) : begin + _REACH + _REACH // 2]
@@ -97,6 +97,6 @@ def _thresholds(loudness: np.ndarray) -> np.ndarray:
 
 
 def runs(flags: Sequence[bool] | np.ndarray) -> list[tuple[int, int]]:
-    """(begin, end) of each run of True."""
+    """Return (begin, end) of each run of True."""
     edges = np.flatnonzero(np.diff(np.array([False, *flags, False]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

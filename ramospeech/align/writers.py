@@ -12,7 +12,7 @@ Interval = tuple[float, float, str]
 
 
 def textgrid(alignment: Alignment) -> str:
-    """Tiers of intervals: lines, words, their labels, and what does not fit, as Praat reads them."""
+    """Return tiers of intervals: lines, words, their labels, and what does not fit, as Praat reads them."""
     timed = [
         (word.start, word.end, word) for word in alignment.words if word.start is not None and word.end is not None
     ]
@@ -46,7 +46,8 @@ def textgrid(alignment: Alignment) -> str:
 
 
 def _filled(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
-    """Intervals from 0 to the end without gaps; what has no length, or begins before the last has ended, is moved."""
+    """Return intervals from 0 to the end without gaps; what has no length, or begins before the last has ended, is
+    moved."""
     filled: list[Interval] = []
     at = 0.0
     for start, end, text in sorted(intervals):
@@ -69,7 +70,8 @@ def _filled(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
 
 
 def as_json(alignment: Alignment) -> str:
-    """Everything: the lines with their words, times in seconds (null where there is none), and what does not fit."""
+    """Return everything: the lines with their words, times in seconds (null where there is none), and what does not
+    fit."""
     words_of: list[list[AlignedWord]] = [[] for _ in alignment.lines]
     for word in alignment.words:
         words_of[word.line].append(word)
@@ -109,7 +111,7 @@ def as_json(alignment: Alignment) -> str:
 
 
 def srt(alignment: Alignment) -> str:
-    """A cue for each line, as it is written; long lines are cut at pauses (see `output.cues`)."""
+    """Return a cue for each line, as it is written; long lines are cut at pauses (see `output.cues`)."""
     found: list[Interval] = []
     for line, words in alignment.words_of_line():
         tokens = tuple(Token(word.label, word.text, word.start or 0.0, word.end or 0.0) for word in words)

@@ -37,11 +37,11 @@ class Signature:
         self._words = words
 
     def match(self, data: bytes) -> re.Match[bytes] | None:
-        """A match at the start of `data`."""
+        """Return a match at the start of `data`."""
         return self._pattern.match(data)
 
     def search(self, data: bytes) -> re.Match[bytes] | None:
-        """The first match in `data`."""
+        """Return the first match in `data`."""
         return self._pattern.search(data) if any(word in data for word in self._words) else None
 
 
@@ -55,7 +55,7 @@ class Bytes:
         self._block = b""
 
     def read(self, start: int, count: int) -> bytes:
-        """Up to `count` bytes (at most 1 MiB) from `start`."""
+        """Read up to `count` bytes (at most 1 MiB) from `start`."""
         offset = start - self._start
         if offset < 0 or offset + count > len(self._block):
             self._file.seek(start)
@@ -64,11 +64,11 @@ class Bytes:
         return self._block[offset : offset + count]
 
     def number(self, start: int, count: int, order: str = "little") -> int:
-        """An unsigned integer of `count` bytes; 0 beyond the end of the file."""
+        """Return an unsigned integer of `count` bytes; 0 beyond the end of the file."""
         return int.from_bytes(self.read(start, count), order)  # type: ignore[arg-type]
 
     def find(self, signature: Signature, start: int, end: int | None = None) -> int | None:
-        """Where the signature matches first."""
+        """Return where the signature matches first."""
         end = self.size if end is None else end
         while (start := self._data_from(start)) < end:
             block = self.read(start, min(_BLOCK, end - start))
@@ -80,7 +80,7 @@ class Bytes:
         return None
 
     def is_zero(self, start: int, end: int) -> bool:
-        """Whether the bytes between are all zero."""
+        """Return whether the bytes between are all zero."""
         while (start := self._data_from(start)) < end:
             block = self.read(start, min(_BLOCK, end - start))
             if block.strip(b"\0"):
@@ -89,7 +89,7 @@ class Bytes:
         return True
 
     def _data_from(self, start: int) -> int:
-        """Past the hole of a sparse file that `start` is in, less the overlap."""
+        """Return the position past the hole of a sparse file that `start` is in, less the overlap."""
         try:
             data = os.lseek(self._file.fileno(), start, os.SEEK_DATA)
         except OSError as error:  # no such file system, a file in memory, or nothing but a hole behind

@@ -28,7 +28,7 @@ def _crc8(data: bytes) -> int:
 
 
 def _frame_end(head: bytes, block: int) -> int | None:
-    """The number of samples up to the end of the frame whose header this is; None if it is not a header."""
+    """Return the number of samples up to the end of the frame whose header this is; None if it is not a header."""
     if len(head) < 16 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
     more = next((bit for bit in range(8) if not head[4] & 0x80 >> bit), 8)  # bytes of the number, as in UTF-8
@@ -56,7 +56,7 @@ def _frame_end(head: bytes, block: int) -> int | None:
 
 
 def _samples(file: Bytes, start: int, end: int, block: int, shape: tuple[int, int]) -> int | None:
-    """The number of samples up to the last frame header before `end`, None where none is found."""
+    """Return the number of samples up to the last frame header before `end`, None where none is found."""
     begin = max(start, end - _TAIL)
     tail = file.read(begin, end - begin)
     position = len(tail)
@@ -68,7 +68,7 @@ def _samples(file: Bytes, start: int, end: int, block: int, shape: tuple[int, in
 
 
 def section(file: Bytes, start: int, end: int, warnings: list[str]) -> Section:
-    """The recording between; with a header of its own where the number of samples in it is not right.
+    """Return the recording between; with a header of its own where the number of samples in it is not right.
 
     Raises AudioError for one that ends before its header says.
     """

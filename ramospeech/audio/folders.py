@@ -31,7 +31,7 @@ class Found:
 
 
 def find_recordings(folder: str | Path) -> Found:
-    """Every file in a folder, and in the folders below, that looks like media.
+    """Return every file in a folder, and in the folders below, that looks like media.
 
     Links to folders are followed, each folder is walked once (so loops end), hidden files are left out. A file with an
     unknown extension is taken where its first bytes are those of a recording.
@@ -54,7 +54,7 @@ def find_recordings(folder: str | Path) -> Found:
 
 
 def _not_taken(path: Path) -> str:
-    """Why something that looks like a recording is not taken; empty where it is, or looks like nothing."""
+    """Return why something that looks like a recording is not taken; empty where it is, or looks like nothing."""
     suffix = path.suffix.lower()
     if suffix in _HEADERLESS:
         return (
@@ -67,7 +67,7 @@ def _not_taken(path: Path) -> str:
 
 
 def _sounds(path: Path) -> bool:
-    """Whether a file of an unknown or missing extension begins like a recording."""
+    """Return whether a file of an unknown or missing extension begins like a recording."""
     if path.suffix.lower() in _NEVER or not path.is_file():
         return False
     try:

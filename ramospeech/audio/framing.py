@@ -7,7 +7,7 @@ FRAMES_PER_SECOND = SAMPLE_RATE // HOP
 
 
 def frame_count(samples: int) -> int:
-    """Frames that lie wholly inside so many samples: 1 + (S - 400) // 160, or 0 below one window.
+    """Return frames that lie wholly inside so many samples: 1 + (S - 400) // 160, or 0 below one window.
 
     >>> frame_count(399), frame_count(400), frame_count(16_000)
     (0, 1, 98)

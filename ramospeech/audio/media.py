@@ -23,7 +23,7 @@ def _pyav() -> ModuleType:
 
 
 def installed() -> bool:
-    """Whether PyAV is."""
+    """Return whether PyAV is installed."""
     try:
         _pyav()
     except AudioError:
@@ -34,7 +34,7 @@ def installed() -> bool:
 def blocks(
     file: IO[bytes], kind: str, size: Callable[[int, int], int], report: Callable[[str], None]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(rate, (n, channels) float32) of the first audio stream, in the order of time.
+    """Yield (rate, (n, channels) float32) of the first audio stream, in the order of time.
 
     size(rate, channels): the samples of a block. Raises AudioError without the name of the file.
     """
@@ -73,7 +73,7 @@ def _stated_seconds(av: ModuleType, container: Any, stream: Any) -> float | None
 
 
 def _frames(av: ModuleType, container: Any, stream: Any, report: Callable[[str], None]) -> Iterator[tuple[int, Any]]:
-    """(rate, (n, channels) float32) of each decoded frame; packets that cannot be decoded are counted and named."""
+    """Yield (rate, (n, channels) float32) of each decoded frame; packets that cannot be decoded are counted."""
     damaged = 0
     resampler, shape = None, None
     for packet in container.demux(stream):
@@ -97,7 +97,7 @@ def _frames(av: ModuleType, container: Any, stream: Any, report: Callable[[str],
 def _joined(
     frames: Iterator[tuple[int, np.ndarray]], size: Callable[[int, int], int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames put together to blocks of one rate and number of channels."""
+    """Yield frames put together to blocks of one rate and number of channels."""
     held: list[np.ndarray] = []
     shape, count = (0, 0), 0
     for rate, samples in frames:

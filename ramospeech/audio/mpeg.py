@@ -37,7 +37,7 @@ class Frame:
 
 @lru_cache(4096)
 def parse(header: int) -> Frame | None:
-    """The frame that these four bytes (big-endian) start, or None if they start none."""
+    """Return the frame that these four bytes (big-endian) start, or None if they start none."""
     version, layer, bitrate, rate = header >> 19 & 3, 4 - (header >> 17 & 3), header >> 12 & 15, header >> 10 & 3
     if header >> 21 != 0x7FF or version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
         return None
@@ -53,7 +53,7 @@ def parse(header: int) -> Frame | None:
 
 
 def tag_size(file: Bytes, start: int) -> int:
-    """Bytes of the tag (ID3, APE, Lyrics3) that starts here; 0 if none does."""
+    """Return bytes of the tag (ID3, APE, Lyrics3) that starts here; 0 if none does."""
     head = file.read(start, 32)
     if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 128:
         size = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
@@ -69,7 +69,7 @@ def tag_size(file: Bytes, start: int) -> int:
 
 
 def starts_here(file: Bytes, start: int) -> bool:
-    """Whether two frames that belong together, or one and the end of the file, are here."""
+    """Return whether two frames that belong together, or one and the end of the file, are here."""
     frame = parse(file.number(start, 4, "big"))
     if frame is None:
         return False
@@ -80,7 +80,8 @@ def starts_here(file: Bytes, start: int) -> bool:
 
 
 def _announced(file: Bytes, start: int, frame: Frame) -> int | None:
-    """The number of frames that an information frame announces, 0 if it does not say; None for a frame of sound."""
+    """Return the number of frames that an information frame announces, 0 if it does not say; None for a frame of
+    sound."""
     info = file.read(start, min(frame.size, 64))
     tag = info[4 + frame.side : 4 + frame.side + 12]
     if tag[:4] in (b"Xing", b"Info"):
@@ -91,7 +92,7 @@ def _announced(file: Bytes, start: int, frame: Frame) -> int | None:
 
 
 def _information(header: int, frames: int, size: int) -> bytes:
-    """A Xing frame that announces so many frames and bytes."""
+    """Return a Xing frame that announces so many frames and bytes."""
     header = header & ~0xF200 | 0x10000 | 12 << 12  # without padding or a checksum, and long enough
     frame = parse(header)
     assert frame is not None
@@ -110,7 +111,7 @@ def _next(file: Bytes, start: int) -> int | None:
 
 
 def sections(file: Bytes, start: int, warnings: list[str], starts: Signature) -> tuple[list[Section], int]:
-    """The recordings of consecutive frames from `start`, and where the frames end.
+    """Return the recordings of consecutive frames from `start`, and where the frames end.
 
     A recording ends where an information frame or another format (`starts`) begins, or where its own information
     frame puts the end.
@@ -154,7 +155,7 @@ def sections(file: Bytes, start: int, warnings: list[str], starts: Signature) ->
 
 
 def _frames(file: Bytes, position: int, starts: Signature) -> Iterator[tuple[int, Frame, int]]:
-    """(start, frame, damaged bytes before it) of each whole frame."""
+    """Yield (start, frame, damaged bytes before it) of each whole frame."""
     skipped = 0
     while position + 4 <= file.size:
         frame = parse(file.number(position, 4, "big"))

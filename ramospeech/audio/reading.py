@@ -52,7 +52,7 @@ def warn(message: str) -> None:
 
 
 def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterator[Decoded]:
-    """(section, rate, (n, channels) float32) block by block.
+    """Yield (section, rate, (n, channels) float32) block by block.
 
     count_only: only the lengths of blocks are used, so samples that need no counting are not read.
     Errors are AudioErrors that do not name the source yet.
@@ -78,7 +78,7 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
 
 
 def _of_array(waveform: np.ndarray, rate: int) -> Iterator[Decoded]:
-    """As `_decoded`, of samples (n,) or (n, channels)."""
+    """Yield as `_decoded` does, of samples (n,) or (n, channels)."""
     if waveform.ndim not in (1, 2) or not np.issubdtype(waveform.dtype, np.floating):
         raise AudioError(
             f"has the shape {waveform.shape} and type {waveform.dtype}; give (n,) or (n, channels) floats "
@@ -93,7 +93,7 @@ def _of_array(waveform: np.ndarray, rate: int) -> Iterator[Decoded]:
 def _section(
     file: IO[bytes], part: Section, path: str | None, whole: bool, report: Report, count_only: bool
 ) -> Iterator[Decoded]:
-    """One recording of a file, which is opened by `path` where that is given."""
+    """Yield one recording of a file, which is opened by `path` where that is given."""
     if part.kind not in _BY_SOUNDFILE:
         for rate, block in media.blocks(_window(file, part), part.kind, _block_size, report):
             yield part, rate, block
@@ -143,12 +143,12 @@ def _is_text(file: IO[bytes]) -> bool:
 
 
 def _block_size(rate: int, channels: int) -> int:
-    """Samples that are read at a time."""
+    """Return samples that are read at a time."""
     return max(1, min(rate * _BLOCK_SECONDS, _BLOCK_VALUES // channels))
 
 
 def _blocks_of(file: soundfile.SoundFile, part: Section, count_only: bool) -> Iterator[Decoded]:
-    """As `_decoded`, of a file that libsndfile has open. Refuses one that ends before its header says."""
+    """Yield as `_decoded` does, of a file that libsndfile has open. Refuses one that ends before its header says."""
     if part.kind == "other" and (short := _SHORT_CHUNK.search(file.extra_info)) and int(short[2]) < int(short[1]):
         raise AudioError(
             f"truncated: its header says {short[1]} bytes of samples and {short[2]} are there; "
@@ -172,7 +172,7 @@ def _blocks_of(file: soundfile.SoundFile, part: Section, count_only: bool) -> It
 
 
 def _mono(block: np.ndarray, rate: int) -> tuple[np.ndarray, bool]:
-    """(n, channels) -> (n,): the mean of the channels, or where they cancel each other, second by second, a loud one.
+    """Map (n, channels) to (n,): the mean of the channels, or a loud one in seconds where they cancel each other.
 
     Also whether they did.
     """
@@ -201,7 +201,7 @@ def _mono(block: np.ndarray, rate: int) -> tuple[np.ndarray, bool]:
 
 
 def blocks(source: Source, report: Report = warn) -> Iterator[np.ndarray]:
-    """A recording of any length as consecutive pieces (n,) of float32 mono at 16 kHz, in bounded memory.
+    """Yield a recording of any length as consecutive pieces (n,) of float32 mono at 16 kHz, in bounded memory.
 
     The pieces together are what `load` returns. report: is called with a line for what should be known about the
     recording although it was read. Raises AudioError, possibly after some pieces were given.
@@ -253,7 +253,7 @@ def load(source: Source, report: Report = warn) -> np.ndarray:
 
 
 def duration(source: Source, report: Report = warn) -> float:
-    """Seconds of a recording: counted samples, and never what a header says of a compressed file.
+    """Return seconds of a recording: counted samples, and never what a header says of a compressed file.
 
     Raises AudioError as `load` does, except for samples that are not finite.
     """

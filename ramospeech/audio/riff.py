@@ -38,7 +38,7 @@ class _Samples:
     frames_at: int | None = None  # where the number of frames is, in aiff
 
     def header(self, file: Bytes, count: int) -> bytes:
-        """The header for `count` bytes of samples."""
+        """Return the header for `count` bytes of samples."""
         head = bytearray(file.read(self.start, self.data - self.start))
         for position, width, addend in self.sizes:
             largest = 256**width - 1
@@ -53,7 +53,7 @@ class _Samples:
 
 
 def locate(file: Bytes, start: int) -> _Samples | None:
-    """The samples of a file that begins at `start`; None where it is none of these or has no samples."""
+    """Return the samples of a file that begins at `start`; None where it is none of these or has no samples."""
     head = file.read(start, 40)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _wave(file, start, "big" if head[:4] == b"RIFX" else "little")
@@ -149,7 +149,7 @@ def _au(file: Bytes, start: int, order: str) -> _Samples | None:
 
 
 def section(file: Bytes, samples: _Samples, warnings: list[str], starts: Signature) -> tuple[Section, int]:
-    """The recording, and where what follows it begins. `starts`: what begins another recording.
+    """Return the recording, and where what follows it begins. `starts`: what begins another recording.
 
     Raises AudioError for a file that ends before its header says.
     """
@@ -187,7 +187,7 @@ def _patched(file: Bytes, samples: _Samples, count: int) -> Section:
 
 
 def _behind(file: Bytes, samples: _Samples, end: int, starts: Signature) -> tuple[int, bool]:
-    """Where the chunks behind the samples end, and whether that is the start of another recording."""
+    """Return where the chunks behind the samples end, and whether that is the start of another recording."""
     for position in (end, end + -(end - samples.start) % samples.pad):
         if starts.match(file.read(position, 64)) or tag_size(file, position):
             return position, True
@@ -213,7 +213,8 @@ def _behind(file: Bytes, samples: _Samples, end: int, starts: Signature) -> tupl
 
 
 def _is_placeholder(size: int) -> bool:
-    """Whether a size is a number that stands for one not known yet: huge, or about a power of two from 16 MiB."""
+    """Return whether a size is a number that stands for one not known yet: huge, or about a power of two from 16
+    MiB."""
     nearest = 1 << max(0, (size + 4096).bit_length() - 1)
     return size >= UNKNOWN_SIZE or (nearest >= 1 << 24 and abs(size - nearest) <= 4096)
 

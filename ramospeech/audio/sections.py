@@ -56,7 +56,7 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
 def kind_of(file: Bytes, start: int = 0) -> str | None:
-    """The container that begins here: that of a Section, or None."""
+    """Return the container that begins here: that of a Section, or None."""
     head = file.read(start, 400)
     if re.match(_FLAC, head):
         return "flac"
@@ -73,7 +73,7 @@ def kind_of(file: Bytes, start: int = 0) -> str | None:
 
 
 def sections(file: Bytes) -> tuple[list[Section], list[str]]:
-    """The recordings of a file in their order, and warnings about bytes outside them.
+    """Return the recordings of a file in their order, and warnings about bytes outside them.
 
     A file in which nothing is known gives one section of kind "other", so that a decoder may try.
     Raises AudioError for one that ends before its header says.
@@ -97,14 +97,14 @@ def sections(file: Bytes) -> tuple[list[Section], list[str]]:
 
 
 def _behind_tags(file: Bytes, position: int) -> int:
-    """Past the tags (ID3, APE ...) that begin here."""
+    """Return the position past the tags (ID3, APE ...) that begin here."""
     while size := mpeg.tag_size(file, position):
         position += size
     return min(position, file.size)
 
 
 def _skipped(file: Bytes, position: int, warnings: list[str]) -> int:
-    """Where the next recording begins after bytes that are none; they are named, except for zeros."""
+    """Return where the next recording begins after bytes that are none; they are named, except for zeros."""
     further = file.find(_START, position + 1)
     end = file.size if further is None else further
     if not file.is_zero(position, end):
@@ -121,7 +121,7 @@ def _pcm(file: Bytes, start: int, warnings: list[str]) -> tuple[list[Section], i
 
 
 def _ogg(file: Bytes, start: int, warnings: list[str]) -> tuple[list[Section], int]:
-    """Pages up to the first of another chain."""
+    """Return the pages up to the first of another chain."""
     position, inside = start, False
     sequence: dict[bytes, int] = {}
     lost = 0
@@ -151,7 +151,7 @@ def _mpeg(file: Bytes, start: int, warnings: list[str]) -> tuple[list[Section], 
 
 
 def _media(file: Bytes, start: int, warnings: list[str]) -> tuple[list[Section], int]:
-    """Up to the next file of the same kinds; the decoder of such files tells the rest."""
+    """Return the position up to the next file of the same kinds; the decoder of such files tells the rest."""
     kind = kind_of(file, start) or "other"
     end = _mp4_end(file, start) if kind == "mp4" else file.find(_JOINED, start + 16) or file.size
     if kind == "asf" and (at := file.read(start, 1 << 16).find(_ASF_PROPERTIES)) >= 0:
@@ -167,7 +167,7 @@ def _check_size(stated: int, available: int) -> None:
 
 
 def _mp4_end(file: Bytes, start: int) -> int:
-    """Behind the boxes of one file: the next `ftyp`, or data that is not a box."""
+    """Return the position behind the boxes of one file: the next `ftyp`, or data that is not a box."""
     position = start
     while position + 8 <= file.size:
         size, name = file.number(position, 4, "big"), file.read(position + 4, 4)

@@ -13,7 +13,7 @@ _SHORTEST = 0.5  # seconds that any piece keeps, so that none is too short for a
 
 
 def segments(source: Source, max_seconds: float = 20.0, report: Report = warn) -> Iterator[tuple[float, np.ndarray]]:
-    """Pieces (start in seconds, (S,) float32 at 16 kHz) of a recording; together they are the whole of it.
+    """Yield pieces (start in seconds, (S,) float32 at 16 kHz) of a recording; together they are the whole of it.
 
     No piece is longer than `max_seconds` (at least 2). A recording that is longer is cut again and again
     at the quietest 0.2 s of the second half of the window. Memory is bounded by the window alone.
@@ -40,7 +40,8 @@ def segments(source: Source, max_seconds: float = 20.0, report: Report = warn) -
 
 
 def quietest(waveform: np.ndarray, first: int, last: int) -> int:
-    """The sample between `first` and `last` (at a distance of at least 0.2 s) in the middle of the quietest 0.2 s.
+    """Return the sample between `first` and `last` (at a distance of at least 0.2 s) in the middle of the quietest 0.2
+    s.
 
     Energy is that of each hop less its mean: a constant offset, as of some sound cards, is not speech.
     """

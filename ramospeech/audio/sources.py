@@ -20,7 +20,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def name_of(source: Source) -> str:
-    """What to call a source in a message."""
+    """Return what to call a source in a message."""
     if isinstance(source, bytes):
         return f"<{len(source)} bytes of audio>"
     if isinstance(source, tuple):
@@ -48,7 +48,7 @@ def check_source(source: object) -> None:
 
 @contextmanager
 def opened(source: str | Path | bytes | IO[bytes]) -> Iterator[IO[bytes]]:
-    """A seekable binary file of a source."""
+    """Open a seekable binary file of a source."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     elif not isinstance(source, str | Path):

@@ -13,7 +13,7 @@ class Chain(nn.ModuleList):
     strength = 1.0
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, F), (B,) frames -> (B, T, F)."""
+        """Map (B, T, F), (B,) frames to (B, T, F)."""
         for augmentation in self:
             features = augmentation(features, lengths, self.strength)
         return features

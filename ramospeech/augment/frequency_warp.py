@@ -22,7 +22,7 @@ class FrequencyWarp(nn.Module):
         self.register_buffer("frequencies", frequencies.float(), persistent=False)
 
     def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
-        """(B, T, F), (B,) frames -> (B, T, F): bin f holds what was at factor * frequency f (linear interpolation)."""
+        """Map (B, T, F), (B,) frames to (B, T, F): bin f holds what was at factor * frequency f, interpolated."""
         factors = 1.0 + strength * self.width * (2.0 * torch.rand(len(features), 1, device=features.device) - 1.0)
         wanted = (factors * self.frequencies).clamp(max=float(self.frequencies[-1]))
         upper = torch.searchsorted(self.frequencies, wanted).clamp(1, features.shape[2] - 1)

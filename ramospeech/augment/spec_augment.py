@@ -26,7 +26,7 @@ class SpecAugment(nn.Module):
         self.time_masks, self.time_width = time_masks, time_width
 
     def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
-        """(B, T, F), (B,) frames -> (B, T, F) with bands and spans set to 0."""
+        """Map (B, T, F), (B,) frames to (B, T, F) with bands and spans set to 0."""
         B, T, F = features.shape
         bins = torch.full((B,), F, device=features.device)
         bands = _spans(bins, self.frequency_masks, strength * self.frequency_width, F)

@@ -25,7 +25,7 @@ from ramospeech.text.units import UNITS
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(description=__doc__, renamed={"--dev_share": "--dev_fraction", "--test_share": "--test_fraction"})
     titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
     parser.add_argument("corpus", type=_corpus, choices=CORPORA, metavar="NAME", help=titles)
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _corpus(text: str) -> str:
-    """The name of a corpus as the catalogue has it: `st-cmds` is `stcmds`."""
+    """Return the name of a corpus as the catalogue has it: `st-cmds` is `stcmds`."""
     return next((name for name in CORPORA if canonical(name) == canonical(text)), text)
 
 
@@ -64,7 +64,7 @@ def _fraction(text: str) -> float:
 
 
 def _name(args: argparse.Namespace) -> str:
-    """The name of the lists, which becomes a value of --data_type."""
+    """Return the name of the lists, which becomes a value of --data_type."""
     if args.corpus != "folder":
         if args.name:
             raise errors.UsageError(f"--name is for `folder`; the lists of {args.corpus} are called {args.corpus}")

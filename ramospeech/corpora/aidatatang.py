@@ -26,7 +26,7 @@ def download_aidatatang(root: Path) -> None:
 
 
 def prepare_aidatatang(root: Path) -> list[Recording]:
-    """The utterances of aidatatang_200zh; speakers' archives that still are packed are unpacked."""
+    """Return the utterances of aidatatang_200zh; speakers' archives that still are packed are unpacked."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "aidatatang_200zh", _TRANSCRIPT)
     recordings = []

@@ -23,7 +23,7 @@ def download_aishell(root: Path) -> None:
 
 
 def prepare_aishell(root: Path) -> list[Recording]:
-    """The utterances of AISHELL-1; speakers' archives that still are packed are unpacked."""
+    """Return the utterances of AISHELL-1; speakers' archives that still are packed are unpacked."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_aishell", "transcript/aishell_transcript_v0.8.txt")
     wavs = folder / "wav"

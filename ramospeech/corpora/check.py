@@ -67,12 +67,12 @@ class Limits:
 
 
 def frames(seconds: float) -> int:
-    """Feature frames T of a clip of that duration: 25 ms windows with a hop of 10 ms."""
+    """Return feature frames T of a clip of that duration: 25 ms windows with a hop of 10 ms."""
     return frame_count(round(seconds * audio.SAMPLE_RATE))
 
 
 def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
-    """Whether T = `frames` are too few for CTC to align U labels `ids`.
+    """Return whether T = `frames` are too few for CTC to align U labels `ids`.
 
     CTC needs T // reduction >= U + adjacent repeats: a frame per label, and a blank between equal ones.
     """
@@ -82,7 +82,7 @@ def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
 def check(
     clips: Mapping[str, Sequence[Utterance]], data_root: str | Path, limits: Limits, threads: int = 8
 ) -> tuple[dict[str, list[Utterance]], list[Dropped]]:
-    """The clips of each split that can be used, with their seconds, and those that cannot.
+    """Return the clips of each split that can be used, with their seconds, and those that cannot.
 
     A recording that comes twice, under one path or through links, is dropped the second time, in whichever split.
     Recordings are read by a pool of threads, since most of the time is spent waiting for the disk.
@@ -109,7 +109,7 @@ def check(
 
 
 def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, int, int]]:
-    """For dev and test: clips whose text is the text of a train clip too, of how many clips."""
+    """Yield, for dev and test, the number of clips whose text is the text of a train clip too, of how many clips."""
     train_tokens = {clip.tokens for clip in clips.get("train", ())}
     for split in ("dev", "test"):
         if part := clips.get(split):
@@ -117,7 +117,7 @@ def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, in
 
 
 def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple[str, str]:
-    """The clip with its duration, or why it cannot be used: one of REASONS, and the detail."""
+    """Return the clip with its duration, or why it cannot be used: one of REASONS, and the detail."""
     if not clip.tokens:
         return "no label", "nothing in the text has a syllable"
     if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.tokens)):
@@ -146,5 +146,5 @@ def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple
 
 
 def frames_needed(ids: Sequence[object]) -> int:
-    """Output frames that CTC needs for these labels."""
+    """Return output frames that CTC needs for these labels."""
     return len(ids) + sum(a == b for a, b in pairwise(ids))

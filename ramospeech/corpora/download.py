@@ -74,7 +74,7 @@ def unpack_found(archives: Sequence[Archive], root: Path) -> None:
 
 
 def _is_unpacked(archive: Archive, root: Path) -> bool:
-    """Whether an archive was unpacked: by us, or by the user, who leaves no mark."""
+    """Return whether an archive was unpacked: by us, or by the user, who leaves no mark."""
     by_hand = bool(archive.folder) and (root / archive.folder).exists()
     return is_unpacked(archive.name, root / archive.unpack_into, by_hand)
 
@@ -133,7 +133,7 @@ def _deliver(url: str, part: Path, size: int | None, pause: float) -> None:
 
 
 def _stream(url: str, part: Path, size: int | None) -> None:
-    """One request: append to `part` what is missing. Raises OSError or HTTPException when it is cut."""
+    """Make one request: append to `part` what is missing. Raises OSError or HTTPException when it is cut."""
     start = _size(part)
     if size is not None and start >= size:
         return  # whole, or too long: the check will tell
@@ -165,7 +165,7 @@ def _stream(url: str, part: Path, size: int | None) -> None:
 
 
 def _start_of(response, requested: int) -> int:
-    """Where the body begins in the file: a server may ignore the range that was asked for and send all."""
+    """Return where the body begins in the file: a server may ignore the range that was asked for and send all."""
     if response.status != http.client.PARTIAL_CONTENT:
         return 0
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))

@@ -25,7 +25,7 @@ _TEXTS = (".txt", ".trn", ".lab")
 
 
 def prepare_folder(root: Path) -> list[Recording]:
-    """The utterances of a folder, or of one manifest. Raises UsageError where there is none."""
+    """Return the utterances of a folder, or of one manifest. Raises UsageError where there is none."""
     if not root.exists():
         raise UsageError(f"{root}: no such folder or manifest; give one with --root")
     if root.is_file():
@@ -42,7 +42,7 @@ def prepare_folder(root: Path) -> list[Recording]:
 
 
 def _source(folder: Path, split: str | None) -> list[Recording]:
-    """The utterances of one folder, by the first layout that fits."""
+    """Return the utterances of one folder, by the first layout that fits."""
     if (folder / "wav.scp").exists():
         return list(_kaldi(folder, split))
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("._"))
@@ -66,14 +66,14 @@ def _source(folder: Path, split: str | None) -> list[Recording]:
 
 
 def _has_layout(folder: Path) -> bool:
-    """Whether a folder has Kaldi's files, or a manifest."""
+    """Return whether a folder has Kaldi's files, or a manifest."""
     return (folder / "wav.scp").exists() or any(
         is_manifest(path) and lists_recordings(path) for path in folder.iterdir()
     )
 
 
 def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None) -> list[Recording]:
-    """The files with the name of a manifest that are none, or none that is to be used."""
+    """Return the files with the name of a manifest that are none, or none that is to be used."""
     what = "its clips are in the other tables of the release, or are not validated" if used else ""
     return [
         Recording(
@@ -90,7 +90,7 @@ def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None
 
 
 def _unnamed(root: Path, utterances: Iterable[Recording]) -> list[Recording]:
-    """Recordings below the root that no utterance is of."""
+    """Return recordings below the root that no utterance is of."""
     named = {realpath(utterance.path) for utterance in utterances if utterance.path}
     return [
         Recording(path.relative_to(root).as_posix(), path, None, detail="no manifest or list there names it")
@@ -100,13 +100,14 @@ def _unnamed(root: Path, utterances: Iterable[Recording]) -> list[Recording]:
 
 
 def _recordings(files: Iterable[Path]) -> list[Path]:
-    """The files that look like media; of equal names first what libsndfile reads."""
+    """Return the files that look like media; of equal names first what libsndfile reads."""
     media = [path for path in files if path.suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS]
     return sorted(media, key=lambda path: (path.with_suffix(""), path.suffix.lower() not in EXTENSIONS, path))
 
 
 def _read_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
-    """The user's own splits. What is in none of them goes to train, so that dev and test stay as they were made."""
+    """Return the user's own splits. What is in none of them goes to train, so that dev and test stay as they were
+    made."""
     utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
     named = {realpath(utterance.path) for utterance in utterances if utterance.path}
     others = (utterance for path, name in parts.items() if not name for utterance in _source(path, "train"))
@@ -114,7 +115,7 @@ def _read_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
 
 
 def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
-    """`wav.scp`, `text` and `utt2spk`. Commands in wav.scp are never run."""
+    """Read `wav.scp`, `text` and `utt2spk`. Commands in wav.scp are never run."""
     paths, texts = read_table(folder / "wav.scp"), read_table(folder / "text")
     speakers, pieces = (
         read_table(folder / name) if (folder / name).exists() else Table() for name in ("utt2spk", "segments")
@@ -135,13 +136,13 @@ def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
 
 
 def _words(transcript: str) -> str:
-    """The first line of a .trn: of THCHS-30's the words, before their pinyin and phones."""
+    """Return the first line of a .trn: of THCHS-30's the words, before their pinyin and phones."""
     words, _, rest = transcript.partition("\n")
     return transcript if any(map(hanzi.is_hanzi, rest)) else words
 
 
 def _with_text_files(folder: Path, split: str | None) -> Iterator[Recording]:
-    """Recordings with a text file each. The speaker is the folder, where there are several."""
+    """Yield recordings with a text file each. The speaker is the folder, where there are several."""
     files = walk(folder)
     recordings = _recordings(files)
     by_name = {f"{path}".lower(): path for path in reversed(files)} | {f"{path}": path for path in files}

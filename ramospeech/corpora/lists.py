@@ -87,7 +87,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
-    """The lists of a split for `data_type`: corpus names joined by commas, or `all`.
+    """Return the lists of a split for `data_type`: corpus names joined by commas, or `all`.
 
     `all` is every corpus that has this split in `config_path`, but the demo. Case, hyphens and underscores of a name do
     not matter where one corpus is meant: `st-cmds` is `stcmds`. Raises UsageError for an unknown name, telling
@@ -124,18 +124,18 @@ def lists_of(data_type: str, split: str, config_path: str | Path) -> list[Path]:
 
 
 def canonical(name: str) -> str:
-    """A name of a corpus without what people write differently."""
+    """Return a name of a corpus without what people write differently."""
     return re.sub(r"[-_ ]", "", name).lower()
 
 
 def _meant(name: str, splits_of: Iterable[str]) -> str:
-    """The name as the lists have it, where just one of them can be meant."""
+    """Return the name as the lists have it, where just one of them can be meant."""
     matches = [known for known in splits_of if canonical(known) == canonical(name)]
     return matches[0] if name not in matches and len(matches) == 1 else name
 
 
 def _parse(line: str, units: Units) -> Utterance:
-    """An utterance from one line; ValueError says what is wrong with it."""
+    """Return an utterance from one line; ValueError says what is wrong with it."""
     columns = line.split("\t")
     if len(columns) not in (3, 4):
         raise ValueError(

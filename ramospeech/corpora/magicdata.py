@@ -30,7 +30,7 @@ def download_magicdata(root: Path) -> None:
 
 
 def prepare_magicdata(root: Path) -> list[Recording]:
-    """The utterances of MAGICDATA; those of splits that are not there are left out."""
+    """Return the utterances of MAGICDATA; those of splits that are not there are left out."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "magicdata", "*/TRANS.txt")
     utterances = []

@@ -40,18 +40,18 @@ _SLACK = 0.05  # seconds that a cut may differ from its recording and still be a
 
 
 def split_of(name: str) -> str | None:
-    """The split that a file or folder name tells: `train`, `aishell_cuts_dev.jsonl.gz`, `val.csv`."""
+    """Return the split that a file or folder name tells: `train`, `aishell_cuts_dev.jsonl.gz`, `val.csv`."""
     parts = re.split(r"[_.\- ]", name.lower())
     return next((_SPLITS[part] for part in parts if part in _SPLITS), None)
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether the name is one of a manifest."""
+    """Return whether the name is one of a manifest."""
     return path.is_file() and path.name.lower().endswith(_SUFFIXES) and not path.name.startswith(".")
 
 
 def lists_recordings(path: Path) -> bool:
-    """Whether a file with the name of a manifest names recordings, as far as its first record tells."""
+    """Return whether a file with the name of a manifest names recordings, as far as its first record tells."""
     try:
         text, _ = _content(path)
         if path.suffix.lower() in (".csv", ".tsv"):
@@ -64,13 +64,13 @@ def lists_recordings(path: Path) -> bool:
 
 
 def _is_row(cells: list[str]) -> bool:
-    """Whether the first cell names a recording and the others are more than its length."""
+    """Return whether the first cell names a recording and the others are more than its length."""
     is_media = bool(cells) and Path(cells[0]).suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS
     return is_media and not (len(cells) > 1 and all(re.fullmatch(r"[\d.]*", cell) for cell in cells[1:]))
 
 
 def of_release(paths: Sequence[Path]) -> list[Path]:
-    """Of the tables of a Common Voice release those that are to be used: train, dev and test, or else validated.
+    """Return those tables of a Common Voice release that are to be used: train, dev and test, or else validated.
 
     Its other tables name the same clips again, or clips that were not found right.
     """
@@ -82,7 +82,7 @@ def of_release(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Recording]:
-    """The utterances of all manifests; those of lhotse's recordings and supervisions are brought together.
+    """Return the utterances of all manifests; those of lhotse's recordings and supervisions are brought together.
 
     Raises ListError that names `file:line` for a record that has no recording, or cannot be parsed.
     """
@@ -115,7 +115,7 @@ def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Reco
 
 
 def _content(path: Path) -> tuple[str, str]:
-    """The text of a manifest, unpacked where it is a .gz, and the note of `decode`."""
+    """Return the text of a manifest, unpacked where it is a .gz, and the note of `decode`."""
     if not path.name.lower().endswith(".gz"):
         return read_text(path)
     try:
@@ -125,7 +125,7 @@ def _content(path: Path) -> tuple[str, str]:
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Line number and record; a JSON document counts its samples instead."""
+    """Yield line number and record; a JSON document counts its samples instead."""
     if path.suffix.lower() in (".csv", ".tsv"):
         yield from read_rows(path, text, _AUDIO, (*_TEXT, *_TEXT_FILE))
         return
@@ -153,7 +153,7 @@ class _RepeatedKeyError(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; raises _RepeatedKeyError where a key has two values."""
+    """Return a JSON object; raises _RepeatedKeyError where a key has two values."""
     found = dict(pairs)
     for key, value in pairs:
         if found[key] != value:
@@ -169,7 +169,7 @@ def _is_record(line: str) -> bool:
 
 
 def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | None, note: str) -> Recording:
-    """A record that names its recording and its text, under one of the usual keys."""
+    """Return a record that names its recording and its text, under one of the usual keys."""
     wav = _first(record, _AUDIO)
     wav = wav.get("path") if isinstance(wav, dict) else wav
     if not wav or not isinstance(wav, str):
@@ -195,7 +195,7 @@ def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | N
 
 
 def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> Recording:
-    """A lhotse cut with one supervision over all of a recording."""
+    """Return a lhotse cut with one supervision over all of a recording."""
     spoken, recording = cut["supervisions"], cut.get("recording")
     if not isinstance(recording, dict) or len(spoken) != 1:
         name = str(cut.get("id", where))

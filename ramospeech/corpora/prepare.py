@@ -29,7 +29,7 @@ class PreparationReport:
     notes: Sequence[str]
 
     def __str__(self) -> str:
-        """A table with a column for each split, then the remarks."""
+        """Return a table with a column for each split, then the remarks."""
         counts = Counter((row.reason, row.split) for row in self.dropped)
         columns = [*SPLITS, *([_NO_SPLIT] if any(row.split == _NO_SPLIT for row in self.dropped) else [])]
         dropped_counts = {column: sum(counts[reason, column] for reason in REASONS) for column in columns}
@@ -51,7 +51,7 @@ class PreparationReport:
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
 
     def counts(self) -> str:
-        """What was found, kept and left out, by reason, in one line."""
+        """Return what was found, kept and left out, by reason, in one line."""
         reasons = Counter(row.reason for row in self.dropped)
         kept = sum(map(len, self.kept.values()))
         why = ", ".join(f"{reason} {reasons[reason]:,}" for reason in REASONS if reasons[reason])
@@ -101,7 +101,7 @@ def write_lists(
 def _label(
     utterances: Sequence[Recording], data_root: str | Path, units: Units
 ) -> tuple[dict[str, list[Utterance]], list[Dropped], list[str]]:
-    """Clips with their tokens, what was dropped on the way, and remarks."""
+    """Return clips with their tokens, what was dropped on the way, and remarks."""
     data_root_path = Path(abspath(data_root))
     clips: dict[str, list[Utterance]] = {part: [] for part in SPLITS}
     dropped: list[Dropped] = []
@@ -168,7 +168,7 @@ def _remarks(kept: Mapping[str, Sequence[Utterance]], limits: Limits) -> list[st
 
 
 def _listed(utterance: Recording, data_root_path: Path) -> str:
-    """The path as lists have it: relative to the data root where it is inside, absolute otherwise."""
+    """Return the path as lists have it: relative to the data root where it is inside, absolute otherwise."""
     if utterance.path is None:
         return utterance.id
     path = Path(abspath(utterance.path))

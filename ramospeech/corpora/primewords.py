@@ -23,7 +23,7 @@ def download_primewords(root: Path) -> None:
 
 
 def prepare_primewords(root: Path) -> list[Recording]:
-    """The utterances of Primewords, without a split."""
+    """Return the utterances of Primewords, without a split."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "primewords_md_2018_set1", "set1_transcript.json")
     transcript = folder / "set1_transcript.json"

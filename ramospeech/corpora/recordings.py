@@ -32,7 +32,7 @@ class Recording:
 
 
 def find_folder(root: Path, name: str, probe: str) -> Path:
-    """The corpus folder, `root/name` or `root` itself: the one that has something of the pattern `probe`."""
+    """Return the corpus folder, `root/name` or `root` itself: the one that has something of the pattern `probe`."""
     for folder in (root / name, root):
         if folder.is_dir() and next(folder.glob(probe), None):
             return folder
@@ -43,12 +43,13 @@ def find_folder(root: Path, name: str, probe: str) -> Path:
 
 
 def recordings_in(folder: Path) -> list[Path]:
-    """Every .wav below a folder of a published corpus, in whatever case it is written; none without the folder."""
+    """Return every .wav below a folder of a published corpus, in whatever case it is written; none without the
+    folder."""
     return [path for path in walk(folder) if path.suffix.lower() == ".wav"] if folder.is_dir() else []
 
 
 def locate(base: Path, path: str) -> Path:
-    """A path that a manifest gives: relative to the manifest (or its `clips`), to where we run, or absolute."""
+    """Return a path that a manifest gives: relative to the manifest (or its `clips`), to where we run, or absolute."""
     folders = (base, base / "clips", Path())
     return next((folder / path for folder in folders if (folder / path).is_file()), base / path)
 
@@ -75,7 +76,7 @@ class Table(dict[str, str]):
         self.repeated.append((name, text, detail))
 
     def repeated_entries(self, split: str | None) -> list["Recording"]:
-        """The entries that came again, as utterances that cannot be used."""
+        """Return the entries that came again, as utterances that cannot be used."""
         return [
             Recording(name, None, text, split=split, problem="duplicate id", detail=detail)
             for name, text, detail in self.repeated
@@ -83,7 +84,7 @@ class Table(dict[str, str]):
 
 
 def read_table(path: Path) -> Table:
-    """Lines of `id text ...`, as Kaldi and most publishers write them."""
+    """Return lines of `id text ...`, as Kaldi and most publishers write them."""
     text, note = read_text(path)
     table = Table(note)
     for number, line in enumerate(split_lines(text, path), 1):
@@ -135,7 +136,7 @@ def split(utterances: Sequence[Recording], dev: float, test: float) -> tuple[lis
 
 
 def _position(key: str) -> float:
-    """A number in [0, 1) that depends on the key alone."""
+    """Return a number in [0, 1) that depends on the key alone."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
 
 

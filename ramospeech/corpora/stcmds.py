@@ -20,7 +20,7 @@ def download_stcmds(root: Path) -> None:
 
 
 def prepare_stcmds(root: Path) -> list[Recording]:
-    """The utterances of ST-CMDS, without a split."""
+    """Return the utterances of ST-CMDS, without a split."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "ST-CMDS-20170001_1-OS", "20170001*.wav")
     utterances = []

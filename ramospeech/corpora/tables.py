@@ -19,7 +19,7 @@ Row = tuple[int, list[str]]  # the line that it begins on, and its cells
 def read_rows(
     path: Path, text: str, audio_names: Sequence[str], text_names: Sequence[str]
 ) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a table as records, with the line that each begins on.
+    """Return the rows of a table as records, with the line that each begins on.
 
     A first row with one of `audio_names` is the header; without one, the columns are the recording and its text, or the
     text's file. Quotes may hold delimiters and line ends; where they do not pair up they are taken as characters.
@@ -43,14 +43,15 @@ def read_rows(
 
 
 def first_row(text: str, path: Path) -> list[str]:
-    """The cells of the first line that is not empty, by the likeliest delimiter."""
+    """Return the cells of the first line that is not empty, by the likeliest delimiter."""
     lines = [line for line in split_lines(text, path) if line.strip() and not _declared(line)]
     delimiter = next((mark for mark in _DELIMITERS if lines and mark in lines[0]), ",")
     return [cell.strip().strip('"') for cell in lines[0].split(delimiter)] if lines else []
 
 
 def _split(path: Path, text: str, audio_names: Sequence[str]) -> tuple[list[Row], bool]:
-    """The rows by the delimiter that fits, and whether the first is a header; raises ListError where none fits."""
+    """Return the rows by the delimiter that fits, and whether the first is a header; raises ListError where none
+    fits."""
     lines = [line.replace("\r", " ") for line in split_lines(text, path)]
     first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     if first == len(lines):
@@ -73,7 +74,7 @@ def _split(path: Path, text: str, audio_names: Sequence[str]) -> tuple[list[Row]
 
 
 def _declared(line: str) -> str:
-    """The delimiter of a first line `sep=;`, as spreadsheets write it."""
+    """Return the delimiter of a first line `sep=;`, as spreadsheets write it."""
     match = re.fullmatch(r'"?sep=(.)"?\s*', line, re.IGNORECASE)
     return match[1] if match else ""
 
@@ -83,7 +84,7 @@ def _names(line: str, delimiter: str) -> set[str]:
 
 
 def _parsed(path: Path, lines: Sequence[str], delimiter: str, quoted: bool, width: int | None) -> list[Row]:
-    """The rows of at least one cell that is not empty; each has `width` cells, or as many as the first has."""
+    """Return the rows of at least one cell that is not empty; each has `width` cells, or as many as the first has."""
     quoting = {"quotechar": '"', "strict": True} if quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, **quoting)  # type: ignore[arg-type]
     rows: list[Row] = []
@@ -111,6 +112,6 @@ def _parsed(path: Path, lines: Sequence[str], delimiter: str, quoted: bool, widt
 
 
 def _swallows(cell: str, delimiter: str) -> bool:
-    """Whether a cell of several lines has rows of the table in it: one of them names a recording."""
+    """Return whether a cell of several lines has rows of the table in it: one of them names a recording."""
     cells = (part for line in cell.split("\n")[1:] for part in line.split(delimiter))
     return any(Path(part.strip()).suffix.lower() in EXTENSIONS | MEDIA_EXTENSIONS for part in cells)

@@ -21,7 +21,7 @@ def download_thchs(root: Path) -> None:
 
 
 def prepare_thchs(root: Path) -> list[Recording]:
-    """The utterances of THCHS-30; the speaker is the part of the name before `_`."""
+    """Return the utterances of THCHS-30; the speaker is the part of the name before `_`."""
     unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_thchs30", "train")
     return [
@@ -32,7 +32,7 @@ def prepare_thchs(root: Path) -> list[Recording]:
 
 
 def _recording(folder: Path, split: str, name: str) -> Path:
-    """The split's own file, unless it is not audio but the text of a link; then the one in data/."""
+    """Return the split's own file, unless it is not audio but the text of a link; then the one in data/."""
     own = folder / split / f"{name}.wav"
     if own.exists() and own.stat().st_size < 100 and b"../data" in own.read_bytes():
         return folder / "data" / own.name

@@ -21,7 +21,7 @@ _BLOCK = 1 << 20
 
 
 def is_unpacked(name: str, folder: Path, by_hand: bool = False) -> bool:
-    """Whether an archive of that name was unpacked whole into the folder, by us or `by_hand`."""
+    """Return whether an archive of that name was unpacked whole into the folder, by us or `by_hand`."""
     return _mark(name, folder, "unpacked").exists() or (by_hand and not _mark(name, folder, "unpacking").exists())
 
 

@@ -56,7 +56,7 @@ class Features(nn.Module):
         self.bins = self.extract.bins
 
     def min_samples(self, frames: int) -> int:
-        """Samples of the shortest clip that has so many frames."""
+        """Return samples of the shortest clip that has so many frames."""
         return self.extract.min_samples(frames)
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,7 +37,7 @@ class Fbank(FrameFeatures):
 
 
 def mel_filters(bins: int) -> Tensor:
-    """Triangles of equal width on the mel scale, (FFT // 2 + 1, bins) float64; the Nyquist bin has no weight."""
+    """Return triangles of equal width on the mel scale, (FFT // 2 + 1, bins) float64; the Nyquist bin has no weight."""
     mel = _mel(torch.arange(FFT // 2, dtype=torch.float64) * SAMPLE_RATE / FFT).unsqueeze(1)
     lowest, highest = _mel(torch.tensor([LOWEST, HIGHEST], dtype=torch.float64))
     width = (highest - lowest) / (bins + 1)
@@ -47,7 +47,7 @@ def mel_filters(bins: int) -> Tensor:
 
 
 def mel_centres(bins: int) -> Tensor:
-    """Where the triangles have their peaks, in Hz: (bins,) float64."""
+    """Return where the triangles have their peaks, in Hz: (bins,) float64."""
     lowest, highest = _mel(torch.tensor([LOWEST, HIGHEST], dtype=torch.float64))
     return 700.0 * torch.expm1((lowest + (highest - lowest) / (bins + 1) * torch.arange(1, bins + 1)) / 1127.0)
 

@@ -11,12 +11,12 @@ INT16_SCALE = 32_768.0  # features are computed at the scale of 16-bit samples, 
 
 
 def frame_count(samples: Tensor) -> Tensor:
-    """Frames T (B,) of clips of so many samples (B,): `audio.framing.frame_count` of tensors."""
+    """Return frames T (B,) of clips of so many samples (B,): `audio.framing.frame_count` of tensors."""
     return ((samples - WINDOW) // HOP + 1).clamp(min=0)
 
 
 def padding_mask(lengths: Tensor, size: int) -> Tensor:
-    """(B, size) bool, True where position t >= lengths[b]: the padding of a batch."""
+    """Return (B, size) bool, True where position t >= lengths[b]: the padding of a batch."""
     return torch.arange(size, device=lengths.device) >= lengths.unsqueeze(1)
 
 
@@ -32,7 +32,7 @@ class FrameFeatures(nn.Module, ABC):
     window: Tensor
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """waveforms (B, S) in [-1, 1], lengths (B,) samples -> features (B, T, F) and (B,) frames.
+        """Map waveforms (B, S) in [-1, 1], lengths (B,) samples to features (B, T, F) and (B,) frames.
 
         Frames in the padding are 0, whatever the waveform holds there.
         """
@@ -45,9 +45,9 @@ class FrameFeatures(nn.Module, ABC):
         return features.masked_fill(padding_mask(frames, features.shape[1]).unsqueeze(2), 0.0), frames
 
     def min_samples(self, frames: int) -> int:
-        """Samples of the shortest clip that has so many frames."""
+        """Return samples of the shortest clip that has so many frames."""
         return WINDOW + (frames - 1) * HOP
 
     @abstractmethod
     def analyse(self, frames: Tensor) -> Tensor:
-        """Frames (B, T, 400) at 16-bit scale -> (B, T, F)."""
+        """Map frames (B, T, 400) at 16-bit scale to features (B, T, F)."""

@@ -43,14 +43,14 @@ class LogMel(FrameFeatures):
         return mel.masked_fill(padding, 0.0), frames
 
     def analyse(self, frames: Tensor) -> Tensor:
-        """Frames (B, T, 400) -> mel energies (B, T, F)."""
+        """Map frames (B, T, 400) to mel energies (B, T, F)."""
         spectrum = torch.fft.rfft(frames * self.window)
         power = spectrum.real.square() + spectrum.imag.square()
         return (power @ self.filters).clamp(min=FLOOR)
 
 
 def reflected(waveforms: Tensor, lengths: Tensor, margin: int) -> Tensor:
-    """(B, S) -> (B, S + 2 * margin): each clip mirrored at its own two ends, as often as the margin needs."""
+    """Map (B, S) to (B, S + 2 * margin): each clip mirrored at its own two ends, as often as the margin needs."""
     position = torch.arange(-margin, waveforms.shape[1] + margin, device=waveforms.device)
     last = (lengths - 1).clamp(min=1).unsqueeze(1)
     there = position.remainder(2 * last)
@@ -58,7 +58,8 @@ def reflected(waveforms: Tensor, lengths: Tensor, margin: int) -> Tensor:
 
 
 def slaney_filters(bins: int) -> tuple[Tensor, Tensor]:
-    """Triangles of unit area on Slaney's mel scale, (WINDOW // 2 + 1, bins) float64, and their centres (bins,) in Hz.
+    """Return triangles of unit area on Slaney's mel scale, (WINDOW // 2 + 1, bins) float64, and their centres (bins,)
+    in Hz.
 
     The scale is linear below 1 kHz and logarithmic above (Auditory Toolbox, 1998).
     """

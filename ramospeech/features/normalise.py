@@ -23,7 +23,7 @@ class Normalise(nn.Module):
         self.mode = mode
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """features (B, T, F), 0 in the padding, lengths (B,) frames -> (B, T, F), exactly 0 in the padding."""
+        """Map features (B, T, F), 0 in the padding, lengths (B,) frames to (B, T, F), exactly 0 in the padding."""
         if self.mode == "none" or features.numel() == 0:
             return features
         padding = padding_mask(lengths, features.shape[1]).unsqueeze(2)

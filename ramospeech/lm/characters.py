@@ -76,6 +76,6 @@ def estimate(counts: Counts, size: int, order: int = 3) -> Estimate:
 
 
 def _group(sorted_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys, and for each key which of them it is."""
+    """Return the distinct keys, and for each key which of them it is."""
     first = starts(sorted_keys)
     return sorted_keys[first], np.repeat(np.arange(len(first)), np.diff(first, append=len(sorted_keys)))

@@ -25,7 +25,7 @@ class Counts:
 
 
 def count_characters(texts: Sequence[TextFile], exclude: frozenset[str] = frozenset()) -> np.ndarray:
-    """How often each code point occurs: (0x110000,) int64."""
+    """Return how often each code point occurs: (0x110000,) int64."""
     total = np.zeros(CODE_POINTS, np.int64)
     for text in texts:
         for block in blocks(text, exclude):
@@ -49,7 +49,7 @@ def count_trigrams(texts: Sequence[TextFile], characters: str, exclude: frozense
 
 
 def starts(values: np.ndarray) -> np.ndarray:
-    """Where the runs of equal values begin in a sorted array."""
+    """Return where the runs of equal values begin in a sorted array."""
     return np.flatnonzero(np.diff(values, prepend=-1))
 
 

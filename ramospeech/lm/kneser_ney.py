@@ -78,7 +78,7 @@ class NgramTrainer:
             self.sentences += 1
 
     def model(self, max_ngrams: int | None = None, min_counts: Sequence[int] = ()) -> NgramModel:
-        """The model of all sentences so far.
+        """Return the model of all sentences so far.
 
         max_ngrams: keep as many n-grams (all unigrams among them), those whose loss would raise the entropy most
         (Stolcke 1998; histories weigh as often as the text has them, which suits Kneser-Ney, Chelba et al. 2010).
@@ -149,7 +149,7 @@ def backoff_weights(
 
 
 def merged(keys: np.ndarray, *counts: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The distinct keys, sorted, and the sums of the counts of each."""
+    """Return the distinct keys, sorted, and the sums of the counts of each."""
     order = np.argsort(keys, kind="stable")  # merges runs that are sorted already
     keys = keys[order]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
@@ -157,7 +157,8 @@ def merged(keys: np.ndarray, *counts: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _counted(text: np.ndarray, order: int, W: int) -> tuple[np.ndarray, np.ndarray]:
-    """The n-grams of the longest length and their counts. Where a sentence is too short before a word, <s> repeats."""
+    """Return the n-grams of the longest length and their counts. Where a sentence is too short before a word, <s>
+    repeats."""
     keys, counts = np.zeros(0, np.uint64), np.zeros(0, np.int64)
     for begin in range(0, len(text), BLOCK):
         low = max(begin - order + 1, 0)
@@ -173,7 +174,7 @@ def _counted(text: np.ndarray, order: int, W: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _estimate(longest: tuple[np.ndarray, np.ndarray], W: int, order: int) -> list[_Level]:
-    """The levels of an unpruned model, unigrams first."""
+    """Return the levels of an unpruned model, unigrams first."""
     keys, counts = longest
     kinds = counts
     found = []
@@ -219,7 +220,7 @@ def _gains(context: np.ndarray, p: np.ndarray, lower: np.ndarray, backoff: np.nd
 
 
 def _pruned(levels: list[_Level], words: tuple[str, ...], max_ngrams: int | None) -> NgramModel:
-    """The model of the best n-grams; one that begins a better one counts as much as that."""
+    """Return the model of the best n-grams; one that begins a better one counts as much as that."""
     best = [level.gain for level in levels]
     for n in range(len(levels) - 1, 1, -1):
         np.maximum.at(best[n - 1], levels[n].context, best[n])

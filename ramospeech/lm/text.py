@@ -37,7 +37,7 @@ class TextFile:
         return cls(Path(path), value)
 
     def lines(self) -> Iterator[str]:
-        """The lines that are not empty; raises ListError, which names the file (and line) that cannot be read."""
+        """Yield the lines that are not empty; raises ListError, which names the file (and line) that cannot be read."""
         number = 0
         try:
             with open(self.path, "rb") as file:
@@ -54,7 +54,7 @@ class TextFile:
 
 
 def excluded(paths: Sequence[Path]) -> frozenset[str]:
-    """The sentences of files: every line, or every column of a line with tabs."""
+    """Return the sentences of files: every line, or every column of a line with tabs."""
     sentences: set[str] = set()
     for path in paths:
         for line in TextFile(path).lines():
@@ -63,7 +63,7 @@ def excluded(paths: Sequence[Path]) -> frozenset[str]:
 
 
 def blocks(text: TextFile, exclude: frozenset[str] = frozenset()) -> Iterator[np.ndarray]:
-    """The text as arrays of code points (n,) uint32, whole lines, each line between line feeds."""
+    """Yield the text as arrays of code points (n,) uint32, whole lines, each line between line feeds."""
     lines, size = [""], 0
     for line in text.lines():
         if line not in exclude:

@@ -52,7 +52,7 @@ class Read:
 
 
 def read_lines(lines: Sequence[str]) -> Read:
-    """The sentences of lines of hanzi or pinyin.
+    """Return the sentences of lines of hanzi or pinyin.
 
     >>> read_lines(["你好！有3个。", "ni3 hao3 ma5", "a.wav\\thao3\\t好", "hello"]).sentences
     [['ni3', 'hao3'], ['you3', 'san1', 'ge4'], ['ni3', 'hao3', 'ma'], ['hao3']]
@@ -82,7 +82,7 @@ def read_lines(lines: Sequence[str]) -> Read:
 
 
 def read_texts(paths: Sequence[Path], jobs: int) -> Iterator[Read]:
-    """The texts in parts, in order, read by `jobs` processes. Raises ListError for a file that cannot be read."""
+    """Yield the texts in parts, in order, read by `jobs` processes. Raises ListError for a file that cannot be read."""
     lines = (line for path in paths for line in TextFile(path).lines())
     chunks = iter(lambda: list(islice(lines, CHUNK)), [])
     if jobs == 1:
@@ -99,7 +99,7 @@ def perplexity(model: NgramModel, sentences: Sequence[Sequence[str]]) -> float:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(description=__doc__)
     data = parser.add_argument_group("text")
     data.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="hanzi or pinyin, plain or gzip")

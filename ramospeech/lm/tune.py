@@ -102,7 +102,7 @@ def grid(ends: Sequence[float], points: int) -> list[float]:
 def search(
     rates: Callable[[list[Point]], list[float]], weights: list[float], bonuses: list[float], rounds: int
 ) -> Rates:
-    """All points tried, with their error rates.
+    """Return all points tried, with their error rates.
 
     First the grid, and no language model at all; then `rounds` times the eight neighbours of the best point, at half
     the distance of the round before. Neighbours may lie outside of the grid, so that a best point on its edge is
@@ -129,12 +129,12 @@ def search(
 
 
 def best(rates: Rates) -> Point:
-    """The point of the lowest rate; of equal ones that of the smallest weight."""
+    """Return the point of the lowest rate; of equal ones that of the smallest weight."""
     return min(rates, key=lambda point: (rates[point], point))
 
 
 def table(rates: Rates, weights: list[float], bonuses: list[float]) -> str:
-    """The grid as text, percent."""
+    """Return the grid as text, percent."""
     lines = ["SER %: weight of the language model down, length bonus across"]
     lines.append("        " + "".join(f"{bonus:8g}" for bonus in bonuses))
     for weight in weights:
@@ -143,7 +143,7 @@ def table(rates: Rates, weights: list[float], bonuses: list[float]) -> str:
 
 
 def draw(rates: Rates, path: Path) -> None:
-    """The error rate as a surface over both options, with the points tried and the best one."""
+    """Draw the error rate as a surface over both options, with the points tried and the best one."""
     with extra("report"):
         from matplotlib.figure import Figure
 
@@ -173,7 +173,7 @@ class _Built:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(description=__doc__)
     data = parser.add_argument_group("model and recordings")
     data.add_argument("--model", type=Path, required=True, help="the acoustic model: accurate, fast or a file")

@@ -74,7 +74,7 @@ def ctc_ace(
     smoothing: float = 0.0,
     consistency: float = 0.0,
 ) -> Loss:
-    """ctc (with `smoothing` and `consistency`) + weight * ace; a clip that either would skip is skipped."""
+    """Compute ctc (with `smoothing` and `consistency`) + weight * ace; a clip that either would skip is skipped."""
     log_probs = _prepared(log_probs)
     per_clip = _ctc(log_probs, lengths, labels, label_lengths)
     if smoothing:
@@ -94,7 +94,8 @@ def teaching(
     label_lengths: Tensor,
     factors: tuple[int, int] = (1, 1),
 ) -> Loss:
-    """How far the posteriors are from those of a teacher: see `frame_divergence`. Divided by the count: per label.
+    """Return how far the posteriors are from those of a teacher: see `frame_divergence`. Divided by the count: per
+    label.
 
     taught (B, T'', V), taught_lengths (B,): the teacher's log-posteriors. factors: how many frames of the one and of
     the other make one of the frames that are compared. Frames without a counterpart at the end of a clip are left out.
@@ -107,12 +108,12 @@ def teaching(
 
 
 def ramp(weight: float, step: int, ramp_steps: int) -> float:
-    """The weight at a step: rises linearly from 0 at step 0 to the whole weight at `ramp_steps`."""
+    """Return the weight at a step: rises linearly from 0 at step 0 to the whole weight at `ramp_steps`."""
     return weight if step >= ramp_steps else weight * step / ramp_steps
 
 
 def _prepared(log_probs: Tensor) -> Tensor:
-    """At least float32, and finite where a probability is 0. Always a new tensor: `_total` hooks its gradient."""
+    """Return at least float32, and finite where a probability is 0. A new tensor: `_total` hooks its gradient."""
     return log_probs.to(torch.promote_types(log_probs.dtype, torch.float32)).clamp(min=LOG_ZERO)
 
 
@@ -136,7 +137,7 @@ def _ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
 
 
 def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
-    """(B,): U times the divergence of the clip, infinite where it has fewer frames than labels.
+    """Return (B,): U times the divergence of the clip, infinite where it has fewer frames than labels.
 
     With N_k the count of unit k in the label, sum_k N_k f(k) is the sum of f over the positions of the label, so
     no unit has to be made unique: column 0 below is the blank, with T' - U frames, the others have one frame each.
@@ -162,7 +163,7 @@ def _ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tens
 
 
 def _peakedness(log_probs: Tensor, lengths: Tensor, label_lengths: Tensor) -> Tensor:
-    """(B,): the divergence KL(uniform || posteriors) of a frame, on average, times the labels of the clip."""
+    """Return (B,): the divergence KL(uniform || posteriors) of a frame, on average, times the labels of the clip."""
     units = log_probs.shape[2]
     divergence = -log_probs.mean(2) - math.log(units)
     lengths, label_lengths = lengths.to(log_probs.device), label_lengths.to(log_probs.device)
@@ -171,7 +172,7 @@ def _peakedness(log_probs: Tensor, lengths: Tensor, label_lengths: Tensor) -> Te
 
 
 def _divergence(log_probs: Tensor, lengths: Tensor) -> Tensor:
-    """(B,): the divergence KL(other view || view), summed over the frames; the other view is taken as it is."""
+    """Return (B,): the divergence KL(other view || view), summed over the frames; the other view is taken as it is."""
     other = log_probs.detach().roll(len(log_probs) // 2, 0)
     frames = (other.exp() * (other - log_probs)).sum(2)
     return frames.masked_fill(padding_mask(lengths.to(log_probs.device), log_probs.shape[1]), 0.0).sum(1)

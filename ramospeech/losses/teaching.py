@@ -17,7 +17,7 @@ CERTAIN_BLANK = math.log(0.9)  # a frame counts where either model gives the bla
 
 
 def frame_divergence(log_probs: Tensor, lengths: Tensor, taught: Tensor, taught_lengths: Tensor) -> Tensor:
-    """(B,): KL(taught || posteriors) in nats, summed over the frames of a clip that count.
+    """Return (B,): KL(taught || posteriors) in nats, summed over the frames of a clip that count.
 
     log_probs (B, T', V) with lengths (B,) learn; taught (B, T'', V) with lengths (B,) are the teacher's, of the same
     frame rate. Frames beyond the shorter of the two do not count, nor do those in which both are almost surely blank.

@@ -33,7 +33,7 @@ PATH_OPTIONS = (
 
 
 def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
-    """A model with the mean of the weights of others of its kind."""
+    """Return a model with the mean of the weights of others of its kind."""
     states = [model.state_dict() for model in models]
     mean = {
         name: torch.stack([state[name] for state in states]).mean(0) if tensor.is_floating_point() else tensor
@@ -45,7 +45,8 @@ def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
 
 
 def plain(model: AcousticModel) -> AcousticModel:
-    """A model with the same posteriors whose output layer shares no rows; the model itself where it shares none."""
+    """Return a model with the same posteriors whose output layer shares no rows; the model itself where it shares
+    none."""
     if not model.config.share_parts:
         return model
     for head in model.heads.children():
@@ -57,7 +58,7 @@ def plain(model: AcousticModel) -> AcousticModel:
 
 
 def description(model: AcousticModel) -> str:
-    """What the file of a model holds, for people: its description, its training as JSON, and its layers."""
+    """Return what the file of a model holds, for people: its description, its training as JSON, and its layers."""
     training = json.dumps(model.summary, ensure_ascii=False, indent=1)
     head = f"{model.config.describe()}: {model.num_parameters:,} parameters, a frame of {model.seconds_per_frame:g} s"
     return f"{head}\ntraining: {training}\n{model.tree()}"
@@ -80,7 +81,7 @@ def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
 
 @program
 def info(argv: Sequence[str] | None = None) -> None:
-    """`ramospeech info`: show model files."""
+    """Show model files: `ramospeech info`."""
     parser = Parser(description="Show what a model file holds: its description, how it was trained, and its layers.")
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, or a file of train.py")
     for path in parser.parse_args(argv).models:
@@ -89,14 +90,14 @@ def info(argv: Sequence[str] | None = None) -> None:
 
 @program
 def average(argv: Sequence[str] | None = None) -> None:
-    """`ramospeech average`: write the average of model files."""
+    """Write the average of model files: `ramospeech average`."""
     args = _parser(nargs="+").parse_args(argv)
     print(write_average(args.output, args.models, args.bits))
 
 
 @program
 def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m ramospeech.model`: `info` of one file, `average` of several."""
+    """Run `info` of one file, `average` of several: `python -m ramospeech.model`."""
     args = _parser(nargs="*").parse_args(argv)
     if args.models:
         print(write_average(args.output, args.models, args.bits))

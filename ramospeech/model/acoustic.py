@@ -110,7 +110,7 @@ class AcousticModel(nn.Module):
         return sum(parameter.numel() for part in (self.encoder, self.heads) for parameter in part.parameters())
 
     def encode(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, S), (B,) samples -> states (B, T', D), (B,) frames."""
+        """Map (B, S), (B,) samples to states (B, T', D), (B,) frames."""
         if self.kept is not None:
             states, frames = self.kept(self._lower_states, waveforms, lengths)
             return self.encoder.upper(self._augmented(states, frames), frames)
@@ -124,13 +124,13 @@ class AcousticModel(nn.Module):
         return self.augment(x, lengths.to(x.device)) if self.augment is not None and self.training else x
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, S), (B,) samples -> log-posteriors of the CTC head (B, T', V), (B,) frames."""
+        """Map (B, S), (B,) samples to log-posteriors of the CTC head (B, T', V), (B,) frames."""
         states, lengths = self.encode(waveforms, lengths)
         return self.ctc(states), lengths
 
     def loss(self, batch: LabelledBatch, step: int = 0, teacher: "Teacher | None" = None) -> Loss:
-        """The weighted sum of the losses of all heads; with a teacher its weight of it is the divergence from that.
-        Auxiliary heads come on top.
+        """Return the weighted sum of the losses of all heads; with a teacher its weight of it is the divergence from
+        that. Auxiliary heads come on top.
 
         Where a head needs several views of each clip, the batch is repeated, and augmentation and dropout make the
         views differ. Sum and count are those of one view. A clip counts as skipped if any head skipped it.
@@ -150,7 +150,7 @@ class AcousticModel(nn.Module):
         return Loss(*(value / views for value in total)) if views > 1 else total
 
     def min_frames(self, labels: Sequence[int]) -> int:
-        """Frames of posteriors that a clip with these labels needs."""
+        """Return frames of posteriors that a clip with these labels needs."""
         return max(head.min_frames(labels) for head in self._heads())
 
     def optimise_for_inference(self) -> None:
@@ -161,7 +161,8 @@ class AcousticModel(nn.Module):
         release_freed_memory()  # the weights that were replaced
 
     def tree(self) -> str:
-        """The layers by name, as torch prints a module, the output layer of the CTC head among those of the encoder."""
+        """Return the layers by name, as torch prints a module, the output layer of the CTC head among those of the
+        encoder."""
         layers = {**dict(self.encoder.named_children()), self.encoder.output_name: self.ctc.output}
         lines = [f"({name}): {layers[name]!r}".replace("\n", "\n  ") for name in self.encoder.printed or layers]
         return "\n  ".join(["AcousticModel(", *lines]) + "\n)"
@@ -171,7 +172,7 @@ class AcousticModel(nn.Module):
 
 
 def renamed(name: str) -> str:
-    """The name of a weight now, of one in a file of version 0.1."""
+    """Return the name of a weight now, of one in a file of version 0.1."""
     for old, new in OLD_NAMES:
         if name.startswith(old):
             return new + name.removeprefix(old)

@@ -96,7 +96,7 @@ class ModelConfig:
         check(self.sizes, ModelError)
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         sizes = ", ".join(f"{name} {shown(value).replace(' ', '-')}" for name, value in vars(self.sizes).items())
         parts = " that share parts" if self.share_parts else ""
         return (
@@ -105,18 +105,18 @@ class ModelConfig:
         )
 
     def matches(self, other: "ModelConfig") -> bool:
-        """Whether weights of the one are weights of the other: all is equal but the dropout."""
+        """Return whether weights of the one are weights of the other: all is equal but the dropout."""
         mine, others = ({**config.to_dict(), **dict.fromkeys(DROPOUT)} for config in (self, other))
         return mine == others
 
     def to_dict(self) -> dict[str, Any]:
-        """A flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""
+        """Return a flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""
         own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "sizes"}
         return own | asdict(self.sizes)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The configuration in a model file. Raises ModelError for fields that are missing, unknown or odd."""
+        """Return the configuration in a model file. Raises ModelError for fields that are missing, unknown or odd."""
         options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         try:
             return cls(**options)

@@ -50,7 +50,8 @@ def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any],
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> AcousticModel:
-    """The model of a file, in eval mode and float32 whatever the file holds; `summary` is what training wrote there.
+    """Return the model of a file, in eval mode and float32 whatever the file holds; `summary` is what training wrote
+    there.
 
     Raises ModelError, with what is wrong and what to do, for anything that `save_model` did not write.
     """
@@ -77,12 +78,12 @@ def _weights(model: AcousticModel) -> dict[str, Tensor]:
 
 
 def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
-    """In another floating-point type; counters stay integers."""
+    """Convert to another floating-point type; counters stay integers."""
     return tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The metadata entry and the tensors as they are in the file."""
+    """Return the metadata entry and the tensors as they are in the file."""
     try:
         with path.open("rb") as file:
             start = file.read(9)

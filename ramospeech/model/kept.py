@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 Compute = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(B, S), (B,) samples -> states (B, T', D), (B,) frames."""
+"""Map (B, S), (B,) samples to states (B, T', D), (B,) frames."""
 
 
 class KeptStates:
@@ -23,7 +23,7 @@ class KeptStates:
 
     @torch.no_grad()
     def __call__(self, compute: Compute, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, S), (B,) samples -> states (B, T', D) float32, 0 in the padding, (B,) frames on the CPU."""
+        """Map (B, S), (B,) samples to states (B, T', D) float32, 0 in the padding, (B,) frames on the CPU."""
         samples = lengths.tolist()
         keys = [_key(waveform[:count]) for waveform, count in zip(waveforms, samples, strict=True)]
         found = {key: self._kept[key] for key in keys if key in self._kept}

@@ -53,13 +53,13 @@ class EncoderWeights:
 
 
 def model_path(name: str | Path) -> Path:
-    """The file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
+    """Return the file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
     shipped = {"accurate": "accurate.safetensors", "fast": "dfcnn.safetensors"}
     return pretrained_folder() / shipped[str(name)] if str(name) in SHIPPED else Path(name)
 
 
 def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:
-    """A model to train, with weights from a file of ours, or with the encoder of a file of Whisper's.
+    """Return a model to train, with weights from a file of ours, or with the encoder of a file of Whisper's.
 
     Args:
         name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
@@ -150,7 +150,7 @@ def _refuse_others(path: Path, own: Mapping[str, Any], given: Mapping[str, Any])
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is one of safetensors with our description."""
+    """Return whether a file is one of safetensors with our description."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return KEY in (file.metadata() or {})
@@ -159,7 +159,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of an encoder in a file or folder, unpacked, without those of a decoder."""
+    """Return the tensors of an encoder in a file or folder, unpacked, without those of a decoder."""
     if path.is_dir():
         inside = sorted(path.glob("*.safetensors")) or sorted(path.glob("model.bin"))
         if not inside:
@@ -188,7 +188,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def conversion(path: Path) -> str:
-    """The command that makes safetensors of the encoder in a pickle of weights; it runs no code from the pickle."""
+    """Return the command that makes safetensors of the encoder in a pickle of weights; it runs no code from the
+    pickle."""
     program = (
         "import sys, torch; from safetensors.torch import save_file; "
         "w = torch.load(sys.argv[1], map_location='cpu', weights_only=True); w = w.get('model_state_dict', w); "
@@ -198,7 +199,7 @@ def conversion(path: Path) -> str:
 
 
 def _read_ctranslate2(file: BinaryIO) -> dict[str, Tensor]:
-    """The encoder in a CTranslate2 model.bin (version 6), named as the extracted files name it."""
+    """Return the encoder in a CTranslate2 model.bin (version 6), named as the extracted files name it."""
 
     def number(kind: str) -> int:
         return struct.unpack(kind, file.read(struct.calcsize(kind)))[0]

@@ -45,7 +45,7 @@ class Teacher:
         self.factors = common // student.reduction, common // model.reduction
 
     def loss(self, log_probs: Tensor, frames: Tensor, batch: LabelledBatch) -> Loss:
-        """The student's log-posteriors (B, T', V) and their frames (B,) of a batch -> how far they are from the
+        """Map the student's log-posteriors (B, T', V) and their frames (B,) of a batch to how far they are from the
         teacher's, in nats. B may be several times that of the batch: as many views of it."""
         views = len(log_probs) // len(batch.lengths)
         taught, taught_frames = self.posteriors(batch.waveforms, batch.lengths)
@@ -60,7 +60,7 @@ class Teacher:
 
     @torch.no_grad()
     def posteriors(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, S), (B,) samples -> log-posteriors (B, T'', V), (B,) frames: 0 of a clip that it cannot take.
+        """Map (B, S), (B,) samples to log-posteriors (B, T'', V), (B,) frames: 0 of a clip that it cannot take.
 
         On a GPU in bfloat16, whatever the precision of the student is.
         """
@@ -77,12 +77,12 @@ class Teacher:
         return every, torch.zeros_like(frames.new_empty(len(lengths))).index_copy(0, rows.to(frames.device), frames)
 
     def takes(self, samples: Tensor) -> Tensor:
-        """Which clips of so many samples (B,) are not too long for it: (B,) bool."""
+        """Return which clips of so many samples (B,) are not too long for it: (B,) bool."""
         longest = self.model.max_frames
         return samples // HOP <= longest if longest else torch.ones_like(samples, dtype=torch.bool)
 
     def describe(self, seconds: list[float]) -> list[str]:
-        """Lines for people; seconds: of the training clips."""
+        """Return lines for people; seconds: of the training clips."""
         lines = [f"teacher: {self.name}, {self.model.config.describe()}; {self.weight:g} of the loss is its"]
         long = int((~self.takes((torch.tensor(seconds) * SAMPLE_RATE).long())).sum())
         if long:

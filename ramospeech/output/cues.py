@@ -23,7 +23,7 @@ _LONG_PAUSE = 1.0  # from which a new cue begins in any case
 
 
 def clock(seconds: float, point: str) -> str:
-    """Seconds as HH:MM:SS and milliseconds after `point`.
+    """Return seconds as HH:MM:SS and milliseconds after `point`.
 
     >>> clock(3661.0996, ",")
     '01:01:01,100'
@@ -35,7 +35,7 @@ def clock(seconds: float, point: str) -> str:
 
 
 def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
-    """Subtitles (start, end, text) of a transcript, at most MAX_TOKENS syllables and MAX_SECONDS each.
+    """Yield subtitles (start, end, text) of a transcript, at most MAX_TOKENS syllables and MAX_SECONDS each.
 
     A phrase is the speech between two pauses. A cue that is too long is cut at its longest pause, recursively; a phrase
     that is too long by itself is cut near its middle, between words.
@@ -57,7 +57,7 @@ def _text(tokens: Sequence[Token]) -> str:
 
 
 def _cut(tokens: Sequence[Token]) -> int:
-    """The number of the token before which to cut; 0 for what may stay together."""
+    """Return the number of the token before which to cut; 0 for what may stay together."""
     pauses = {i: tokens[i].start - tokens[i - 1].end for i in range(1, len(tokens))}
     longest = max(pauses.values(), default=0.0)
     too_long = len(tokens) > MAX_TOKENS or tokens[-1].end - tokens[0].start > MAX_SECONDS
@@ -71,7 +71,7 @@ def _cut(tokens: Sequence[Token]) -> int:
 
 
 def _word_starts(tokens: Sequence[Token]) -> list[int]:
-    """Numbers of the tokens, but for the first, with which a word begins; syllables without hanzi are words."""
+    """Return numbers of the tokens, but for the first, with which a word begins; syllables without hanzi are words."""
     if not all(token.hanzi for token in tokens):
         return []
     starts, length = set(), 0

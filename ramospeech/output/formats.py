@@ -20,7 +20,7 @@ WRITERS: dict[str, type[Writer]] = {
 
 
 def get_writer(form: str, file: IO[str], several: bool = False) -> Writer:
-    """The writer of a format to an open text file. Raises UsageError for an unknown format."""
+    """Return the writer of a format to an open text file. Raises UsageError for an unknown format."""
     if form not in WRITERS:
         raise UsageError(f"unknown format {form!r}; choose one of {', '.join(WRITERS)}")
     return WRITERS[form](file, several)

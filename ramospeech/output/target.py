@@ -132,7 +132,7 @@ class Output:
             raise OutputError(f"{transcript.id}: " + "; ".join(failed))
 
     def _name(self, transcript: Transcript) -> str:
-        """A file name of its own for each recording: `a` of `x/a.wav`, `a-2` of `y/a.wav`.
+        """Return a file name of its own for each recording: `a` of `x/a.wav`, `a-2` of `y/a.wav`.
 
         A name that is too long with our suffixes is cut and ends with a part of its hash.
         """

@@ -34,7 +34,7 @@ class TsvWriter(Writer):
 
 
 def read_tsv(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column of a table that TsvWriter (or another system) wrote.
+    """Yield line number and cells by column of a table that TsvWriter (or another system) wrote.
 
     Columns are found by the header, which must have `id` and `pinyin` or `hanzi`; others are optional.
     Raises ListError, naming `file:line`, for a file that cannot be read or a line with too few or many cells.

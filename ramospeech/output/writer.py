@@ -37,5 +37,5 @@ class Writer(ABC):
 
 
 def flat(cell: str) -> str:
-    """A cell of a table: tabs and line breaks become spaces."""
+    """Return a cell of a table: tabs and line breaks become spaces."""
     return cell.translate(_FLAT)

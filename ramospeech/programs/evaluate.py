@@ -44,7 +44,7 @@ NAMED = 20  # clips without a counterpart that are named on stderr
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options."""
+    """Return the options."""
     parser = Parser(description=__doc__)
     parser.add_argument("--ref", required=True, metavar="LIST_OR_TSV", help="a list, or a table with a header")
     parser.add_argument(
@@ -80,7 +80,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def read_table(path: str, units: Units = UNITS["pinyin"]) -> dict[str, Texts]:
-    """id -> tokens and hanzi of a table. Raises ListError for an id that occurs twice."""
+    """Read a table: id -> tokens and hanzi. Raises ListError for an id that occurs twice."""
     texts: dict[str, Texts] = {}
     for number, cells in read_tsv(path):
         if cells["id"] in texts:
@@ -151,7 +151,7 @@ def warn(names: Sequence[str], what: str, effect: str) -> None:
 
 
 def load_posterior_fn(path: str) -> PosteriorFn:
-    """What the acoustic model of a file makes of a waveform. Raises ModelError."""
+    """Return what the acoustic model of a file makes of a waveform. Raises ModelError."""
     import torch  # seconds to import, and numbers alone need none of it
 
     from ramospeech.model import load_model

@@ -50,7 +50,7 @@ from ramospeech.training import (
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options, with those of --recipe."""
+    """Return the options, with those of --recipe."""
     return parse_with_recipe(options(__doc__), argv)
 
 

@@ -57,7 +57,7 @@ DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
 
 
 def options() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1])
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -97,12 +97,12 @@ def options() -> argparse.ArgumentParser:
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options."""
+    """Return the options."""
     return options().parse_args(argv)
 
 
 def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
-    """Syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
+    """Return syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
     lines = list(enumerate(TextFile(path).lines(), 1))
     sentences, references = [], []
     for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
@@ -129,7 +129,7 @@ def corrupted(sentences: list[list[str]], seed: int) -> list[list[str]]:
 def steps_of(
     stream: TextStream, labeller: PinyinLabeller, workers: parallel.Workers, seed: int, consumed: int
 ) -> Iterator[TextBatch]:
-    """This worker's batches without end, after those that all workers have `consumed` since the run began."""
+    """Yield this worker's batches without end, after those that all workers have `consumed` since the run began."""
 
     def lists() -> Iterator[list[str]]:
         for epoch in counting():
@@ -169,14 +169,14 @@ def dev_cer(
 
 
 def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
-    """How far a training state is, in steps between measurements, which may be others than before."""
+    """Return how far a training state is, in steps between measurements, which may be others than before."""
     progress = Progress.of(state, workers)
     epoch, done = divmod(state["steps"], dev_step)
     return replace(progress, epoch=epoch, batches=done * workers)
 
 
 def build(args: argparse.Namespace, characters: str, run: RunFolder) -> tuple[Seq2Seq, dict | None]:
-    """The network of the options, and with --load_model the state to resume from; raises ModelError."""
+    """Return the network of the options, and with --load_model the state to resume from; raises ModelError."""
     config = Seq2SeqConfig(len(Syllables()), len(characters), args.width, args.layers, args.decoder, args.dropout)
     torch.manual_seed(args.seed)
     network = Seq2Seq(config)
@@ -249,7 +249,7 @@ def main(argv: list[str] | None = None) -> int:
     peak, warmup = scaled(args.lr, workers.size, "sqrt"), min(args.warmup, max(1, args.steps // 5))
 
     def batches(epoch: int, taken: int) -> tuple[int, Iterator[TextBatch]]:
-        """An epoch is the steps up to the next measurement."""
+        """Return the batches of an epoch, which is the steps up to the next measurement."""
         steps = min(args.dev_step, args.steps - epoch * args.dev_step)
         left = steps - taken // workers.size
         return steps, islice(steps_of(stream, labeller, workers, args.seed, progress.consumed), left)

@@ -37,7 +37,7 @@ MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the tra
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options."""
+    """Return the options."""
     parser = Parser(description=__doc__)
     parser.add_argument(
         "inputs",
@@ -108,12 +108,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
-    """The phrases of --hotwords and --hotword. Raises ListError, UsageError: one without a pronunciation."""
+    """Return the phrases of --hotwords and --hotword. Raises ListError, UsageError: one without a pronunciation."""
     return collect_hotwords(args.hotwords, args.hotword)
 
 
 def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:
-    """The decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be used."""
+    """Return the decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be
+    used."""
     if args.decoder == "greedy":
         return GreedyDecoder(units)
     try:
@@ -184,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _reason(error: str, path: str) -> str:
-    """What kind of error that is: its first words."""
+    """Return what kind of error that is: its first words."""
     return re.split("[:;(]", error.removeprefix(f"{path}: "))[0].strip()
 
 
@@ -208,11 +209,11 @@ class Progress:
         self._bar.set_postfix_str(self.speed())
 
     def recording(self) -> None:
-        """One more recording is written."""
+        """Count one more recording that is written."""
         self._bar.update()
 
     def say(self, line: str) -> None:
-        """A line on stderr, above the bar."""
+        """Print a line on stderr, above the bar."""
         self._bar.write(line, file=sys.stderr)
 
     def paused(self) -> AbstractContextManager[None]:
@@ -220,6 +221,6 @@ class Progress:
         return self._bar.external_write_mode(file=sys.stdout)
 
     def speed(self) -> str:
-        """How much audio was recognised, and in how much less time than it lasts."""
+        """Return how much audio was recognised, and in how much less time than it lasts."""
         elapsed = max(time.monotonic() - self._begin, 1e-3)
         return f"{self._seconds:.1f} s of audio in {elapsed:.1f} s ({self._seconds / elapsed:.1f} times real time)"

@@ -43,7 +43,7 @@ class PartErrors:
         return {hyp: count for (ref, hyp), count in self.counts.most_common() if not ref}
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: by name the errors of the part and of the syllable, and what it was taken for."""
+        """Return for JSON, by name, the errors of the part and of the syllable, and what it was taken for."""
         return {
             name: {
                 "syllables": score.total.length,
@@ -62,7 +62,8 @@ class PartErrors:
 
 
 def errors_by_part(pairs: Sequence[Pair], part: str) -> PartErrors:
-    """Errors by `part`, a key of PARTS. Inserted syllables do not count as errors of any part of the reference."""
+    """Return errors by `part`, a key of PARTS. Inserted syllables do not count as errors of any part of the
+    reference."""
     part_edits: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
     syllable_edits: dict[str, list[Edits]] = {name: [] for name in PARTS[part]}
     counts: Counter[tuple[str, str]] = Counter()
@@ -121,7 +122,7 @@ class Breakdown:
         return dict(sorted(self._groups(lambda pair: corpus_of(pair.id)).items()))
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return everything for JSON."""
         entry: dict[str, Any] = {f"by_{part}": errors.as_dict() for part, errors in self.parts.items()}
         entry["inserted"] = {part: errors.inserted for part, errors in self.parts.items()}
         for kind in ("by_length", "by_speaker", "by_corpus"):
@@ -145,7 +146,7 @@ class Breakdown:
 
 
 def length_bin(syllables: int) -> str:
-    """The bin of a clip of so many syllables.
+    """Return the bin of a clip of so many syllables.
 
     >>> [length_bin(n) for n in (0, 1, 4, 12, 99)]
     ['0', '1', '2-4', '10-14', '30+']
@@ -157,7 +158,7 @@ def length_bin(syllables: int) -> str:
 
 
 def speaker_of(path: str) -> str:
-    """The speaker, where the names of AISHELL or THCHS-30 tell; of other recordings the folder.
+    """Return the speaker, where the names of AISHELL or THCHS-30 tell; of other recordings the folder.
 
     >>> speaker_of("data_aishell/wav/test/S0764/BAC009S0764W0121.wav"), speaker_of("x/A11_0.wav"), speaker_of("x/y.wav")
     ('S0764', 'A11', 'x')
@@ -171,7 +172,7 @@ def speaker_of(path: str) -> str:
 
 
 def corpus_of(path: str) -> str:
-    """The first folder of a path; `.` where it has none.
+    """Return the first folder of a path; `.` where it has none.
 
     >>> corpus_of("data_thchs30/data/A11_0.wav"), corpus_of("a.wav")
     ('data_thchs30', '.')

@@ -58,7 +58,7 @@ class ClipView:
 def view_clip(
     pair: Pair, edits: Edits, folder: Path, name: str, data_root: Path | None, posterior_fn: PosteriorFn | None
 ) -> ClipView:
-    """A clip, its audio and pictures written as `folder`/files/`name`.wav (.flac from 30 s on), .png, -2.png ...
+    """Return a clip, its audio and pictures written as `folder`/files/`name`.wav (.flac from 30 s on), .png, -2.png ...
 
     data_root: where the recording is; None shows the alignment only. listener: None draws the spectrogram alone.
     What is wrong with the recording is told in the view. Raises UsageError where nothing can be written.
@@ -86,7 +86,7 @@ def view_clip(
 
 
 def _parts(waveform: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """(start in seconds, samples) of each picture; what is left over and short goes with the one before."""
+    """Return (start in seconds, samples) of each picture; what is left over and short goes with the one before."""
     size, count = _PICTURE_SECONDS * SAMPLE_RATE, len(waveform)
     starts = range(0, max(1, count - SAMPLE_RATE), size)
     ends = [*starts[1:], count]
@@ -101,7 +101,7 @@ def save_picture(figure: Any, folder: Path, name: str) -> str:
 
 
 def tokens(alignment: Alignment) -> list[AlignedPair]:
-    """An alignment with the kind of each of its places.
+    """Return an alignment with the kind of each of its places.
 
     >>> [token.kind for token in tokens([("ni3", "ni2"), ("hao3", ""), ("ma", "ma"), ("", "a"), ("wo3", "ta1")])]
     ['tone', 'missed', 'right', 'inserted', 'wrong']
@@ -118,13 +118,13 @@ def _kind(ref: str, hyp: str) -> str:
 
 
 def _load(id: str, data_root: Path) -> np.ndarray:
-    """The recording of an id: a path under `data_root`, or else as it is."""
+    """Return the recording of an id: a path under `data_root`, or else as it is."""
     path = data_root / id
     return load(path if path.exists() else Path(id) if Path(id).is_file() else path)
 
 
 def _draw(pair: Pair, waveform: np.ndarray, start: float, posterior_fn: PosteriorFn | None) -> Any:
-    """The figure of a part of a clip that begins at `start` seconds; raises AudioError where it is too short."""
+    """Return the figure of a part of a clip that begins at `start` seconds; raises AudioError where it is too short."""
     from ramospeech.features import WINDOW  # torch takes a second to import, which reports without audio save
 
     try:

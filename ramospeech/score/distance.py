@@ -58,7 +58,7 @@ def edits(ref: Sequence[Hashable], hyp: Sequence[Hashable]) -> Edits:
 def align_edits(
     ref: Sequence[str], hyp: Sequence[str], similarity: Callable[[str, str], float] | None = None
 ) -> list[tuple[str, str]]:
-    """Pairs (reference token, hypothesis token) of a best alignment; "" stands for nothing.
+    """Return pairs (reference token, hypothesis token) of a best alignment; "" stands for nothing.
 
     Of alignments with as few edits, `similarity` chooses the one whose substitutions are most alike.
 
@@ -128,7 +128,7 @@ class Score:
         return self.correct / max(1, self.clips)
 
     def subset(self, indices: Iterable[int]) -> "Score":
-        """The score of some of the clips."""
+        """Return the score of some of the clips."""
         return Score(tuple(self.per_clip[index] for index in indices))
 
     def as_dict(self) -> dict[str, Any]:

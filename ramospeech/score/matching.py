@@ -54,7 +54,7 @@ def _stem(name: str) -> str:
 
 
 def _common(one: str, other: str, full: bool) -> float:
-    """How many parts two paths have in common from the end; a last part without its suffix counts half."""
+    """Return how many parts two paths have in common from the end; a last part without its suffix counts half."""
     left, right = _parts(one)[::-1], _parts(other)[::-1]
     count = 0
     for a, b in zip(left[1:], right[1:], strict=False):
@@ -70,7 +70,7 @@ def _common(one: str, other: str, full: bool) -> float:
 
 
 def _some(names: Iterable[str], limit: int = 5) -> str:
-    """The first names, as a choice."""
+    """Return the first names, as a choice."""
     listed = list(names)
     text = " or ".join(listed[:limit])
     return text if len(listed) <= limit else f"{text} or {len(listed) - limit} others"

@@ -61,7 +61,7 @@ def _worst(
 
 
 def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
-    """What the page says of a part of the syllables."""
+    """Return what the page says of a part of the syllables."""
     confusions = errors.confusions()
     picture = save_picture(draw_confusions(errors.counts, PARTS[part], part), folder, f"{part}.png")
     return {
@@ -79,7 +79,7 @@ def _part(folder: Path, part: str, errors: PartErrors) -> dict[str, Any]:
 
 
 def _groups(breakdown: Breakdown) -> list[dict[str, Any]]:
-    """The tables by groups of clips; where all are one speaker's or of one corpus there is none for that."""
+    """Return the tables by groups of clips; where all are one speaker's or of one corpus there is none for that."""
     tables = [
         ("Clip length", tokens_of(breakdown.report), breakdown.by_length, 1),
         ("Speaker", "speaker", breakdown.by_speaker, 2),
@@ -93,7 +93,7 @@ def _groups(breakdown: Breakdown) -> list[dict[str, Any]]:
 
 
 def tokens_of(report: ErrorReport) -> str:
-    """What the tokens of a report are called."""
+    """Return what the tokens of a report are called."""
     return "characters" if report.units.labels_text else "syllables"
 
 
@@ -111,7 +111,7 @@ def _percent(rate: float) -> str:
 
 
 def _interval(score: Score) -> str:
-    """The 95 % interval.
+    """Return the 95 % interval.
 
     >>> _interval(Score(()))
     '0.0–0.0'

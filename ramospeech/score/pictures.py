@@ -31,7 +31,7 @@ def draw_clip(
     start: float = 0.0,
     card: bool = False,
 ) -> Any:
-    """A figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
+    """Return a figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
     These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
     model finds possible there. max_units: those of a row. title: whether to print the reference above the hypothesis,
@@ -87,13 +87,13 @@ def _units_of(
 
 
 def _lines(reference: Sequence[str], hypothesis: Sequence[str], width: int) -> list[list[tuple[str, str]]]:
-    """Pairs (reference, hypothesis) of the alignment, in lines of `width`."""
+    """Return pairs (reference, hypothesis) of the alignment, in lines of `width`."""
     pairs = align_edits(reference, hypothesis, phonetic_similarity)[:_MAX_PAIRS]
     return [pairs[begin : begin + width] for begin in range(0, len(pairs), width)]
 
 
 def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: int) -> None:
-    """The reference above the hypothesis: red what is wrong, amber where only the tone is, ∗ for nothing."""
+    """Draw the reference above the hypothesis: red what is wrong, amber where only the tone is, ∗ for nothing."""
     axes.set_axis_off()
     axes.set_xlim(0, width + 1)
     axes.set_ylim(2 * len(lines), 0)
@@ -113,7 +113,8 @@ def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: in
 
 
 def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
-    """A figure of features (T, F), such as a spectrogram, in rows of ROW_SECONDS. start: seconds where they begin."""
+    """Return a figure of features (T, F), such as a spectrogram, in rows of ROW_SECONDS. start: seconds where they
+    begin."""
     with extra("report"):
         from matplotlib.figure import Figure
 
@@ -136,7 +137,8 @@ def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
 
 
 def draw_confusions(confusions: Mapping[tuple[str, str], int], order: Sequence[str], what: str) -> Any:
-    """A figure of a confusion matrix: the reference by rows, in `order`, the hypothesis by columns, in % of the row.
+    """Return a figure of a confusion matrix: the reference by rows, in `order`, the hypothesis by columns, in % of the
+    row.
 
     confusions: (reference, hypothesis) -> count; "" stands for nothing. Right ones are blue, others orange; colours go
     by the square root, so that rare confusions show. What is in neither is left out.

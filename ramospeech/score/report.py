@@ -55,7 +55,7 @@ def syllables(text: str) -> tuple[str, ...]:
 
 
 def characters(text: str) -> tuple[str, ...]:
-    """Hanzi with digits read out and punctuation dropped; a Latin word is one `<UNK>`.
+    """Return hanzi with digits read out and punctuation dropped; a Latin word is one `<UNK>`.
 
     >>> characters("有 3 个。")
     ('有', '三', '个')
@@ -64,7 +64,7 @@ def characters(text: str) -> tuple[str, ...]:
 
 
 def readings(text: tuple[str, ...]) -> tuple[str, ...]:
-    """The syllables of hanzi by pypinyin, for systems that give hanzi only; `text` as `characters` gives it."""
+    """Return the syllables of hanzi by pypinyin, for systems that give hanzi only; `text` as `characters` gives it."""
     try:
         return tuple(pinyin.from_hanzi(text))
     except UnitError:  # a rare character without a reading: scored as wrong
@@ -111,7 +111,7 @@ class ErrorReport:
         return self.scores[self.units.metrics[0].name]
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for JSON. Rates are fractions."""
+        """Return the report for JSON. Rates are fractions."""
         entry: dict[str, Any] = {
             "clips": len(self.pairs),
             "missing": list(self.missing),
@@ -121,7 +121,7 @@ class ErrorReport:
         return entry
 
     def as_table(self) -> str:
-        """The report for people."""
+        """Return the report for people."""
         lines = [f"{len(self.pairs)} clips, {len(self.missing)} of them without a hypothesis"]
         if self.extra:
             lines.append(f"{len(self.extra)} hypotheses without a reference were left out")
@@ -148,7 +148,7 @@ class ErrorReport:
         return "\n".join(lines) + "\n"
 
     def worst(self, clips: int = 20) -> str:
-        """The alignments of the clips with the most errors, for people."""
+        """Return the alignments of the clips with the most errors, for people."""
         blocks = []
         for edits, pair in self.worst_pairs(clips):
             ref, hyp = aligned(pair.syllables)
@@ -156,19 +156,19 @@ class ErrorReport:
         return "\n".join(blocks)
 
     def worst_pairs(self, clips: int = 20) -> list[tuple[Edits, Pair]]:
-        """The clips with the most errors, most first, and their edits; those without any are left out."""
+        """Return the clips with the most errors, most first, and their edits; those without any are left out."""
         scored = zip(self.main.per_clip, self.pairs, strict=True)
         return sorted((entry for entry in scored if entry[0].errors), key=lambda entry: -entry[0].errors)[:clips]
 
     def worst_dicts(self, clips: int = 20) -> list[dict[str, Any]]:
-        """The same clips for JSON; null stands for nothing in an alignment."""
+        """Return the same clips for JSON; null stands for nothing in an alignment."""
         return [
             {"id": pair.id, **asdict(edits), "alignment": [[ref or None, hyp or None] for ref, hyp in pair.syllables]}
             for edits, pair in self.worst_pairs(clips)
         ]
 
     def details(self) -> str:
-        """A tab-separated table of every clip: counts and both alignments; `*` stands for nothing."""
+        """Return a tab-separated table of every clip: counts and both alignments; `*` stands for nothing."""
         if self.units.labels_text:
             rows = [
                 (pair.id, str(int(pair.found)), str(edits.errors), str(edits.length), *aligned(pair.syllables))
@@ -188,7 +188,7 @@ class ErrorReport:
 
 
 def aligned(pairs: Alignment) -> tuple[str, str]:
-    """Both sides of an alignment with as many tokens each, padded so that they stand above each other.
+    """Return both sides of an alignment with as many tokens each, padded so that they stand above each other.
 
     >>> aligned([("ni3", "ni3"), ("", "men"), ("hao3", "hao4")])
     ('ni3 *   hao3', 'ni3 men hao4')

@@ -10,7 +10,7 @@ _VARIANTS = str.maketrans("著妳牠祂祇痺", "着你它他只痹")
 
 
 def simplified(tokens: tuple[str, ...]) -> tuple[str, ...]:
-    """Each character in its simplified form, whatever stands around it: 乾 and 干 are one, 後 and 后 too.
+    """Return each character in its simplified form, whatever stands around it: 乾 and 干 are one, 後 and 后 too.
 
     >>> simplified(("氣", "后", "後", "<UNK>"))
     ('气', '后', '后', '<UNK>')

@@ -42,7 +42,7 @@ _FREQUENT = frozenset(
 
 
 def decode(content: bytes, name: str | Path, likely: str = "") -> tuple[str, str]:
-    """The text of a file's bytes and a note: empty for UTF-8, else which encoding it was read as.
+    """Return the text of a file's bytes and a note: empty for UTF-8, else which encoding it was read as.
 
     `likely` is the encoding of the files beside it (see `common_encoding`), which decides about a text of few
     characters.
@@ -75,13 +75,14 @@ def decode(content: bytes, name: str | Path, likely: str = "") -> tuple[str, str
 
 
 def common_encoding(contents: Iterable[bytes]) -> str:
-    """The encoding (as `decode` names it) that fits best to all of these that are not UTF-8; "" where none does."""
+    """Return the encoding (as `decode` names it) that fits best to all of these that are not UTF-8; "" where none
+    does."""
     others = [content for content in contents if _decoded(content, "utf-8") is None]
     return _best(b"\n".join(others), "")[1]
 
 
 def read_text(path: str | Path) -> tuple[str, str]:
-    """As `decode`, of the file at `path`; raises ListError where it cannot be read too."""
+    """Decode, as `decode`, the file at `path`; raises ListError where it cannot be read too."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -90,7 +91,7 @@ def read_text(path: str | Path) -> tuple[str, str]:
 
 
 def score(text: str) -> float:
-    """How much a decoding looks like Chinese: at most 1, and 0 or less where it does not.
+    """Return how much a decoding looks like Chinese: at most 1, and 0 or less where it does not.
 
     >>> score("请问今天天气怎么样") > 0.5 > score("叫拜ネбヲ辞")
     True
@@ -107,7 +108,7 @@ def score(text: str) -> float:
 
 @lru_cache(maxsize=1 << 15)
 def _weight(character: str) -> float | None:
-    """What a character says for (1 at most) or against a decoding; None where it says nothing."""
+    """Return what a character says for (1 at most) or against a decoding; None where it says nothing."""
     if character in _FREQUENT:
         return 1.0
     if "\u4e00" <= character <= "\u9fff":
@@ -121,7 +122,7 @@ def _weight(character: str) -> float | None:
 
 
 def _in_common_use(character: str) -> bool:
-    """Whether it is in the first level of GB2312 (3,755 characters) or of Big5 (5,401)."""
+    """Return whether it is in the first level of GB2312 (3,755 characters) or of Big5 (5,401)."""
     for encoding, first, last in (("gb2312", b"\xb0\xa1", b"\xd7\xf9"), ("big5", b"\xa4\x40", b"\xc6\x7e")):
         if first <= character.encode(encoding, errors="ignore") <= last:
             return True
@@ -140,7 +141,8 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 
 def _best(content: bytes, likely: str) -> tuple[str, str]:
-    """The decoding that looks most like Chinese, or does in the likely encoding, and its name; ("", "") if none."""
+    """Return the decoding that looks most like Chinese, or does in the likely encoding, and its name; ("", "") if
+    none."""
     guesses = [(guess, called) for encoding, called in _OTHERS if (guess := _decoded(content, encoding)) is not None]
     guesses = [(guess, called) for guess, called in guesses if score(guess) > 0]
     return max(guesses, key=lambda guess: (guess[1] == likely, score(guess[0])), default=("", ""))
@@ -163,7 +165,8 @@ def _believed(text: str, name: str | Path) -> str:
 
 
 def _line_in_utf8(content: bytes, text: str) -> int:
-    """The number of the first line that reads better as UTF-8 than it does in `text`, a decoding of the whole; or 0."""
+    """Return the number of the first line that reads better as UTF-8 than it does in `text`, a decoding of the whole;
+    or 0."""
     lines: Sequence[str] = text.split("\n")
     for number, raw in enumerate(content.split(b"\n"), 1):
         alone = None if raw.isascii() else _decoded(raw, "utf-8")

@@ -75,7 +75,8 @@ def read_hotwords(path: str | Path, boost: float = BOOST) -> HotwordReadings:
 
 
 def collect_hotwords(path: str | Path | None, phrases: Iterable[str]) -> HotwordReadings:
-    """The phrases of a file and of a command line. Raises ListError for the file, UsageError for one of the others."""
+    """Return the phrases of a file and of a command line. Raises ListError for the file, UsageError for one of the
+    others."""
     readings = read_hotwords(path) if path else HotwordReadings()
     for phrase in phrases:
         try:

@@ -23,14 +23,14 @@ _EXTRA = {"fe", "yai"}
 
 
 def readings() -> set[str]:
-    """Every reading, with tone marks, that pypinyin has for a character or within a phrase."""
+    """Return every reading, with tone marks, that pypinyin has for a character or within a phrase."""
     of_characters = {reading for line in PINYIN_DICT.values() for reading in line.split(",")}
     of_phrases = {reading for phrase in PHRASES_DICT.values() for choices in phrase for reading in choices}
     return of_characters | of_phrases
 
 
 def generate() -> Vocabulary:
-    """The blank, `<UNK>`, and all syllables in all tones, sorted."""
+    """Return the blank, `<UNK>`, and all syllables in all tones, sorted."""
     bases = {to_normal(reading) for reading in readings()} | _EXTRA
     return Vocabulary([BLANK_UNIT, UNK_UNIT, *sorted(base + tone for base in bases for tone in ("", *"1234"))])
 

@@ -101,7 +101,7 @@ def from_hanzi(text: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def _read(token: str) -> tuple[str, ...]:
-    """The syllables of one token. Cached: a corpus has millions of tokens and some thousand different ones."""
+    """Return the syllables of one token. Cached: a corpus has millions of tokens and some thousand different ones."""
     if token in _syllables() or token == UNK_UNIT:
         return (token,)
     if not token.endswith((":", "：")) or _fold(token)[-1:] != "v":  # lu: is lü
@@ -131,7 +131,7 @@ def _fold(token: str) -> str:
 
 
 def _spell(letters: str, digit: str) -> tuple[str, ...]:
-    """The syllable of some letters, with `er2` where they are an erhua; empty if they are not a syllable."""
+    """Return the syllable of some letters, with `er2` where they are an erhua; empty if they are not a syllable."""
     tone = digit if digit in "1234" else ""
     syllable = _respell(letters) + tone
     if syllable in _syllables():
@@ -144,7 +144,7 @@ def _spell(letters: str, digit: str) -> tuple[str, ...]:
 
 
 def _respell(letters: str) -> str:
-    """The spellings of ü: `lue`, `lyu` -> `lve`, `lv`; `jv`, `yv` -> `ju`, `yu`."""
+    """Return the spellings of ü: `lue`, `lyu` -> `lve`, `lv`; `jv`, `yv` -> `ju`, `yu`."""
     if letters[:1] in ("j", "q", "x", "y"):
         return letters.replace("v", "u", 1)
     if letters[:1] in ("l", "n"):
@@ -154,7 +154,7 @@ def _respell(letters: str) -> str:
 
 
 def _segment(part: str) -> list[tuple[str, ...]]:
-    """The syllables of a word with tone marks, a bare one being neutral; `[()]` if it is not such a word.
+    """Return the syllables of a word with tone marks, a bare one being neutral; `[()]` if it is not such a word.
 
     Orthography has each syllable inside a word begin with a consonant (else an apostrophe stands before it), so
     such splits come first, longest syllable first: `fāngàn` is fan1 gan4, `nǚér` still nv3 er2.

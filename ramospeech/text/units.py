@@ -49,15 +49,15 @@ class Units(Protocol):
     metrics: tuple[Metric, ...]
 
     def from_normalised(self, text: Normalised) -> list[str]:
-        """The tokens of a normalised transcript; raises UnitError for what has none."""
+        """Return the tokens of a normalised transcript; raises UnitError for what has none."""
         ...
 
     def parse(self, column: str) -> list[str]:
-        """The tokens that a list line has, separated by spaces; raises UnitError."""
+        """Return the tokens that a list line has, separated by spaces; raises UnitError."""
         ...
 
     def to_text(self, tokens: Sequence[str]) -> str:
-        """The text of tokens; "" where a translator is needed for it."""
+        """Return the text of tokens; "" where a translator is needed for it."""
         ...
 
     def parts(self, token: str) -> Mapping[str, str]:
@@ -65,7 +65,7 @@ class Units(Protocol):
         ...
 
     def from_text(self, text: str) -> list[str]:
-        """The tokens of a transcript as people write it; raises UnitError."""
+        """Return the tokens of a transcript as people write it; raises UnitError."""
         return self.from_normalised(hanzi.normalise(text))
 
 
@@ -85,11 +85,11 @@ class PinyinUnits(Units):
     )
 
     def from_normalised(self, text: Normalised) -> list[str]:
-        """One syllable a character, by pypinyin; `<UNK>` for a word of another script."""
+        """Return one syllable per character, by pypinyin; `<UNK>` for a word of another script."""
         return pinyin.from_hanzi(text.tokens)
 
     def parse(self, column: str) -> list[str]:
-        """Syllables of any spelling, as `pinyin.parse`."""
+        """Return syllables of any spelling, as `pinyin.parse`."""
         return pinyin.parse(column)
 
     def to_text(self, tokens: Sequence[str]) -> str:
@@ -119,7 +119,8 @@ class CharacterUnits(Units):
     )
 
     def from_normalised(self, text: Normalised) -> list[str]:
-        """Hanzi, and the letters of each word without case and accents; numbers have been read out in Chinese."""
+        """Return hanzi, and the letters of each word without case and accents; numbers have been read out in
+        Chinese."""
         return _spelled(text.words)
 
     def parse(self, column: str) -> list[str]:
@@ -138,7 +139,7 @@ class CharacterUnits(Units):
         return "".join(shown.get(token, token) for token in tokens)
 
     def parts(self, token: str) -> Mapping[str, str]:
-        """None."""
+        """Return nothing: characters have no parts."""
         return {}
 
 
@@ -146,14 +147,14 @@ UNITS: dict[str, Units] = {units.name: units for units in (PinyinUnits(), Charac
 
 
 def units_named(name: str) -> Units:
-    """The units of that name; raises UnitError, which tells the names there are."""
+    """Return the units of that name; raises UnitError, which tells the names there are."""
     if name not in UNITS:
         raise UnitError(f"unknown units {name!r}; choose one of {', '.join(UNITS)}")
     return UNITS[name]
 
 
 def words(tokens: Sequence[str]) -> tuple[str, ...]:
-    """The words of letters among characters; hanzi are none.
+    """Return the words of letters among characters; hanzi are none.
 
     >>> words(['打', '开', 'a', 'p', 'p', '▁', 'o', 'k', '吧'])
     ('app', 'ok')
@@ -163,7 +164,7 @@ def words(tokens: Sequence[str]) -> tuple[str, ...]:
 
 
 def word_spans(tokens: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Hanzi, and words of letters as one, with the numbers of the first and the last of their tokens.
+    """Return hanzi, and words of letters as one, with the numbers of the first and the last of their tokens.
 
     >>> word_spans(['打', 'a', 'p', 'p', '▁', 'o', 'k'])
     [('打', 0, 0), ('app', 1, 3), ('ok', 5, 6)]
@@ -182,7 +183,7 @@ def word_spans(tokens: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def spaced(written: Iterable[str]) -> str:
-    """Hanzi and words in a row, with a space between two words.
+    """Return hanzi and words in a row, with a space between two words.
 
     >>> spaced(['打', 'app', 'ok', '吧'])
     '打app ok吧'
@@ -194,19 +195,19 @@ def spaced(written: Iterable[str]) -> str:
 
 
 def spells(character: str) -> bool:
-    """Whether it is a letter that words are written with; hanzi are not."""
+    """Return whether it is a letter that words are written with; hanzi are not."""
     return len(character) == 1 and _is_letter(character) and not _is_hanzi(character)
 
 
 def vocabulary_of(labels: Iterable[Sequence[str]], min_count: int = 1) -> Vocabulary:
-    """The blank, `<UNK>`, and every token that occurs at least `min_count` times, sorted."""
+    """Return the blank, `<UNK>`, and every token that occurs at least `min_count` times, sorted."""
     counts = Counter(token for label in labels for token in label)
     found = sorted(token for token, count in counts.items() if count >= min_count and token != UNK_UNIT)
     return Vocabulary([BLANK_UNIT, UNK_UNIT, *found])
 
 
 def labels_of(path: Path, units: Units) -> Iterator[list[str]]:
-    """The tokens of each line of a list; raises ListError, which names the file and line."""
+    """Yield the tokens of each line of a list; raises ListError, which names the file and line."""
     for number, line in enumerate(list_lines(path), 1):
         if not line.strip():
             continue

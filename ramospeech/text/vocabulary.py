@@ -17,7 +17,7 @@ _UNK_NAMES = (UNK_UNIT, "<unk>")
 
 
 def inventory_path() -> Path:
-    """Where the inventory is: in the package where pip installed it, in `data_config` in a checkout."""
+    """Return where the inventory is: in the package where pip installed it, in `data_config` in a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "data_config" / "pinyin.txt"
     return installed if installed.is_file() else package.parent / "data_config" / "pinyin.txt"
@@ -64,7 +64,7 @@ class Vocabulary:
 
     @classmethod
     def inventory(cls) -> "Vocabulary":
-        """The inventory of all Mandarin syllables, `data_config/pinyin.txt`."""
+        """Return the inventory of all Mandarin syllables, `data_config/pinyin.txt`."""
         return cls.load(inventory_path())
 
     def save(self, path: str | Path) -> None:
@@ -73,11 +73,11 @@ class Vocabulary:
             file.writelines(f"{unit}\n" for unit in self.units)
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """The id of each token; UNK for one that is not a unit."""
+        """Return the id of each token; UNK for one that is not a unit."""
         return [self._ids.get(token, self.UNK) for token in tokens]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """The unit of each id; raises UnitError for an id that no unit has."""
+        """Return the unit of each id; raises UnitError for an id that no unit has."""
         ids = list(ids)
         for i in ids:
             if not 0 <= i < len(self.units):
@@ -85,7 +85,7 @@ class Vocabulary:
         return [self.units[i] for i in ids]
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
-        """The tokens that are not units, in order. `<UNK>` itself is a unit."""
+        """Return the tokens that are not units, in order. `<UNK>` itself is a unit."""
         return [token for token in tokens if token not in self._ids]
 
     def __len__(self) -> int:
@@ -102,7 +102,7 @@ class Vocabulary:
 
 
 def _fault(units: Sequence[str]) -> tuple[int, str] | None:
-    """The index of the first bad unit and what is wrong with it."""
+    """Return the index of the first bad unit and what is wrong with it."""
     if not units or units[0] not in _BLANK_NAMES:
         return 0, f"the first unit must be {BLANK_UNIT} (or <PAD>), not {_shown(units, 0)}"
     if len(units) < 2 or units[1] not in _UNK_NAMES:

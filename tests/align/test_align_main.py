@@ -1,4 +1,4 @@
-"""The program on real speech: clips of the demo corpus joined, so that it is known when each line is said."""
+"""The program on real speech: clips of the demo corpus joined, so that it is known when each line is spoken."""
 
 import json
 import re

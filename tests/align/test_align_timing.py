@@ -1,4 +1,4 @@
-"""When words begin and end: at pauses that can be heard, and between frames elsewhere."""
+"""When words begin and end: at audible pauses, and between frames elsewhere."""
 
 from itertools import pairwise
 

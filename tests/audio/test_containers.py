@@ -43,7 +43,7 @@ def encoded(kind: str, waveform: np.ndarray, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def read(tmp_path, content: bytes) -> tuple[np.ndarray, list[str]]:
-    """What is read of a file, which is the same from its path, its bytes and a file object; and what is said of it."""
+    """What is read of a file, which is the same from its path, its bytes and a file object; and the notes about it."""
     path = tmp_path / "a.bin"
     path.write_bytes(content)
     notes: list[str] = []

@@ -209,7 +209,7 @@ def test_old_ambiguities_do_not_fill_the_beam(engine):
 
 
 def test_a_repeat_counts_though_its_unit_is_not_among_the_best(engine):
-    """top_k 1: in the second frame unit 1 is only second, yet it goes on from the first."""
+    """top_k 1: in the second frame unit 1 is only second, yet it continues from the first."""
     log_probs = np.log(np.array([[[0.05, 0.9, 0.05], [0.02, 0.48, 0.5], [0.05, 0.05, 0.9]]], dtype=np.float32))
     [[found]] = BeamSearchDecoder(units(3), top_k=1, engine=engine).decode(log_probs, [3])
     assert found.ids == (1, 2)

@@ -51,7 +51,7 @@ def test_every_token_has_its_alternatives_by_the_posteriors():
     assert greedy.tokens == ("a", "c")
     network = ConfusionNetwork.from_posteriors(log_probs, greedy, UNITS)
     # The border is in the middle of the frames 1 to 3 between the two tokens; the best frame of a unit counts, and the
-    # worst of the blank. In the gap something else than "a" and "c" may have been said in frame 2 only.
+    # worst of the blank. In the gap something else than "a" and "c" may have been spoken in frame 2 only.
     assert readable(network) == [
         {"a": round(0.6 / 1.02, 6), "b": round(0.3 / 1.02, 6), None: round(0.1 / 1.02, 6), "d": round(0.02 / 1.02, 6)},
         {None: 0.98, "d": 0.02},

@@ -181,7 +181,7 @@ def test_units_outside_the_model(small: Path) -> None:
     ):
         model.automaton(["<blank>", "你", "好"])
     assert automaton_score(model, ["<blank>", "x", "ni3"], ["x"]) == pytest.approx(model.score(["x"]), rel=1e-6)
-    # The marks of the ends are no words that a decoder could output.
+    # A decoder cannot output the marks of the ends.
     assert automaton_score(model, ["<blank>", "</s>", "<s>", "ni3"], ["</s>", "<s>"]) == pytest.approx(
         model.score(["x", "y"]), rel=1e-6
     )

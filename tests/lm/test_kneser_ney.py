@@ -63,7 +63,7 @@ def by_ngram(model: NgramModel) -> dict[Gram, float]:
 
 
 def totals(model: NgramModel) -> np.ndarray:
-    """The sum of the probabilities of all words after each history; of <s> it is no word that follows."""
+    """The sum of the probabilities of all words after each history; <s> does not follow any word."""
     words = np.array([i for i, word in enumerate(model.words) if word != "<s>"])
     states = np.arange(len(model.backoff) + 1)
     _, log_probs = model.lookup(np.repeat(states, len(words)), np.tile(words, len(states)))

@@ -36,7 +36,7 @@ def posteriors(model: AcousticModel) -> torch.Tensor:
 
 def test_round_trip(model: AcousticModel, tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "demo.safetensors"
-    model.augment = torch.nn.BatchNorm1d(80)  # has weights, but is no part of the model
+    model.augment = torch.nn.BatchNorm1d(80)  # has weights, but is not part of the model
     save_model(model, path, {"epochs": 3, "ser": 0.08, "corpus": "普通话"})
     loaded = load_model(path)
     assert loaded.config == CONFIG and loaded.vocabulary.units == CONFIG.units

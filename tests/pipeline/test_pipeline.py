@@ -166,8 +166,8 @@ def test_a_source_of_a_wrong_type_stops_no_other(say, tmp_path):
         assert re.search(reason, str(transcript.error)), transcript.error
 
 
-def test_the_translator_has_the_last_word_on_the_syllables(say):
-    """A tone is heard as one syllable or another; what the translator takes is in the transcript."""
+def test_the_syllables_are_those_that_the_translator_takes(say):
+    """A tone is recognised as one of two; what the translator takes is in the transcript."""
 
     class Doubtful(ToneModel):
         def forward(self, waveforms, lengths):

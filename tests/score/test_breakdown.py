@@ -17,12 +17,12 @@ PAIRS = (
 
 
 @pytest.fixture
-def taken_apart():
+def split_parts():
     return Breakdown(ErrorReport(PAIRS))
 
 
-def test_by_part(taken_apart):
-    entry = taken_apart.as_dict()
+def test_by_part(split_parts):
+    entry = split_parts.as_dict()
     assert list(entry["by_tone"]) == ["1", "2", "5"]
     assert entry["by_tone"]["1"] | {"interval_95": 0, "syllable_interval_95": 0} == {
         "syllables": 3,
@@ -49,9 +49,9 @@ def test_by_part(taken_apart):
     json.dumps(entry)
 
 
-def test_parts_add_up_to_the_syllables(taken_apart):
-    total = taken_apart.report.scores["ser"].total
-    for errors in taken_apart.parts.values():
+def test_parts_add_up_to_the_syllables(split_parts):
+    total = split_parts.report.scores["ser"].total
+    for errors in split_parts.parts.values():
         assert sum(score.total.length for score in errors.syllable_errors.values()) == total.length
         assert sum(score.total.errors for score in errors.syllable_errors.values()) == total.errors - total.insertions
         assert sum(score.total.deletions for score in errors.part_errors.values()) == total.deletions
@@ -64,8 +64,8 @@ def test_confusions_come_most_frequent_first():
     assert initial.confusions("b") == []
 
 
-def test_by_groups(taken_apart):
-    entry = taken_apart.as_dict()
+def test_by_groups(split_parts):
+    entry = split_parts.as_dict()
     assert list(entry["by_length"]) == ["1", "2-4"]
     assert entry["by_length"]["2-4"]["ser"]["rate"] == pytest.approx(5 / 5)
     assert entry["by_length"]["2-4"]["ser"]["clips"] == 2

@@ -153,7 +153,7 @@ def test_without_errors_and_without_clips_to_show(write):
     assert "No clip has an error" in write([Pair("a", ("ni3",), (), ("ni3",))]).text
     assert "None was asked for" in write(pairs_of("a"), worst=0).text
     assert write([Pair("a", ("ni3",), (), (), found=False)]).text
-    assert write([Pair("a", (), (), ("ni3",))]).text, "nothing was said"
+    assert write([Pair("a", (), (), ("ni3",))]).text, "empty reference"
 
 
 def test_as_many_clips_as_asked_for(write):

@@ -31,7 +31,7 @@ def test_a_clip_has_its_syllables_as_rows():
     assert [texts[place, 0.5].get_text() for place in range(4)] == ["ref", "∗", "ni3", "???"]
     assert [texts[place, 1.5].get_text() for place in range(4)] == ["hyp", "hao3", "ni3", "$x_$"]
     assert texts[2, 0.5].get_color() == "black" != texts[3, 0.5].get_color()
-    figure.canvas.draw()  # dollars are no formula
+    figure.canvas.draw()  # dollars do not begin a formula
 
 
 @pytest.mark.parametrize("title", [False, True])

@@ -61,7 +61,7 @@ def test_the_defaults_are_what_is_recommended(corpus, tmp_path, capsys):
 
 
 def test_a_run_resumes_with_what_it_began_with(corpus, tmp_path, capsys):
-    """What is not said again is that of the run, so that one of other defaults goes on as it was."""
+    """Options that are not given again are those of the run, so that one of other defaults resumes as it was."""
     assert run(capsys, corpus, tmp_path, *TINY.split(), *OLD.split(), "--epochs", 1)[0] == 0
     status, said = run(capsys, corpus, tmp_path, "--load_model", "--epochs", 2)
     assert status == 0 and "epoch 2: dev loss" in said, said

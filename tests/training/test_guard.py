@@ -1,4 +1,4 @@
-"""Divergence: the weights go back, the run goes on more slowly, and not for ever."""
+"""Divergence: the weights are restored, the run continues more slowly, and not for ever."""
 
 import math
 

@@ -40,7 +40,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, F), (B,) -> (B, T', D), (B,)."""
+        """Map (B, T, F), (B,) to (B, T', D), (B,)."""
 
     def reset_parameters(self) -> None:
         """Initialise the weights, where torch's defaults do not do. Called once, when all layers of a model exist."""
@@ -49,15 +49,16 @@ class Encoder(nn.Module, ABC):
         """Make the encoder faster; it can no longer be trained or saved. Its states may change a little."""
 
     def lower(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What `pretrained_layers` make of features: (B, T, F), (B,) -> (B, T'', D''), (B,) frames on the CPU."""
+        """Compute what `pretrained_layers` make of features: map (B, T, F), (B,) to (B, T'', D''), (B,) frames on the
+        CPU."""
         return features, self.checked_lengths(lengths)
 
     def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The rest: (B, T'', D''), (B,) frames on the CPU -> (B, T', D), (B,)."""
+        """Compute the rest: map (B, T'', D''), (B,) frames on the CPU to (B, T', D), (B,)."""
         return self(states, frames)
 
     def pretrained_layers(self) -> list[nn.Module]:
-        """The parts that `--init_from` brings weights for and `--freeze` keeps, from the features up."""
+        """Return the parts that `--init_from` brings weights for and `--freeze` keeps, from the features up."""
         return []
 
     def checked_lengths(self, lengths: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def register_encoder(encoder: EncoderClass) -> EncoderClass:
 
 
 def sizes_of_encoders() -> dict[str, type]:
-    """The dataclass of sizes of each encoder, by its name."""
+    """Return the dataclass of sizes of each encoder, by its name."""
     return {name: encoder.Sizes for name, encoder in ENCODERS.items()}
 
 

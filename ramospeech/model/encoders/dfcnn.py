@@ -147,7 +147,7 @@ class Stage(nn.Sequential):
                 delattr(self, after)
 
     def forward(self, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """x (B, C, T, F) channels last, frames (B,) on the CPU -> the same after the stage."""
+        """Map x (B, C, T, F) channels last, frames (B,) on the CPU to the same after the stage."""
         padding, clean = padding_rows(frames, x.shape[2], x.device), False
         for layer in self:
             if isinstance(layer, nn.Conv2d):

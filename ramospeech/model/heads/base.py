@@ -22,11 +22,11 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
-        """(B, T', D), (B,), (B, U), (B,) and the number of the training step -> the loss of a batch, in nats."""
+        """Map (B, T', D), (B,), (B, U), (B,) and the number of the training step to the loss of a batch, in nats."""
 
     @abstractmethod
     def min_frames(self, labels: Sequence[int]) -> int:
-        """Frames T' that a clip with these labels needs."""
+        """Return frames T' that a clip with these labels needs."""
 
     def merge_shared_rows(self) -> None:
         """Replace weights that units share by the weights they amount to; a no-op where none are shared."""

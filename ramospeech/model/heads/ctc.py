@@ -48,7 +48,7 @@ class CtcHead(Head):
         return 2 if self.objective.consistency else 1
 
     def forward(self, states: Tensor) -> Tensor:
-        """(B, T', D) -> (B, T', V)."""
+        """Map (B, T', D) to (B, T', V)."""
         scores = self.output(states)
         precise = torch.promote_types(scores.dtype, torch.float32)
         return F.log_softmax(scores, -1, dtype=precise)
@@ -62,7 +62,7 @@ class CtcHead(Head):
         return losses.ctc_ace(*given, weight, objective.smoothing, objective.consistency)
 
     def min_frames(self, labels: Sequence[Any]) -> int:
-        """One frame per label, and a blank between equal neighbours."""
+        """Return one frame per label, and a blank between equal neighbours."""
         return frames_needed(labels)
 
     def merge_shared_rows(self) -> None:

@@ -26,7 +26,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         self.all_reduce = all_reduce
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """x (B, C, T, F), padding: the rows (P,) of its frames that are not real -> (B, C, T, F)."""
+        """Map x (B, C, T, F), padding: the rows (P,) of its frames that are not real, to (B, C, T, F)."""
         x = channels_last(x)
         if not self.training:
             y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)

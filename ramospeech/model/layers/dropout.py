@@ -13,7 +13,7 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """x of any shape -> the same shape."""
+        """Map x of any shape to the same shape."""
         dropped = round(256 * self.p)
         if not self.training or not 0 < dropped < 256 or x.device.type != "cpu" or not _dense(x):
             return F.dropout(x, self.p, self.training)
@@ -24,5 +24,5 @@ class Dropout(nn.Dropout):
 
 
 def _dense(x: Tensor) -> bool:
-    """Whether the elements of x fill their memory without gaps, in whichever order."""
+    """Return whether the elements of x fill their memory without gaps, in whichever order."""
     return x.is_contiguous() or (x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last))

@@ -31,7 +31,7 @@ class Int8Linear(nn.Module):
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs) float32."""
+        """Map (..., inputs) to (..., outputs) float32."""
         rows = x.flatten(0, -2).float()
         scale = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).clamp_(min=1e-12)
         y = _multiplied(rows / scale, self.packed, self.levels)
@@ -43,13 +43,13 @@ class Int8Linear(nn.Module):
 
 
 def int8_linear(linear: nn.Linear) -> nn.Module:
-    """An Int8Linear in place of a layer, or the layer itself where it is not on a CPU or there are none."""
+    """Return an Int8Linear in place of a layer, or the layer itself where it is not on a CPU or there are none."""
     return Int8Linear(linear) if linear.weight.device.type == "cpu" and int8_levels() else linear
 
 
 @lru_cache(maxsize=1)
 def int8_levels() -> int:
-    """The finest of LEVELS with which products of bytes are exact on this processor; 0 for none.
+    """Return the finest of LEVELS with which products of bytes are exact on this processor; 0 for none.
 
     Processors without VNNI add pairs of products in 16 bits, which 8-bit activations overflow, and torch says nothing:
     so the largest sums, and those of drawn numbers, are compared with the exact ones.
@@ -70,7 +70,7 @@ def int8_levels() -> int:
 
 
 def _packed(weight: Tensor, scale: Tensor) -> Any:
-    """int8 (outputs, inputs) and a scale for each output, in the layout of torch's kernels."""
+    """Return int8 (outputs, inputs) and a scale for each output, in the layout of torch's kernels."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # quantised tensors are on their way out; the kernels stay
         zeros = torch.zeros(len(weight), dtype=torch.int64)
@@ -79,5 +79,5 @@ def _packed(weight: Tensor, scale: Tensor) -> Any:
 
 
 def _multiplied(rows: Tensor, packed: Any, levels: int) -> Tensor:
-    """Rows (N, inputs) within -1 and 1, rounded to so many levels on each side of 0 -> (N, outputs) float32."""
+    """Map rows (N, inputs) within -1 and 1, rounded to so many levels on each side of 0, to (N, outputs) float32."""
     return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1 / levels, levels + 1, packed)

@@ -11,7 +11,7 @@ from ramospeech.text.pinyin import toneless
 
 
 def output_layer(inputs: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> nn.Module:
-    """The layer (..., inputs) -> (..., V) for the given units; with `share_parts` it always has a bias."""
+    """Return the layer (..., inputs) -> (..., V) for the given units; with `share_parts` it always has a bias."""
     return FactoredLinear(inputs, units) if share_parts else nn.Linear(inputs, len(units), bias=bias)
 
 
@@ -33,17 +33,17 @@ class FactoredLinear(nn.Module):
         nn.init.uniform_(self.parts[:none], -(inputs**-0.5), inputs**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., V)."""
+        """Map (..., inputs) to (..., V)."""
         return F.linear(x, self.rows(), self.bias)
 
     def rows(self) -> Tensor:
-        """The weights (V, inputs) that the sums amount to."""
+        """Return the weights (V, inputs) that the sums amount to."""
         shared, none = shared_rows(self.units).to(self.parts.device), len(self.parts) - 1
         return self.weight + F.embedding_bag(shared, self.parts, mode="sum", padding_idx=none)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear:
-        """A plain layer with the same scores."""
+        """Return a plain layer with the same scores."""
         result = nn.Linear(self.parts.shape[1], len(self.units), device=self.bias.device, dtype=self.bias.dtype)
         result.weight.copy_(self.rows())
         result.bias.copy_(self.bias)
@@ -52,7 +52,7 @@ class FactoredLinear(nn.Module):
 
 @lru_cache(maxsize=8)
 def shared_rows(units: tuple[str, ...]) -> Tensor:
-    """(V, 4): the shared rows of each unit; the last row, which stays 0, for units without parts."""
+    """Return (V, 4): the shared rows of each unit; the last row, which stays 0, for units without parts."""
     rows: dict[tuple[str, str], int] = {}
     shared = []
     for unit in units:

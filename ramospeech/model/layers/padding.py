@@ -22,13 +22,13 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def as_rows(x: Tensor) -> Tensor:
-    """(B, C, T, F), channels last -> (B * T, F, C), the same memory; RuntimeError where that cannot be."""
+    """Map (B, C, T, F), channels last, to (B * T, F, C), the same memory; RuntimeError where that cannot be."""
     batch, channels, size, bins = x.shape
     return x.permute(0, 2, 3, 1).view(batch * size, bins, channels)
 
 
 def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
-    """x (B, C, T, F) with zeros in its padding; x itself is left alone."""
+    """Return x (B, C, T, F) with zeros in its padding; x itself is left alone."""
     if rows is None:
         return x
     batch, channels, size, bins = x.shape

@@ -25,7 +25,7 @@ class Bidirectional(nn.RNNBase):
         super().__init__(inputs, cells, layers, **between)  # type: ignore[arg-type]  # of a subclass
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
-        """x (B, T', inputs), lengths (B,) on the CPU -> (B, T', 2 * cells), 0 in the padding."""
+        """Map x (B, T', inputs), lengths (B,) on the CPU to (B, T', 2 * cells), 0 in the padding."""
         return self.packed(x, lengths) if x.is_cuda else self.reversing(x, lengths)
 
     def packed(self, x: Tensor, lengths: Tensor) -> Tensor:
