@@ -3,7 +3,7 @@
     python benchmarks/recordings.py --model FILE --data_root DIR [--lm lm.arpa --lm_weight W --length_bonus B]
         [--confusions report.json] LIST...
 
-The posteriors of each recording are computed once; then they are decoded greedily, by beam search, and by beam search with the
+The posteriors of each recording are computed once and decoded greedily, by beam search, and by beam search with the
 language model, and the syllables translated: by the n-gram translator and by the seq2seq one, by the seq2seq one on 10
 hypotheses together with their scores, by the n-gram one with the recogniser's errors elsewhere (a report of evaluate.py
 on recordings of other people), and by the n-gram one on the network of the posteriors around the best hypothesis, which

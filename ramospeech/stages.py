@@ -128,7 +128,7 @@ def recognise(
 
 
 def _windows(items: Iterable[Piece | End], samples: float) -> Iterator[list[Piece | End]]:
-    """The items in parts with so many samples of audio; an End for which nothing waits is passed on at once."""
+    """Yield the items in parts with so many samples of audio; an End for which nothing waits is passed on at once."""
     window: list[Piece | End] = []
     held = 0
     for item in items:
@@ -227,7 +227,7 @@ def _tokens(
 
 
 def _combined(parts: Iterable[Sequence[Translation]], nbest: int) -> list[Translation]:
-    """The best `nbest` of all combinations of the texts of consecutive parts."""
+    """Return the best `nbest` of all combinations of the texts of consecutive parts."""
     texts = [Translation("", 0.0)]
     for part in parts:
         pairs = (

@@ -78,6 +78,37 @@ def test_documents(path: Path) -> None:
     assert [f"{name}:{line + 1}: {message}" for line, message in offences(text)] == []
 
 
+NOUNS = {
+    "The",
+    "A",
+    "An",
+    "Whether",
+    "What",
+    "How",
+    "Where",
+    "Which",
+    "Every",
+    "All",
+    "Each",
+    "One",
+    "This",
+    "Of",
+    "As",
+}
+
+
+def test_docstrings_of_public_functions_begin_with_a_verb() -> None:
+    """Properties are named like what they return, and may say what that is."""
+    headless = []
+    for path in tracked("ramospeech/*.py ctc_decode/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                text = ast.get_docstring(node) or "Return"
+                if text.split()[0] in NOUNS and "property" not in " ".join(map(ast.unparse, node.decorator_list)):
+                    headless.append(f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: {text.splitlines()[0]}")
+    assert headless == []
+
+
 def test_programs() -> None:
     found = []
     for path in tracked(PROGRAMS):

@@ -28,7 +28,7 @@ FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(
         description="Apply the effects of training to a recording, or to each of a folder. A picture of the "
         "spectrogram before and after is saved beside each result.",
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def picture(before: np.ndarray, after: np.ndarray, title: str) -> bytes:
-    """The log spectrograms of two waveforms (S,), one above the other on the same scales, as a PNG."""
+    """Return the log spectrograms of two waveforms (S,), one above the other on the same scales, as a PNG."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     pictures = [
@@ -68,7 +68,7 @@ def picture(before: np.ndarray, after: np.ndarray, title: str) -> bytes:
 
 
 def write(path: Path, waveform: np.ndarray, before: np.ndarray, title: str) -> None:
-    """The recording and, as .png of the same name, its picture."""
+    """Write the recording and, as .png of the same name, its picture."""
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform, audio.SAMPLE_RATE, format=path.suffix[1:].upper())
     for name, content in ((path, buffer.getvalue()), (path.with_suffix(".png"), picture(before, waveform, title))):
@@ -77,7 +77,7 @@ def write(path: Path, waveform: np.ndarray, before: np.ndarray, title: str) -> N
 
 
 def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Each recording and where its result goes. Raises UsageError where that cannot be."""
+    """Return each recording and where its result goes. Raises UsageError where that cannot be."""
     if not source.is_dir():
         if target.suffix.lower() not in FORMATS:
             raise UsageError(
@@ -102,7 +102,7 @@ def jobs(source: Path, target: Path) -> list[tuple[Path, Path]]:
 def vary(
     waveform: np.ndarray, planned: Sequence[str], augment: WaveAugment, rng: np.random.Generator, clips: Clips | None
 ) -> tuple[np.ndarray, list[str]]:
-    """(S,) -> (S,) and the effects on it: those of PLANNED that are named, then what `augment` draws."""
+    """Map (S,) to (S,) and the effects on it: those of PLANNED that are named, then what `augment` draws."""
     if "speed" in planned:
         waveform = speed(waveform, float(rng.choice([0.9, 1.1])))
     if "silence" in planned:

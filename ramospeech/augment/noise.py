@@ -29,7 +29,7 @@ def add_noise(waveform: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray
 
 
 def speech_power(waveform: np.ndarray) -> float:
-    """Mean square of (S,) samples over the frames of 25 ms within 30 dB of the loudest: pauses do not count."""
+    """Return mean square of (S,) samples over the frames of 25 ms within 30 dB of the loudest: pauses do not count."""
     size = min(_FRAME, len(waveform))
     frames = waveform[: len(waveform) // size * size].reshape(-1, size)
     powers = np.einsum("ij,ij->i", frames, frames) / size
@@ -37,7 +37,7 @@ def speech_power(waveform: np.ndarray) -> float:
 
 
 def excerpt(waveform: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) of (S,) from a random place; a short one is repeated."""
+    """Return (samples,) of (S,) from a random place; a short one is repeated."""
     starts = len(waveform) - samples + 1 if len(waveform) >= samples else len(waveform)
     return np.take(waveform, np.arange(samples) + rng.integers(starts), mode="wrap")
 
@@ -56,7 +56,7 @@ def pink(samples: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def hum(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """The mains at 50 Hz, within 0.2 %, and its harmonics up to 1 kHz, weaker upwards; -> (samples,) float32."""
+    """Return the mains at 50 Hz, within 0.2 %, and its harmonics up to 1 kHz, weaker upwards; -> (samples,) float32."""
     levels = rng.uniform(0.0, 1.0, 20) / np.arange(1, 21)
     phases = rng.uniform(0.0, 2 * np.pi, 20)
     mains = _MAINS * rng.uniform(0.998, 1.002)
@@ -66,7 +66,7 @@ def hum(samples: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def babble(samples: int, rng: np.random.Generator, clips: Clips) -> np.ndarray:
-    """Three to eight clips at once, equally loud; -> (samples,) float32."""
+    """Return three to eight clips at once, equally loud; -> (samples,) float32."""
     mixed = np.zeros(samples, np.float32)
     for _ in range(rng.integers(3, 9)):
         voice = excerpt(clips(rng), samples, rng)
@@ -101,7 +101,7 @@ class Recordings:
         self._lock = threading.Lock()
 
     def __call__(self, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """(samples,) float32 of a random recording. Raises AudioError: one that is damaged within."""
+        """Return (samples,) float32 of a random recording. Raises AudioError: one that is damaged within."""
         return excerpt(self._samples(self.paths[rng.integers(len(self.paths))]), samples, rng) / np.float32(32768.0)
 
     def _samples(self, path: Path) -> np.ndarray:

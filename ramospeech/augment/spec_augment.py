@@ -35,7 +35,7 @@ class SpecAugment(nn.Module):
 
 
 def _spans(lengths: Tensor, count: int, width: float, size: int) -> Tensor:
-    """`count` random spans within each of B lengths, none wider than `width` of it -> (B, size) bool."""
+    """Draw `count` random spans within each of B lengths, none wider than `width` of it -> (B, size) bool."""
     B = lengths.shape[0]
     draws = torch.rand(2, B, count, 1, device=lengths.device)
     limit = lengths[:, None, None].to(draws.dtype)

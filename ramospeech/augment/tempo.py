@@ -6,7 +6,7 @@ _WINDOW, _HOP, _SEARCH = 480, 240, 160  # samples: 30 ms, half of it, and 10 ms 
 
 
 def tempo(waveform: np.ndarray, factor: float) -> np.ndarray:
-    """`waveform` (S,) spoken `factor` times as fast; returns (round(S / factor),) float32.
+    """Make `waveform` (S,) `factor` times as fast; returns (round(S / factor),) float32.
 
     Windows are taken from the input at `factor` times their distance in the output, each at the offset where it best
     matches the continuation of the one before.

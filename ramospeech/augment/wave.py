@@ -21,7 +21,7 @@ class Sources:
     clips: noise.Clips | None = None
 
     def add(self, name: str, waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """`waveform` (S,) with the noise of that name at a random SNR; -> (S,) float32."""
+        """Return `waveform` (S,) with the noise of that name at a random SNR; -> (S,) float32."""
         samples = len(waveform)
         if name == "noise":
             if self.recordings is None:
@@ -125,13 +125,13 @@ class WaveAugment:
         return cls(probabilities, (snr[0], snr[1]), recordings)
 
     def draw(self, rng: np.random.Generator) -> list[str]:
-        """The effects of one clip."""
+        """Return the effects of one clip."""
         return [name for name, probability in self.probabilities.items() if rng.random() < probability]
 
     def apply(
         self, names: Sequence[str], waveform: np.ndarray, rng: np.random.Generator, clips: noise.Clips | None = None
     ) -> np.ndarray:
-        """(S,) float32 -> (S,) float32 within [-1, 1], of another length where the tempo changes.
+        """Map (S,) float32 to (S,) float32 within [-1, 1], of another length where the tempo changes.
 
         clips: draws the clips that babble is mixed from.
         Raises: UsageError: babble without clips; AudioError: a recording of noise that cannot be read.
@@ -142,6 +142,6 @@ class WaveAugment:
         return np.clip(waveform, -1.0, 1.0)
 
     def __call__(self, waveform: np.ndarray, rng: np.random.Generator, clips: noise.Clips | None = None) -> np.ndarray:
-        """`apply` what was drawn; a clip for which nothing was comes back as it is."""
+        """Apply (see `apply`) what was drawn; a clip for which nothing was comes back as it is."""
         names = self.draw(rng)
         return self.apply(names, waveform, rng, clips) if names else waveform

@@ -40,7 +40,7 @@ def batches(seconds: Sequence[float], order: Sequence[int], batch_seconds: float
 def train_plan(
     seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, seed: int, epoch: int
 ) -> list[Step]:
-    """The steps of one epoch, shuffled by (seed, epoch); the first epoch goes from short clips to long ones.
+    """Return the steps of one epoch, shuffled by (seed, epoch); the first epoch goes from short clips to long ones.
 
     That is SortaGrad (Amodei et al., arXiv 1512.02595): CTC finds its first alignments in short clips.
     Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
@@ -57,7 +57,8 @@ def train_plan(
 
 
 def drawn(weights: Sequence[float], seed: int, epoch: int) -> list[int]:
-    """The clips of an epoch, those of weight 2.5 two or three times, at random; each once where all weights are 1."""
+    """Return the clips of an epoch, those of weight 2.5 two or three times, at random; each once where all weights are
+    1."""
     given = np.asarray(weights, dtype=np.float64)
     times = np.floor(given + np.random.default_rng((seed, epoch, 0, 3)).random(len(given))).astype(np.int64)
     return np.repeat(np.arange(len(given)), times).tolist()
@@ -86,13 +87,13 @@ def epoch_plan(
 
 
 def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:
-    """This worker's share of the batches of an evaluation: each clip once, on one worker; shares may differ by one."""
+    """Return this worker's part of the batches of an evaluation: each clip once, on one worker; shares may differ by one."""
     order = np.argsort(np.asarray(seconds), kind="stable").tolist()
     return batches(seconds, order, batch_seconds, batch_size)[rank::workers]
 
 
 def padding_share(seconds: Sequence[float], plan: Plan) -> float:
-    """The fraction of the plan's padded audio that is padding."""
+    """Return the fraction of the plan's padded audio that is padding."""
     steps = [[[seconds[i] if isinstance(i, int) else i.seconds for i in batch] for batch in step] for step in plan]
     padded = sum(max(batch) * len(batch) for step in steps for batch in step)
     real = sum(sum(batch) for step in steps for batch in step)

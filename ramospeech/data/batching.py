@@ -13,7 +13,7 @@ def map_by_length(
     length: Callable[[Item], int],
     budget: int,
 ) -> list[Result]:
-    """The results of `function`, which takes a batch of items, for all items and in their order.
+    """Return the results of `function`, which takes a batch of items, for all items and in their order.
 
     Batches are made of the longest items first, as many as `budget` holds with padding (at least one).
 

@@ -26,7 +26,7 @@ class Joined:
     seconds: float
 
     def clip(self, clips: Sequence[Clip]) -> Clip:
-        """What it amounts to, `clips` being those that the indices mean."""
+        """Return what it amounts to, `clips` being those that the indices mean."""
         parts = [clips[i] for i in self.clips]
         syllables = tuple(syllable for part in parts for syllable in part.pinyin)
         return Clip("+".join(part.path for part in parts), syllables, "".join(p.hanzi for p in parts), self.seconds)
@@ -41,7 +41,7 @@ def utterances(
     seed: int,
     epoch: int,
 ) -> list[Joined]:
-    """The chosen clips, joined at random.
+    """Return the chosen clips, joined at random.
 
     Args:
         chosen: indices of `clips`, repeated to weight a clip.

@@ -53,7 +53,7 @@ class Batch:
         return self.waveforms.numel() / audio.SAMPLE_RATE
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch with its tensors on `device`."""
+        """Return the same batch with its tensors on `device`."""
         names = ("waveforms", "lengths", "labels", "label_lengths")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
@@ -77,7 +77,7 @@ def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips:
 
 
 def dummy_batch() -> Batch:
-    """One second of faint noise labelled as unknown: stands in for a batch of which no clip could be read."""
+    """Return one second of faint noise labelled as unknown: stands in for a batch of which no clip could be read."""
     waveform = np.random.default_rng(0).normal(0.0, 0.01, audio.SAMPLE_RATE).astype(np.float32)
     clip = Clip("<noise>", ("<UNK>",), "", 1.0)
     return pad([waveform], [[Vocabulary.UNK]], [clip])
@@ -187,7 +187,7 @@ class Loader:
         return batch
 
     def __call__(self, plan: Sequence[Sequence[int | Joined]], epoch: int = 0) -> Iterator[Batch]:
-        """The batches of `plan` (lists of clip indices, or of joined clips) in order.
+        """Yield the batches of `plan` (lists of clip indices, or of joined clips) in order.
 
         A clip that cannot be read is left out and named; those joined with it are left out this time too.
         """

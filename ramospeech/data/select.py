@@ -25,7 +25,7 @@ class FilteredClips:
         return [clip.seconds or 0.0 for clip in self.clips]
 
     def describe(self) -> str:
-        """One line: how many clips were found, how many are used and how long, what was left out and why."""
+        """Return one line: how many clips were found, how many are used and how long, what was left out and why."""
         found = len(self.clips) + len(self.dropped)
         line = f"{len(self.clips):,} of {found:,} clips, {sum(self.seconds) / 3600:.2f} h"
         if self.unknown:
@@ -61,6 +61,6 @@ def read_clips(
 
 
 def dropped_table(selections: Sequence[FilteredClips]) -> str:
-    """What was left out as lines `path<TAB>reason<TAB>detail` with a header."""
+    """Return what was left out as lines `path<TAB>reason<TAB>detail` with a header."""
     rows = [f"{clip.path}\t{reason}\t{detail}" for part in selections for clip, reason, detail in part.dropped]
     return "\n".join(["path\treason\tdetail", *rows]) + "\n"

@@ -24,7 +24,7 @@ class TextFile:
 
     @classmethod
     def parse(cls, argument: str) -> "TextFile":
-        """`FILE` or `FILE=WEIGHT`; raises UsageError."""
+        """Parse `FILE` or `FILE=WEIGHT`; raises UsageError."""
         path, equals, weight = argument.rpartition("=")
         if not equals or Path(argument).is_file():
             return cls(Path(argument))

@@ -23,7 +23,7 @@ LITTLE_AUDIO = 3_600.0  # seconds
 
 
 def on_batches(seconds: Sequence[float], batch_seconds: float, batch_size: int) -> str | None:
-    """Where --batch_seconds leaves room for fewer than --batch_size of the clips (their lengths in seconds)."""
+    """Return a line where --batch_seconds leaves room for fewer than --batch_size of the clips (their seconds)."""
     usual = max(1, int(batch_seconds / sorted(seconds)[len(seconds) // 2])) if seconds else batch_size
     if usual >= batch_size:
         return None
@@ -63,7 +63,7 @@ def on_finished(done: int, wanted: int, unit: str) -> str:
 
 
 def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
-    """Where an error rate says little, or there is too little to learn from; seconds: of all training clips."""
+    """Return a line where an error rate says little, or there is too little to learn from; seconds: of all clips."""
     lines = []
     if 0 < dev_clips < FEW_DEV_CLIPS:
         lines.append(
@@ -79,7 +79,7 @@ def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
 
 
 def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
-    """Where the weights of --init_from were trained with other sizes of the encoder than they have to work with."""
+    """Return a line where the weights of --init_from were trained with other sizes of the encoder than they now have."""
     if not model.changed:
         return []
     before = ", ".join(f"{name} {value}" for name, value in model.changed.items())
@@ -97,7 +97,7 @@ def on_start(
     dev: FilteredClips,
     events: Path,
 ) -> list[str]:
-    """The first lines of a run."""
+    """Return the first lines of a run."""
     lines = [f"{model.config.describe()}: {model.num_parameters:,} parameters on {device}, {workers} worker(s)"]
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
@@ -124,7 +124,7 @@ def on_end(
     skipped: int,
     rate: str = "SER",
 ) -> list[str]:
-    """The last lines of a run; unreadable: messages of each worker; rate: the title of the error rate."""
+    """Return the last lines of a run; unreadable: messages of each worker; rate: the title of the error rate."""
     lines, unread = [f"trained on {train.describe()}"], set().union(*unreadable)
     if unread or skipped:
         lines.append(f"in training {len(unread)} could not be read, {skipped} times a clip had no finite loss")
@@ -143,12 +143,12 @@ def say(line: str, rank: int) -> None:
 
 
 def on_model(path: Path, what: str, own: str) -> str:
-    """Where the model is and how to use it; own: a command that a file of one's own is the last part of."""
+    """Tell where the model is and how to use it; own: a command that a file of one's own is the last part of."""
     return f"The model is {path} ({what}). To use it: {own}"
 
 
 def transcribe_command(path: Path) -> str:
-    """The command that transcribes a recording with a model."""
+    """Return the command that transcribes a recording with a model."""
     return f"{transcribing()} --model {shlex.quote(str(path))} RECORDING"
 
 

@@ -33,7 +33,7 @@ class Average:
     @contextlib.contextmanager
     @torch.no_grad()
     def applied(self) -> Iterator[None]:
-        """The model has the averaged weights while the block runs."""
+        """Give the model the averaged weights while the block runs."""
         self._swap()
         try:
             yield
@@ -47,7 +47,7 @@ class Average:
             average.copy_(now)
 
     def state(self) -> dict[str, int | list[Tensor]]:
-        """All that `load_state` needs."""
+        """Return all that `load_state` needs."""
         return {"steps": self.steps, "averages": self.averages}
 
     def load_state(self, state: dict) -> None:

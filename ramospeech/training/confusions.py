@@ -13,7 +13,7 @@ Pairs = Counter[tuple[str, str]]
 
 
 def count_pairs(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Pairs:
-    """The aligned syllables of (reference, hypothesis) of clips."""
+    """Return the aligned syllables of (reference, hypothesis) of clips."""
     counts: Pairs = Counter()
     for reference, hypothesis in pairs:
         counts.update(align_edits(reference, hypothesis, phonetic_similarity))
@@ -21,7 +21,7 @@ def count_pairs(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Pairs:
 
 
 def by_part(syllables: Pairs) -> dict[str, Pairs]:
-    """The same of tones, initials and finals."""
+    """Return the same of tones, initials and finals."""
     found: dict[str, Pairs] = {part: Counter() for part in PARTS}
     for (ref, hyp), count in syllables.items():
         for part, counts in found.items():
@@ -31,7 +31,7 @@ def by_part(syllables: Pairs) -> dict[str, Pairs]:
 
 
 def error_rate(counts: Pairs) -> float:
-    """The fraction of the reference that is wrong or deleted; insertions are in no reference.
+    """Return the fraction of the reference that is wrong or deleted; insertions are in no reference.
 
     >>> error_rate(Counter({("1", "1"): 2, ("1", "4"): 1, ("2", ""): 1, ("", "3"): 5}))
     0.5
@@ -42,7 +42,8 @@ def error_rate(counts: Pairs) -> float:
 
 
 def as_markdown(reference: Sequence[str], hypothesis: Sequence[str], width: int = 16) -> str:
-    """The reference above the hypothesis, what is wrong with ✗, as tables of `width` units; ∗ stands for nothing.
+    """Return the reference above the hypothesis, what is wrong with ✗, as tables of `width` units; ∗ stands for
+    nothing.
 
     >>> print(as_markdown(["ni3", "hao3"], ["ni3", "hao4"]))
     | ref | ni3 | hao3 |

@@ -21,7 +21,7 @@ def settle(args: Namespace, resumed: Mapping[str, Any] | None) -> None:
 
 
 def sizes_given(args: Namespace, encoder: str) -> dict[str, Any]:
-    """The sizes of an encoder on the command line. Raises UsageError for one that it does not have.
+    """Return the sizes of an encoder on the command line. Raises UsageError for one that it does not have.
 
     `--dropout` of an encoder that has `--dropout_scale` is that: its name in version 0.1.
     """
@@ -33,6 +33,6 @@ def sizes_given(args: Namespace, encoder: str) -> dict[str, Any]:
 
 
 def is_old_dropout(args: Namespace, encoder: str) -> bool:
-    """Whether `--dropout` was given for an encoder that knows `--dropout_scale` only."""
+    """Return whether `--dropout` was given for an encoder that knows `--dropout_scale` only."""
     names = {item.name for item in fields(sizes_of_encoders()[encoder])}
     return "dropout" in vars(args) and "dropout" not in names and "dropout_scale" in names

@@ -13,7 +13,7 @@ from ramospeech.parallel import Workers
 def choose_device(
     gpus: int | None, amp: str, threads: int | None, workers: Workers, device: str | None = None
 ) -> torch.device:
-    """This worker's GPU, or the CPU with its share of the cores.
+    """Return this worker's GPU, or the CPU with its share of the cores.
 
     Args:
         gpus: to use on each host; 0 is the CPU, None is all.

@@ -84,7 +84,7 @@ class EventFiles:
 
 
 def open_events(folder: Path, done: int) -> tuple[SummaryWriter, EventFiles]:
-    """A writer of events in `folder` and its files. Raises OSError where none can be made.
+    """Return a writer of events in `folder` and its files. Raises OSError where none can be made.
 
     done: steps before a resumed run; events of later ones, which are written again, are dropped.
     """

@@ -24,7 +24,8 @@ KNOWS_NOTHING = 0.95  # error rate of a start that is not worth keeping near to:
 def keep_near_start(
     args: Namespace, optimizer: torch.optim.Optimizer, model: AcousticModel, workers: Workers
 ) -> torch.optim.Optimizer:
-    """The optimizer; with --l2_sp W each of its steps ends with weights W times their rate nearer to --init_from's.
+    """Return the optimizer; with --l2_sp W each of its steps ends with weights W times their rate nearer to
+    --init_from's.
 
     This is L2-SP (Li et al., arXiv 1802.01483), decoupled from the gradient like the weight decay that it replaces.
     """
@@ -54,7 +55,7 @@ def interpolated(start: dict[str, Tensor], end: dict[str, Tensor], fraction: flo
 
 
 def nearest(errors: dict[float, float]) -> float:
-    """The smallest fraction of the way whose error rate is within the tolerance of the lowest."""
+    """Return the smallest fraction of the way whose error rate is within the tolerance of the lowest."""
     lowest = min(errors.values())
     return min(fraction for fraction, rate in errors.items() if rate <= lowest * TOLERANCE)
 

@@ -53,7 +53,7 @@ class RunFolder:
         return self.path / "tensorboard" / self.name
 
     def of_epoch(self, epoch: int) -> Path:
-        """The model that --save_step keeps of an epoch."""
+        """Return the model that --save_step keeps of an epoch."""
         return self._file(f".epoch{epoch}.safetensors")
 
     def _file(self, ending: str) -> Path:

@@ -28,7 +28,7 @@ class Guard:
         self._good: dict[str, Any] | None = None
 
     def watch(self, step: Step) -> str | None:
-        """What to tell people where the run was taken back, otherwise None.
+        """Return what to tell people where the run was taken back, otherwise None.
 
         Raises: TrainingError: the run diverged once too often.
         """
@@ -66,7 +66,7 @@ class Guard:
 
 
 def _on_cpu(state: Any) -> Any:
-    """A copy of a training state (tensors in dicts and lists) in the host's memory: a GPU's is for training."""
+    """Return a copy of a training state (tensors in dicts and lists) in the host's memory: a GPU's is for training."""
     if isinstance(state, torch.Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):

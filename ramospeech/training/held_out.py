@@ -12,7 +12,7 @@ SPEAKERS = "_speakers.tsv"  # NAME_train_speakers.tsv beside NAME_train.txt: pat
 
 
 def hold_out(train: FilteredClips, lists: Sequence[Path]) -> tuple[FilteredClips, FilteredClips, str]:
-    """What stays to train on, the dev clips, and a line on how they were chosen.
+    """Return what stays to train on, the dev clips, and a line on how they were chosen.
 
     Speakers are disjoint where three or more are known: from a table beside the list, or by the folders that the
     recordings lie in. Else each clip goes by a hash of its path. Both stay the same in every run.
@@ -34,7 +34,7 @@ def hold_out(train: FilteredClips, lists: Sequence[Path]) -> tuple[FilteredClips
 
 
 def _table(path: Path) -> list[tuple[str, str]]:
-    """Rows of path and speaker; none where there is no such file."""
+    """Return rows of path and speaker; none where there is no such file."""
     if not path.is_file():
         return []
     rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())

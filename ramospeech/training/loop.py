@@ -136,7 +136,7 @@ class Trainer:
         self.consecutive_bad_steps = 0
 
     def autocast(self) -> contextlib.AbstractContextManager:
-        """The precision that the forward pass runs in."""
+        """Return the precision that the forward pass runs in."""
         if self.amp == "no":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, AMP_TYPES[self.amp])
@@ -212,11 +212,12 @@ class Trainer:
         return norm
 
     def averaged(self) -> contextlib.AbstractContextManager:
-        """The model has its averaged weights while the block runs, if averaging was asked for."""
+        """Return the model has its averaged weights while the block runs, if averaging was asked for."""
         return self.average.applied() if self.average else contextlib.nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """Everything that `load_state` needs to resume exactly: weights, optimizer, loss scale, average, step."""
+        """Return everything that `load_state` needs to resume exactly: weights, optimizer, loss scale, average,
+        step."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -25,7 +25,8 @@ LINES_EVERY = 15.0  # seconds between lines of progress where there is no termin
 
 
 def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """The same items, with progress on stderr if they take long: a bar on a terminal, elsewhere now and then a line."""
+    """Yield the same items, with progress on stderr if they take long: a bar on a terminal, elsewhere now and then a
+    line."""
     if sys.stderr.isatty():
         yield from tqdm(items, what, total, leave=False, delay=1.0, unit="clip", dynamic_ncols=True)
         return
@@ -69,7 +70,7 @@ class Meter:
         self.padded += step.padded
 
     def waiting(self, batches: Iterable[Item]) -> Iterator[Item]:
-        """The same batches; the time until each is there counts as waiting for the loader."""
+        """Yield the same batches; the time until each is there counts as waiting for the loader."""
         began = time.perf_counter()
         for batch in batches:
             self.waited += time.perf_counter() - began
@@ -82,7 +83,7 @@ class Meter:
         return self.amount / max(time.perf_counter() - self.started, 1e-9)
 
     def shown(self) -> dict[str, str]:
-        """The speed for the bar."""
+        """Return the speed for the bar."""
         return {self.name: f"{self.speed:.0f}{self.unit}"}
 
     def reset(self, total: float) -> dict[str, float]:
@@ -167,7 +168,7 @@ class Monitor:
             )
 
     def expect(self, total: int) -> None:
-        """The run is likely to have `total` steps."""
+        """Expect `total` steps of the run."""
         if self.active:
             self.total = total
             if self.bar is not None:
@@ -197,7 +198,7 @@ class Monitor:
                 self.writer.add_scalar(tag, value, step)
 
     def text(self, tag: str, text: str, step: int) -> None:
-        """A text; Markdown."""
+        """Log a text; Markdown."""
         if self.recording:
             self.writer.add_text(tag, text, step)
 
@@ -212,7 +213,7 @@ class Monitor:
         hypothesis: Sequence[str],
         step: int,
     ) -> None:
-        """A dev clip: features (T, F) and log-posteriors (T', V) as a picture, the reference above the hypothesis as
+        """Log a dev clip: features (T, F) and log-posteriors (T', V) as a picture, reference above hypothesis as
         text, and, the first time, the waveform (S,) to listen to."""
         if self.recording:
             tag = f"clips/{name}"
@@ -224,7 +225,7 @@ class Monitor:
                 self.writer.add_audio(f"{tag}/sound", waveform, step, sample_rate=SAMPLE_RATE)
 
     def confusions(self, part: str, counts: Mapping[tuple[str, str], int], step: int) -> None:
-        """What is taken for what, of a part of the syllables (see `training.confusions`), as a picture."""
+        """Log what is taken for what, of a part of the syllables (see `training.confusions`), as a picture."""
         if self.recording and any(ref for ref, _ in counts):
             self.writer.add_figure(f"confusions/{part}", draw_confusions(counts, PARTS[part], part), step)
 

@@ -28,7 +28,7 @@ BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 
 
 def options(about: str) -> argparse.ArgumentParser:
-    """The command line; `about` is the program's docstring: what it does, and after an empty line examples."""
+    """Return the command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
     parser = Parser(description=description, epilog=epilog)
     flag = argparse.BooleanOptionalAction
@@ -155,7 +155,7 @@ def options(about: str) -> argparse.ArgumentParser:
 
 
 def default_of(name: str) -> str:
-    """The default of an option that depends on what the run starts from."""
+    """Return the default of an option that depends on what the run starts from."""
     fine = "" if FINE_TUNING[name] == RECOMMENDED[name] else f", with --init_from {FINE_TUNING[name]:g}"
     return f"(default: {RECOMMENDED[name]:g}{fine}; with --load_model that of the run)"
 

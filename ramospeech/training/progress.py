@@ -35,7 +35,7 @@ class Progress:
 
     @classmethod
     def of(cls, state: dict[str, Any], workers: int) -> "Progress":
-        """The progress in a training state; of version 0.1 too, which counted steps of so many workers."""
+        """Return the progress in a training state; of version 0.1 too, which counted steps of so many workers."""
         if "progress" in state:
             return cls(**state["progress"])
         group = state.get("workers", workers)
@@ -84,11 +84,11 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def due(self) -> bool:
-        """Whether rank 0 wants to save; always False on the other ranks."""
+        """Return whether rank 0 wants to save; always False on the other ranks."""
         return self.workers.rank == 0 and time.monotonic() - self._saved > 60 * self.minutes
 
     def save(self, best: bool = False) -> None:
-        """All workers: make the statistics one; rank 0: write the models and the state.
+        """Make the statistics one (all workers), and write the models and the state (rank 0).
 
         Raises: TrainingError, ModelError: a file cannot be written; what was there before is whole.
         """

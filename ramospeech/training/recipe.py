@@ -63,7 +63,7 @@ def _set_defaults(parser: argparse.ArgumentParser, path: Path, given: Set[str]) 
 
 
 def _checked(action: argparse.Action, value: Any, where: str) -> Any:
-    """A value of a recipe as the command line would give it; `where` begins the message of a UsageError."""
+    """Return a value of a recipe as the command line would give it; `where` begins the message of a UsageError."""
     if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
         if not isinstance(value, bool):
             raise UsageError(f"{where}: must be true or false")

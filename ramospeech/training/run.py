@@ -65,7 +65,7 @@ class Run:
         return True
 
     def _epoch(self, guard: Guard, stopper: Stopper) -> bool:
-        """The rest of an epoch; False where the run was asked to stop, and has saved."""
+        """Return the rest of an epoch; False where the run was asked to stop, and has saved."""
         progress, trainer, workers = self.progress, self.trainer, self.trainer.workers
         steps, batches = self.batches(progress.epoch, progress.batches)
         first = done = progress.batches // workers.size

@@ -9,7 +9,7 @@ SCHEDULES = ("cosine", "constant")
 
 
 def scaled(lr: float, workers: int, scaling: str) -> float:
-    """The peak learning rate of a run whose global batch is `workers` times as large.
+    """Return the peak learning rate of a run whose global batch is `workers` times as large.
 
     `linear` is the rule of Goyal et al. (arXiv 1706.02677) for SGD; `sqrt` suits Adam (Malladi et al., arXiv
     2205.10287).
@@ -18,7 +18,7 @@ def scaled(lr: float, workers: int, scaling: str) -> float:
 
 
 def learning_rate(step: int, peak: float, warmup: int, total: int, schedule: str = "cosine") -> float:
-    """The rate of step 0, 1, ... of `total`: linear warm-up over `warmup` steps, then `schedule`.
+    """Return the rate of step 0, 1, ... of `total`: linear warm-up over `warmup` steps, then `schedule`.
 
     `cosine` falls to a hundredth of the peak at the last step; `constant` stays.
     """
@@ -31,7 +31,7 @@ def learning_rate(step: int, peak: float, warmup: int, total: int, schedule: str
 
 
 def rate_of_run(args: Namespace, workers: int) -> Callable[[int, int, int], float]:
-    """The learning rate of train.py: (epoch, steps of it done, steps of it) -> rate.
+    """Return the learning rate of train.py: (epoch, steps of it done, steps of it) -> rate.
 
     It is as if all epochs had as many steps as this one: they differ a little.
     """

@@ -19,7 +19,8 @@ from ramospeech.training.monitor import tracked
 
 
 def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
-    """The lists to train on and to choose the model on: given themselves, or of the corpora. Raises UsageError."""
+    """Return the lists to train on and to choose the model on: given themselves, or of the corpora. Raises
+    UsageError."""
     if args.data_type is None and not args.train_manifest:
         raise UsageError("give --data_type CORPUS, or lists as --train_manifest and --dev_manifest")
     given = [Path(path) for path in args.train_manifest or ()], [Path(path) for path in args.dev_manifest or ()]
@@ -35,7 +36,8 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
 def read_sets(
     args: Namespace, lists: tuple[list[Path], list[Path]], model: AcousticModel, workers: Workers
 ) -> tuple[FilteredClips, FilteredClips]:
-    """The clips to train on and those to choose the model on: rank 0 checks them, all workers have the same ones.
+    """Return the clips to train on and those to choose the model on: rank 0 checks them, all workers have the same
+    ones.
 
     Fine-tuning without a dev list holds a tenth of the training clips out.
 
@@ -100,7 +102,7 @@ class TrainBatches:
         )
 
     def __call__(self, epoch: int, taken: int) -> tuple[int, Iterator[Batch]]:
-        """The steps of the epoch, and this worker's batches after those that all workers have `taken`.
+        """Return the steps of the epoch, and this worker's batches after those that all workers have `taken`.
 
         Raises: TrainingError: the weights of the corpora leave no clip.
         """
@@ -129,7 +131,7 @@ class EvalBatches:
         return self.loader(self.plan)
 
     def first(self, count: int) -> Batch:
-        """One batch of the first clips."""
+        """Return one batch of the first clips."""
         return next(self.loader([list(range(min(count, self.clips)))]))
 
 
@@ -142,7 +144,7 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
 
 
 def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> list[float]:
-    """How often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
+    """Return how often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
     names = [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
     weights = dict.fromkeys(names, 1.0)
     for word in words:

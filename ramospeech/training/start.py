@@ -37,7 +37,7 @@ UNITS_OF_LISTS = "lists"  # of --unit_list: those of the training lists
 def new_or_resumed(
     args: Namespace, run: RunFolder, lists: Sequence[Path] = ()
 ) -> tuple[AcousticModel, dict[str, Any] | None]:
-    """The model to train, and with --load_model the state to resume from where there is one.
+    """Return the model to train, and with --load_model the state to resume from where there is one.
 
     lists: to train on, of which units may be made. Raises: ModelError: nothing to load, or a model of another shape
     than the options ask for; UsageError; ListError: units that cannot be read.
@@ -79,7 +79,8 @@ def _auxiliary(args: Namespace, model: AcousticModel) -> AuxiliaryHeads | None:
 
 
 def teacher_of(args: Namespace, model: AcousticModel, device: torch.device) -> Teacher | None:
-    """The model of --teacher, on the device of the training. Raises ModelError where it cannot teach this one."""
+    """Return the model of --teacher, on the device of the training. Raises ModelError where it cannot teach this
+    one."""
     if not args.teacher:
         return None
     return Teacher(load_model(model_path(args.teacher), device), model, args.teacher_weight, args.teacher)
@@ -94,7 +95,8 @@ def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
 
 
 def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
-    """The model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the same.
+    """Return the model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the
+    same.
 
     units: of a new output layer. Raises: ModelError: --init_from cannot be used, or disagrees with other options.
     """
@@ -103,14 +105,14 @@ def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
 
 
 def _asked(args: Namespace) -> dict[str, Any]:
-    """What the command line says of the model but for its sizes."""
+    """Return what the command line says of the model but for its sizes."""
     asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
     asked |= {"share_parts": args.share_parts, "unit_type": args.units}
     return {name: value for name, value in asked.items() if value is not None}
 
 
 def _sizes(args: Namespace) -> dict[str, Any]:
-    """The sizes on the command line, of any encoder."""
+    """Return the sizes on the command line, of any encoder."""
     names = {item.name for sizes in sizes_of_encoders().values() for item in fields(sizes)}
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(args).items() if name in names
@@ -118,7 +120,7 @@ def _sizes(args: Namespace) -> dict[str, Any]:
 
 
 def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
-    """The units of a new model. Raises ListError, UsageError."""
+    """Return the units of a new model. Raises ListError, UsageError."""
     units = UNITS[args.units or DEFAULT_UNITS]
     if args.unit_list == UNITS_OF_LISTS or (args.unit_list is None and units.labels_text):
         found = vocabulary_of(label for path in lists for label in labels_of(path, units))
@@ -139,7 +141,7 @@ def _config(args: Namespace, units: tuple[str, ...]) -> ModelConfig:
 
 
 def _as_asked(args: Namespace, config: ModelConfig) -> ModelConfig:
-    """A configuration with what the command line says otherwise."""
+    """Return a configuration with what the command line says otherwise."""
     asked = _asked(args)
     if asked.get("architecture", config.architecture) != config.architecture:
         return _config(args, config.units)

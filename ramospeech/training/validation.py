@@ -73,7 +73,7 @@ class DevMetrics:
         return self.clips > 0 and self.recognised == 0
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         titles = {metric.name: metric.title for metric in self.metrics}
         (main, rate), *others = self.rates.items()
         line = f"dev loss {self.loss:.3f}, {titles[main]} {rate:.2%}"
@@ -84,7 +84,7 @@ class DevMetrics:
 
 
 def metrics_of(model: AcousticModel) -> tuple[Metric, ...]:
-    """The metrics of the model's units that need only the tokens."""
+    """Return the metrics of the model's units that need only the tokens."""
     return tuple(metric for metric in model.units.metrics if not metric.of_text)
 
 
@@ -96,13 +96,15 @@ def validate(
     device: torch.device,
     pairs: Pairs | None = None,
 ) -> DevMetrics:
-    """The error rates of a model on the dev batches of all workers; the aligned units of this worker go to `pairs`."""
+    """Return the error rates of a model on the dev batches of all workers; the aligned units of this worker go to
+    `pairs`."""
     sums = evaluate(model, batches, lambda batch: dev_sums(model, decoder, batch, pairs), workers, device)
     return DevMetrics.of(metrics_of(model), sums)
 
 
 def dev_sums(model: AcousticModel, decoder: GreedyDecoder, batch: Batch, counts: Pairs | None = None) -> torch.Tensor:
-    """The values of `DevMetrics` for a batch, (SUMS + 2 * metrics,) float64: errors and length of each metric last."""
+    """Return the values of `DevMetrics` for a batch, (SUMS + 2 * metrics,) float64: errors and length of each metric
+    last."""
     metrics = metrics_of(model)
     if not len(batch):
         return torch.tensor([0.0] * (SUMS - 1) + [len(batch.unreadable)] + [0.0, 0.0] * len(metrics)).double()
@@ -145,7 +147,7 @@ class Evaluation:
         self.shown = batches.first(SHOWN_CLIPS).to(trainer.device)
 
     def __call__(self, epoch: int) -> float | None:
-        """The error rate after so many epochs; None where it is not measured."""
+        """Return the error rate after so many epochs; None where it is not measured."""
         due = epoch % self.args.dev_step == 0 or epoch == self.args.epochs
         return self.measure(epoch).ser if self.batches.clips and due else None
 

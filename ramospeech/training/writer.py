@@ -31,11 +31,11 @@ class ModelWriter:
             save_model(self.model, self.run.of_epoch(progress.epoch), self._summary())
 
     def write_best(self) -> None:
-        """As the model to use."""
+        """Write it as the model to use."""
         save_model(self.model, self.run.best, self._summary())
 
     def write_last(self) -> None:
-        """As the latest model."""
+        """Write it as the latest model."""
         save_model(self.model, self.run.last, self._summary())
 
     def _summary(self) -> dict:

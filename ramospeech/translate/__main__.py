@@ -23,7 +23,7 @@ LINES_AT_ONCE = 64
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(
         description="Translate toned pinyin on standard input, one sentence per line, to hanzi on standard output. "
         f"A token that is not a syllable becomes {FALLBACK} and is reported on standard error; empty lines stay empty.",

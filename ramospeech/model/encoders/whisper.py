@@ -122,7 +122,7 @@ class WhisperEncoder(Encoder):
         return self.norm(x), frames
 
     def attended(self, x: Tensor, frames: Tensor) -> tuple[Tensor | None, int]:
-        """What the frames of x (B, T', width) attend to, and in blocks of how many frames, as `Layer` takes them."""
+        """Return what the frames of x (B, T', width) attend to, in blocks of how many frames, as `Layer` takes them."""
         padding = _mask(frames, x)
         if not 0 < 2 * self.window < x.shape[1]:  # of two blocks each frame attends to both
             return (None if padding is None else ~padding[:, None, None]), 0
@@ -184,7 +184,7 @@ def padded_to_blocks(x: Tensor, block: int) -> Tensor:
 
 
 def with_neighbours(padded: Tensor, block: int) -> Tensor:
-    """Of each block, as `padded_to_blocks` gives them, three: (B, (blocks + 2) * block, ...) -> (B, blocks, ..., 3 *
+    """Return three for each block of `padded_to_blocks`: (B, (blocks + 2) * block, ...) -> (B, blocks, ..., 3 *
     block)."""
     return padded.unfold(1, 3 * block, block)
 

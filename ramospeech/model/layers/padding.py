@@ -17,7 +17,7 @@ def padding_rows(frames: Tensor, size: int, device: torch.device) -> Tensor | No
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """(B, C, T, F) with its channels last in memory; x itself where they are."""
+    """Return (B, C, T, F) with its channels last in memory; x itself where they are."""
     return x.contiguous(memory_format=torch.channels_last)
 
 

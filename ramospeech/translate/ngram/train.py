@@ -81,7 +81,7 @@ def fit(full: Estimate, characters: str, lexicon: Lexicon, max_bytes: int, train
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of the program."""
+    """Return the options of the program."""
     parser = Parser(description=__doc__.split("\n\n")[0])
     data = parser.add_argument_group("text")
     data.add_argument(
