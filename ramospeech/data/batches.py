@@ -87,7 +87,7 @@ def epoch_plan(
 
 
 def eval_plan(seconds: Sequence[float], batch_seconds: float, batch_size: int, workers: int, rank: int) -> list[Batch]:
-    """Return this worker's part of the batches of an evaluation: each clip once, on one worker; shares may differ by one."""
+    """Return this worker's part of the batches of an evaluation: each clip once, on one worker."""
     order = np.argsort(np.asarray(seconds), kind="stable").tolist()
     return batches(seconds, order, batch_seconds, batch_size)[rank::workers]
 

@@ -79,7 +79,7 @@ def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
 
 
 def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
-    """Return a line where the weights of --init_from were trained with other sizes of the encoder than they now have."""
+    """Return a line where the weights of --init_from were trained with other sizes of the encoder than now."""
     if not model.changed:
         return []
     before = ", ".join(f"{name} {value}" for name, value in model.changed.items())
