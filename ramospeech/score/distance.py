@@ -62,7 +62,7 @@ def align_edits(
 
     Of alignments with as few edits, `similarity` chooses the one whose substitutions are most alike.
 
-    >>> align("abc", "axcd")
+    >>> align_edits("abc", "axcd")
     [('a', 'a'), ('b', 'x'), ('c', 'c'), ('', 'd')]
     """
     pairs: list[tuple[str, str]] = []
