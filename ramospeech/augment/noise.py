@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ramospeech import audio
+from ramospeech.augment.batched.sounds import as_int16
 from ramospeech.errors import AudioError, UsageError
 
 Clips = Callable[[np.random.Generator], np.ndarray]
@@ -107,7 +108,7 @@ class Recordings:
     def _samples(self, path: Path) -> np.ndarray:
         samples = self._cache.get(path)
         if samples is None:
-            samples = np.round(np.clip(audio.load(path), -1.0, 32767 / 32768) * 32768.0).astype(np.int16)
+            samples = as_int16(audio.load(path))
             with self._lock:
                 if self._room >= samples.nbytes and path not in self._cache:
                     self._room -= samples.nbytes

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+SPAN = 34  # frames: hides a syllable or two
+
 
 class SpecAugment(nn.Module):
     """Masks features with their mean after normalisation, which is 0.
@@ -10,6 +12,7 @@ class SpecAugment(nn.Module):
     Args:
         frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a fraction).
         time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a fraction).
+        span_every: of long windows: a span of up to `SPAN` frames for every so many frames of the batch instead.
 
     Draws from torch's default generator, so a seed set before the step repeats it.
     """
@@ -20,17 +23,22 @@ class SpecAugment(nn.Module):
         frequency_width: float = 0.2,
         time_masks: int = 2,
         time_width: float = 0.08,
+        span_every: int | None = None,
     ) -> None:
         super().__init__()
         self.frequency_masks, self.frequency_width = frequency_masks, frequency_width
-        self.time_masks, self.time_width = time_masks, time_width
+        self.time_masks, self.time_width, self.span_every = time_masks, time_width, span_every
 
     def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
         """Map (B, T, F), (B,) frames to (B, T, F) with bands and spans set to 0."""
         B, T, F = features.shape
         bins = torch.full((B,), F, device=features.device)
         bands = _spans(bins, self.frequency_masks, strength * self.frequency_width, F)
-        spans = _spans(lengths, self.time_masks, strength * self.time_width, T)
+        if self.span_every:
+            count, width = max(1, T // self.span_every), min(self.time_width, SPAN / max(1, T))
+        else:
+            count, width = self.time_masks, self.time_width
+        spans = _spans(lengths, count, strength * width, T)
         return features.masked_fill(bands[:, None, :] | spans[:, :, None], 0.0)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ramospeech.augment import channel, noise, room
+from ramospeech.augment.probabilities import check, parsed
 from ramospeech.augment.tempo import tempo
 from ramospeech.errors import UsageError, extra
 
@@ -86,15 +87,7 @@ class WaveAugment:
         snr: tuple[float, float] = SNR,
         recordings: noise.Recordings | None = None,
     ) -> None:
-        for name, probability in probabilities.items():
-            if name not in EFFECTS:
-                raise UsageError(f"unknown effect {name!r}; choose from: all {' '.join(EFFECTS)}")
-            if not 0.0 <= probability <= 1.0:
-                raise UsageError(f"the effect {name}={probability}: a probability lies within 0 and 1")
-        if not -20.0 <= snr[0] <= snr[1] <= 100.0:
-            raise UsageError(f"--noise_snr {snr[0]} {snr[1]}: the lower one first, within -20 and 100 dB")
-        if ("noise" in probabilities) != (recordings is not None):
-            raise UsageError("the effect noise and a folder of recordings given with --noise go together")
+        check(probabilities, EFFECTS, snr, {"--noise": ("noise", recordings is not None)})
         if probabilities:
             with extra("augment"):  # missed now, not in the middle of training
                 import scipy.signal  # noqa: F401
@@ -109,19 +102,8 @@ class WaveAugment:
         Raises: UsageError: as above, and as `Recordings`.
         """
         recordings = None if folder is None else noise.Recordings(folder)
-        probabilities: dict[str, float] = {}
-        for word in words:
-            name, _, value = word.partition("=")
-            if word == "all":
-                usual = {each: probability for each, (probability, _) in EFFECTS.items()}
-                probabilities |= usual if recordings else {each: usual[each] for each in usual if each != "noise"}
-                continue
-            try:
-                probabilities[name] = float(value) if "=" in word else EFFECTS[name][0]
-            except KeyError:
-                probabilities[name] = 0.0  # named below
-            except ValueError:
-                raise UsageError(f"the effect {word!r}: write NAME or NAME=PROBABILITY, such as room=0.3") from None
+        usual = {name: probability for name, (probability, _) in EFFECTS.items()}
+        probabilities = parsed(words, usual, missing=() if recordings else ("noise",))
         return cls(probabilities, (snr[0], snr[1]), recordings)
 
     def draw(self, rng: np.random.Generator) -> list[str]:

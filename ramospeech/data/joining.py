@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ramospeech.corpora import Clip
+from ramospeech.text import Vocabulary
+from ramospeech.text.units import WORD_BREAK, spells
 
 PAUSES = (0.1, 0.6)  # seconds between clips: an output frame of the models at least, which equal syllables need
 
@@ -73,3 +75,16 @@ def utterances(
         gaps = (before, *(pauses[i] for i in group[1:]), after)
         result.append(Joined(tuple(group), gaps, sum(gaps) + sum(clips[i].seconds or 0.0 for i in group)))
     return result
+
+
+class JoinLabels:
+    """Label ids of two clips one after the other -> of both: with a break between two words of letters, where the
+    vocabulary has one."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._break = vocabulary.encode([WORD_BREAK]) if WORD_BREAK in vocabulary.units else []
+        self._letters = {i for i, unit in enumerate(vocabulary.units) if self._break and spells(unit)}
+
+    def __call__(self, left: Sequence[int], right: Sequence[int]) -> list[int]:
+        between_words = {*left[-1:]} & self._letters and {*right[:1]} & self._letters
+        return [*left, *(self._break if between_words else []), *right]

@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from ramospeech import audio
-from ramospeech.augment import WaveAugment, join, speed
+from ramospeech.augment import WaveAugment, as_int16, join, speed
 from ramospeech.corpora import Clip, frames, too_short
-from ramospeech.data.joining import Joined
+from ramospeech.data.joining import Joined, JoinLabels
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
-from ramospeech.text.units import WORD_BREAK, spells
 
 
 @dataclass
@@ -53,9 +52,8 @@ class Batch:
         return self.waveforms.numel() / audio.SAMPLE_RATE
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the same batch with its tensors on `device`."""
-        names = ("waveforms", "lengths", "labels", "label_lengths")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        """Return the same batch with its waveforms and labels on `device`; lengths stay on the CPU."""
+        return replace(self, waveforms=self.waveforms.to(device), labels=self.labels.to(device))
 
 
 def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:
@@ -113,9 +111,7 @@ class Loader:
         self.clips = clips
         self.data_root = Path(data_root)
         self.labels = [vocabulary.encode(clip.tokens) for clip in clips]
-        # Clips that are joined: a break between two words of letters, where the units know one.
-        self._word_break = vocabulary.encode([WORD_BREAK]) if WORD_BREAK in vocabulary.units else []
-        self._letters = {i for i, unit in enumerate(vocabulary.units) if self._word_break and spells(unit)}
+        self.join_labels = JoinLabels(vocabulary)
         self.reduction = reduction
         self.workers = max(1, workers)
         self.speeds = tuple(speeds)
@@ -133,7 +129,7 @@ class Loader:
         if self._cache_room >= 2 * len(waveform):
             with self._lock:
                 self._cache_room -= 2 * len(waveform)
-            self._cache[index] = np.round(np.clip(waveform, -1.0, 32767 / 32768) * 32768.0).astype(np.int16)
+            self._cache[index] = as_int16(waveform)
         return waveform
 
     def _load(self, index: int, epoch: int) -> np.ndarray:
@@ -163,8 +159,7 @@ class Loader:
         waveforms = [self._load(index, epoch) for index in indices]
         labels: list[int] = []
         for index in indices:
-            between_words = {*labels[-1:]} & self._letters and {*self.labels[index][:1]} & self._letters
-            labels += [*(self._word_break if between_words else []), *self.labels[index]]
+            labels = self.join_labels(labels, self.labels[index])
         if isinstance(item, int):
             waveform, clip = waveforms[0], self.clips[item]
         else:

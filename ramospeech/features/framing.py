@@ -32,17 +32,18 @@ class FrameFeatures(nn.Module, ABC):
     window: Tensor
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map waveforms (B, S) in [-1, 1], lengths (B,) samples to features (B, T, F) and (B,) frames.
+        """Map waveforms (B, S) in [-1, 1], lengths (B,) samples to features (B, T, F), (B,) frames where the lengths are.
 
         Frames in the padding are 0, whatever the waveform holds there.
         """
-        frames = frame_count(lengths.to(waveforms.device))
+        frames = frame_count(lengths)
         waveforms = waveforms.to(self.window.dtype) * INT16_SCALE
         if waveforms.shape[1] < WINDOW:
             return waveforms.new_zeros(waveforms.shape[0], 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
             features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
-        return features.masked_fill(padding_mask(frames, features.shape[1]).unsqueeze(2), 0.0), frames
+        padding = padding_mask(frames.to(features.device), features.shape[1])
+        return features.masked_fill(padding.unsqueeze(2), 0.0), frames
 
     def min_samples(self, frames: int) -> int:
         """Return samples of the shortest clip that has so many frames."""

@@ -29,15 +29,16 @@ class LogMel(FrameFeatures):
         return frames * HOP
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        lengths = lengths.to(waveforms.device)
         frames = lengths // HOP
         size = waveforms.shape[1] // HOP
         waveforms = waveforms.to(self.window.dtype)
         if size == 0:
             return waveforms.new_zeros(len(waveforms), 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
-            mel = self.analyse(reflected(waveforms, lengths, WINDOW // 2).unfold(1, WINDOW, HOP)[:, :size])
-        padding = padding_mask(frames, size).unsqueeze(2)
+            mel = self.analyse(
+                reflected(waveforms, lengths.to(waveforms.device), WINDOW // 2).unfold(1, WINDOW, HOP)[:, :size]
+            )
+        padding = padding_mask(frames.to(mel.device), size).unsqueeze(2)
         loudest = mel.masked_fill(padding, FLOOR).amax((1, 2), keepdim=True)
         mel = (torch.maximum(mel, loudest * 10**-RANGE).log10() + 4.0) / 4.0
         return mel.masked_fill(padding, 0.0), frames

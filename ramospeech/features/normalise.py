@@ -26,6 +26,7 @@ class Normalise(nn.Module):
         """Map features (B, T, F), 0 in the padding, lengths (B,) frames to (B, T, F), exactly 0 in the padding."""
         if self.mode == "none" or features.numel() == 0:
             return features
+        lengths = lengths.to(features.device)
         padding = padding_mask(lengths, features.shape[1]).unsqueeze(2)
         axes = (1, 2) if self.mode == "clip" else (1,)
         count = lengths.clamp(min=1).view(-1, 1, 1) * (features.shape[2] if self.mode == "clip" else 1)

@@ -16,7 +16,7 @@ from ramospeech.features import padding_mask
 from ramospeech.losses.teaching import frame_divergence, merged_frames
 from ramospeech.text import Vocabulary
 
-__all__ = ["Loss", "ace", "ctc", "ctc_ace", "ramp", "teaching"]
+__all__ = ["Loss", "ace", "ctc", "ctc_ace", "per_clip_ctc", "ramp", "teaching"]
 
 LOG_ZERO = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
 MAX_LOSS = 1e20  # a loss above this went through LOG_ZERO somewhere
@@ -52,6 +52,11 @@ def ctc(
     of the other, frame by frame.
     """
     return ctc_ace(log_probs, lengths, labels, label_lengths, 0.0, smoothing, consistency)
+
+
+def per_clip_ctc(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
+    """(B,): the CTC loss of each clip in nats, infinite where no alignment exists."""
+    return _ctc(_prepared(log_probs), lengths, labels, label_lengths)
 
 
 def ace(log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Loss:

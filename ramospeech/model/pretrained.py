@@ -89,6 +89,11 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     return started
 
 
+def has_output(name: str | Path) -> bool:
+    """Whether a model to start from brings its output layer: a file of ours does, Whisper's does not."""
+    return _is_ours(model_path(name))
+
+
 def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights") -> EncoderWeights:
     """Whisper's encoder out of tensors that are named as openai, Hugging Face or CTranslate2 name them.
 

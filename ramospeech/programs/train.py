@@ -12,6 +12,7 @@ NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and ten
 """
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from ramospeech.training import (
     RunLog,
     TrainBatches,
     Trainer,
+    WindowTraining,
     advice,
     check_options,
     choose_device,
@@ -79,7 +81,10 @@ def main(argv: list[str] | None = None) -> int:
 
     # Data: rank 0 checks the clips, all workers train on the same ones.
     train, dev = read_sets(args, lists, model, workers)
-    train_batches = TrainBatches(args, lists[0], train, model, workers, progress.group)
+    windows = WindowTraining(args, lists[0], train, model, workers, device, progress) if args.windows else None
+    if windows and state:
+        windows.leave_out(state["left_out"])
+    train_batches = windows or TrainBatches(args, lists[0], train, model, workers, progress.group)
     dev_batches = EvalBatches(args, dev, model, workers)
 
     # Optimiser.
@@ -104,12 +109,20 @@ def main(argv: list[str] | None = None) -> int:
         monitor.say(line)
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
     writer = ModelWriter(run, model, trainer, progress, args, bool(dev.clips), sum(train.seconds) / 3600)
-    checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, minutes=args.save_minutes)
+    extra = {"left_out": windows.left_out} if windows else {}
+    checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, extra, minutes=args.save_minutes)
     evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
 
+    def evaluate(epoch: int) -> float | None:
+        if windows and windows.due(epoch):
+            worst = windows.drop_worst(trainer, monitor)
+            table = dropped_table([replace(train, dropped=[*train.dropped, *worst]), dev])
+            workers.broadcast_from_rank_0(lambda: write_text(run.dropped, table))
+        return evaluation(epoch)
+
     evaluation.measure_start(progress, checkpoints)
-    loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size), evaluation, checkpoints,
-               monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
+    loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size, progress), evaluate,
+               checkpoints, monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
     if not loop.fit():
         return 130
     if args.init_from and dev.clips:

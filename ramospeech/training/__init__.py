@@ -19,6 +19,7 @@ from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
 from ramospeech.training.start import make_optimizer, new_or_resumed, prepare, teacher_of
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
+from ramospeech.training.windows import WindowTraining
 from ramospeech.training.writer import ModelWriter
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Stopper",
     "TrainBatches",
     "Trainer",
+    "WindowTraining",
     "advice",
     "check_options",
     "choose_device",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Average:
@@ -27,8 +28,7 @@ class Average:
         """Take in the weights of now."""
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
-        for average, tensor in zip(self.averages, self.tensors, strict=True):
-            average.lerp_(tensor, 1.0 - decay)
+        get_ema_multi_avg_fn(decay)(self.averages, self.tensors, None)  # type: ignore[arg-type]  # all at once
 
     @contextlib.contextmanager
     @torch.no_grad()

@@ -39,6 +39,7 @@ def choose_device(
     if gpus:
         number = int(device.split(":")[1]) if device and ":" in device else workers.local_rank
         torch.cuda.set_device(number)
+        torch.backends.cuda.matmul.allow_tf32 = amp != "no"  # of what mixed precision leaves in float32
         return torch.device("cuda", number)
     if amp == "fp16" and device != "mps":
         raise UsageError("--amp fp16 needs a GPU; on the CPU use --amp bf16 or --amp no")

@@ -8,15 +8,17 @@ from argparse import Namespace
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ramospeech.model import AcousticModel, load_model
+from ramospeech.model.pretrained import has_output
 from ramospeech.parallel import Workers
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.start import first_model
 from ramospeech.training.validation import Evaluation
 from ramospeech.training.writer import ModelWriter
 
-FRACTIONS = (0.25, 0.5, 0.75)  # of the way from the first weights to the best
+FRACTIONS = (0.25, 0.4, 0.55, 0.75)  # of the way from the first weights to the best
 TOLERANCE = 1.05  # a dev error rate this much above the lowest is as good: nearer to the start less is forgotten
 KNOWS_NOTHING = 0.95  # error rate of a start that is not worth keeping near to: its output layer is new
 
@@ -28,22 +30,36 @@ def keep_near_start(
     --init_from's.
 
     This is L2-SP (Li et al., arXiv 1802.01483), decoupled from the gradient like the weight decay that it replaces.
+    Weights that the file did not bring are not pulled.
     """
     if not args.l2_sp:
         return optimizer
     start = workers.broadcast_from_rank_0(lambda: first_model(args, model.config.units).state_dict())
-    firsts = {parameter: start[name].to(parameter.device) for name, parameter in model.named_parameters()}
+    brought = brought_by(args, model)
+    firsts = {p: start[name].to(p.device) for name, p in model.named_parameters() if name in brought}
+    pulled = [
+        (group, parameters, [firsts[p] for p in parameters])
+        for group in optimizer.param_groups
+        if (parameters := [p for p in group["params"] if p in firsts])
+    ]
 
-    @torch.no_grad()
     def pull(*_: object) -> None:
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.lerp_(firsts[parameter], min(1.0, args.l2_sp * group["lr"]))
+        for group, parameters, first in pulled:
+            move = get_ema_multi_avg_fn(1.0 - min(1.0, args.l2_sp * group["lr"]))
+            move(parameters, first, None)  # type: ignore[arg-type]  # torch calls it an average; all at once
 
-    for group in optimizer.param_groups:
+    for group, _, _ in pulled:
         group["weight_decay"] = 0.0
     optimizer.register_step_post_hook(pull)
     return optimizer
+
+
+def brought_by(args: Namespace, model: AcousticModel) -> set[str]:
+    """The names of the weights that the file of --init_from brought: all, or those of Whisper's encoder."""
+    if has_output(args.init_from):
+        return set(model.state_dict())
+    layers = {id(parameter) for layer in model.encoder.pretrained_layers() for parameter in layer.parameters()}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in layers}
 
 
 def interpolated(start: dict[str, Tensor], end: dict[str, Tensor], fraction: float) -> dict[str, Tensor]:
@@ -65,10 +81,13 @@ def move_towards_start(
 ) -> None:
     """Measure models between the start and the best one, and write the one to use; all workers take part.
 
-    Where the start knew nothing, or no model is better, the best one stays as it is.
+    Where the output layer was new, only the layers below it move. Where the start knew nothing all the same, or no
+    model is better, the best one stays as it is.
     """
     model, progress, monitor = writer.model, writer.progress, evaluation.monitor
-    if progress.before is None or progress.before >= KNOWS_NOTHING:
+    brought = brought_by(args, model)
+    whole = len(brought) == len(model.state_dict())
+    if progress.before is None or (whole and progress.before >= KNOWS_NOTHING):
         return
     learnt = progress.best < progress.before  # else the best model is the start
     start, end = workers.broadcast_from_rank_0(
@@ -81,7 +100,8 @@ def move_towards_start(
     device = evaluation.trainer.device
 
     def place(fraction: float) -> None:
-        weights = interpolated(start, end, fraction)
+        between = interpolated(start, end, fraction)
+        weights = {name: tensor if name in brought else end[name] for name, tensor in between.items()}
         model.load_state_dict({**own, **{name: tensor.to(device) for name, tensor in weights.items()}})
 
     for fraction in FRACTIONS:

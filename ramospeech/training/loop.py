@@ -35,7 +35,7 @@ class Step:
     Attributes: loss: mean per label, in nats; gradient_norm: before clipping; amount: of data (seconds of audio,
     characters of text) without padding; padded: with it; clips: or sentences; skipped: clips without a finite loss;
     unreadable: clips that could not be read; taken: whether the weights moved; stop, save: whether any worker was
-    asked to stop, or rank 0 wants to save.
+    asked to stop, or rank 0 wants to save; seconds: the sum of the workers' clocks.
     """
 
     loss: float
@@ -48,6 +48,7 @@ class Step:
     taken: bool
     stop: bool
     save: bool
+    seconds: float = 0.0
 
 
 class Trainable(Protocol):
@@ -91,6 +92,11 @@ class Stopper:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def thawed(group: dict[str, Any], step: int) -> float:
+    """What part of its rate a group of the optimizer has: 0 in its first `frozen` steps, then growing over `thaw`."""
+    return min(1.0, max(0, step + 1 - group.get("frozen", 0)) / group.get("thaw", 1))
 
 
 class Trainer:
@@ -141,32 +147,26 @@ class Trainer:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, AMP_TYPES[self.amp])
 
-    def step(self, batch: Trainable, lr: float, stop: bool = False, save: bool = False) -> Step:
+    def step(self, batch: Trainable, lr: float, stop: bool = False, save: bool = False, seconds: float = 0.0) -> Step:
         """Train on one batch (possibly empty, where no clip of it could be read).
+
+        stop, save, seconds: this worker's part of what the step tells all of them.
 
         Raises: TrainingError: the loss or gradient was not finite many times in a row.
         """
         self.model.train()
         torch.manual_seed(hash((self.seed, self.steps, self.workers.rank)) % 2**63)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr * group.get("rate", 1.0)
+            group["lr"] = lr * group.get("rate", 1.0) * thawed(group, self.steps)
         self.optimizer.zero_grad()
         loss = self._loss(batch)
-        totals = torch.tensor(
-            [
-                *(float(value.detach()) for value in loss),
-                batch.amount,
-                batch.padded_amount,
-                len(batch),
-                len(batch.unreadable),
-                stop,
-                save,
-            ],
-            dtype=torch.float64,
-        )
         self.scaler.scale(loss.sum).backward()
+        # Read after the backward pass was begun: a GPU computes it while this waits.
+        sums = torch.stack([value.detach().to(loss.sum.dtype) for value in loss]).tolist()
+        own = [batch.amount, batch.padded_amount, len(batch), len(batch.unreadable), stop, save, seconds]
+        totals = torch.tensor([*sums, *own], dtype=torch.float64)
         totals = self.workers.all_reduce_gradients(self.parameters, totals, self.fp16_gradients)
-        total, count, skipped, amount, padded, clips, unreadable, stops, saves = totals.tolist()
+        total, count, skipped, amount, padded, clips, unreadable, stops, saves, seconds = totals.tolist()
         mean = total / max(count, 1.0)
         norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
         taken = math.isfinite(norm)
@@ -190,6 +190,7 @@ class Trainer:
             taken,
             stops > 0,
             saves > 0,
+            seconds,
         )
 
     def _loss(self, batch: Trainable) -> Loss:
@@ -200,10 +201,11 @@ class Trainer:
     def _descend(self, count: float) -> float:
         """From gradients of the sum to those of the mean, clip, step; returns their norm, equal on all workers."""
         self.scaler.unscale_(self.optimizer)
-        for parameter in self.parameters:
-            if parameter.grad is not None:
-                parameter.grad /= count
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.clip))
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        norm = float(nn.utils.get_total_norm(gradients)) / count
+        if math.isfinite(norm):  # one multiplication for the mean and the clipping
+            scale = torch.tensor(count * max(1.0, norm / self.clip))
+            nn.utils.clip_grads_with_norm_(self.parameters, 1.0, scale)
         if self.scaler.is_enabled():  # it skips the step by itself where a gradient overflowed
             self.scaler.step(self.optimizer)
             self.scaler.update()

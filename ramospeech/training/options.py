@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ramospeech.augment import EFFECTS, SNR
+from ramospeech.augment import BATCH_EFFECTS, EFFECTS, SNR
 from ramospeech.cli import (
     Parser,
     count,
@@ -25,6 +25,8 @@ from ramospeech.training.defaults import FINE_TUNING, RECOMMENDED
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
+
+DROP_WORST = "leave out this fraction of a corpus after a third of the run: what is understood least"
 
 
 def options(about: str) -> argparse.ArgumentParser:
@@ -55,6 +57,9 @@ def options(about: str) -> argparse.ArgumentParser:
     model.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept")
     model.add_argument(
         "--freeze", type=count_or_0, help="layers of a Whisper encoder that stay as they are (with --init_from: all)"
+    )
+    model.add_argument(
+        "--freeze_steps", type=count_or_0, default=0, help="steps in which they stay as they are, then learn as well"
     )
     model.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
@@ -92,8 +97,15 @@ def options(about: str) -> argparse.ArgumentParser:
     loss.add_argument(
         "--speeds", type=number(float, 0.5, 2), nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation"
     )
-    loss.add_argument("--augment", nargs="+", metavar="NAME[=P]", help=f"all, or of: {' '.join(EFFECTS)}")
+    loss.add_argument(
+        "--augment",
+        nargs="+",
+        metavar="NAME[=P]",
+        help=f"all, or of: {' '.join(EFFECTS)}; with --windows: {' '.join(BATCH_EFFECTS)}",
+    )
     loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
+    loss.add_argument("--music", metavar="DIR", help="recordings of music, for the effect of that name")
+    loss.add_argument("--rooms", metavar="DIR", help="measured impulse responses, for half of the effect room")
     loss.add_argument(
         "--noise_snr",
         type=number(float, -100, 100),
@@ -115,9 +127,24 @@ def options(about: str) -> argparse.ArgumentParser:
         help=f"fraction of the run over which these two grow {default_of('augment_ramp')}",
     )
 
+    windows = parser.add_argument_group("windows: all audio on the device, batches made there")
+    windows.add_argument(
+        "--windows",
+        type=number(float, 1, 600),
+        nargs="+",
+        metavar="SECONDS",
+        help="train on joined clips that fill windows of one of these lengths, drawn for each step",
+    )
+    windows.add_argument("--mix", nargs="+", metavar="CORPUS=SHARE", help="of the time (default: by their lengths)")
+    windows.add_argument("--noise_windows", type=fraction, default=0.0, help="fraction of windows without speech")
+    windows.add_argument("--drop_worst", nargs="+", metavar="CORPUS=F", help=DROP_WORST)
+    windows.add_argument("--steps", type=count, help="of the whole run; dev is measured --epochs times")
+    windows.add_argument("--max_minutes", type=positive, help="of the whole run, instead of --steps")
+
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
     optimiser.add_argument("--lr", type=peak_rate, default=1e-3, help="peak learning rate of one worker")
+    optimiser.add_argument("--head_lr", type=peak_rate, help="of what lies above a pretrained encoder (default: --lr)")
     optimiser.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
     optimiser.add_argument("--warmup", type=count, default=500, help="steps of linear warm-up, at most a fifth of all")
     optimiser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
@@ -174,7 +201,21 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
     if args.auxiliary and args.init_from:
         raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
+    _check_windows(args)
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:
         raise UsageError(f"--model_name {args.model_name!r}: a plain name; its folder goes into --model_path")
+
+
+def _check_windows(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of --windows that stand without it, or that it does not have."""
+    for name in ("mix", "noise_windows", "drop_worst", "steps", "max_minutes", "music", "rooms"):
+        if getattr(args, name) and not args.windows:
+            raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
+    if args.windows and (args.join or args.silence):
+        raise UsageError("--windows: joins clips by itself; leave out --join and --silence")
+    if args.windows and max(args.windows) > args.batch_seconds:
+        raise UsageError(f"--windows {max(args.windows):g}: --batch_seconds {args.batch_seconds:g} hold none")
+    if args.steps and args.max_minutes:
+        raise UsageError("--steps and --max_minutes both say how long the run is: give one of them")

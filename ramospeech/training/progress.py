@@ -20,7 +20,7 @@ class Progress:
     similar length that follow each other, as many as there were workers when the run began; best: the lowest error rate
     on dev; stale: evaluations since then; lr_factor: what divergence made of the learning rate; before: the error rate
     that fine-tuning started from; consumed: batches of all workers since the run began; amount: of data in them, in
-    seconds of audio or characters of text.
+    seconds of audio or characters of text; seconds: that the run has taken so far, by the clock of rank 0.
     """
 
     epoch: int = 0
@@ -32,6 +32,7 @@ class Progress:
     before: float | None = None
     consumed: int = 0
     amount: float = 0.0
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, state: dict[str, Any], workers: int) -> "Progress":

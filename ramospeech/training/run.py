@@ -1,5 +1,6 @@
 """The loop of both training programs: steps, learning rate, checkpoints, evaluations, from wherever a run is."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,7 @@ class Run:
     moved: int = 0
     skipped: int = 0
     unreadable: set[str] = field(default_factory=set)
+    _began: float = 0.0
 
     def fit(self) -> bool:
         """Train to the end; False where the run was asked to stop, and has saved.
@@ -49,6 +51,7 @@ class Run:
         Raises: TrainingError: an epoch trained on nothing, or the loss diverged too often.
         """
         guard = Guard(self.trainer, self.progress.lr_factor)
+        self._began = time.monotonic() - self.progress.seconds
         with Stopper().listening() as stopper:
             while self.progress.epoch < self.epochs:
                 if not self._epoch(guard, stopper):
@@ -64,6 +67,10 @@ class Run:
                     break
         return True
 
+    def _clock(self) -> float:
+        """The seconds of the run, on rank 0; 0 elsewhere, so that the sum over the workers is what all go by."""
+        return time.monotonic() - self._began if self.trainer.workers.rank == 0 else 0.0
+
     def _epoch(self, guard: Guard, stopper: Stopper) -> bool:
         """Return the rest of an epoch; False where the run was asked to stop, and has saved."""
         progress, trainer, workers = self.progress, self.trainer, self.trainer.workers
@@ -75,7 +82,8 @@ class Run:
             if self.augment is not None:
                 fraction = (progress.epoch + (done - 1) / steps) / self.epochs
                 self.augment.strength = min(1.0, fraction / self.ramp) if self.ramp else 1.0
-            step = trainer.step(batch, lr, stop=stopper.wanted, save=self.checkpoints.due())
+            step = trainer.step(batch, lr, stopper.wanted, self.checkpoints.due(), self._clock())
+            progress.seconds = step.seconds
             progress.batches += workers.size
             progress.consumed += workers.size
             progress.amount += step.amount

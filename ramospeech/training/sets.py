@@ -17,6 +17,8 @@ from ramospeech.training import advice
 from ramospeech.training.held_out import hold_out
 from ramospeech.training.monitor import tracked
 
+ENDS = 40  # frames of a window that its clips may not fill
+
 
 def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
     """Return the lists to train on and to choose the model on: given themselves, or of the corpora. Raises
@@ -53,7 +55,8 @@ def read_sets(
         units=model.units,
         durations="list",
     )
-    longest = min(args.max_window, model.max_frames or args.max_window)
+    most = int(100 * max(args.windows) - ENDS) if args.windows else args.max_window
+    longest = min(most, model.max_frames or most)
     limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
 
     def read() -> tuple[FilteredClips, FilteredClips]:
@@ -143,9 +146,14 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
     )  # fmt: skip
 
 
+def names_of(lists: list[Path]) -> list[str]:
+    """What the corpora of the training lists are called on the command line."""
+    return [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
+
+
 def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> list[float]:
     """Return how often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
-    names = [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
+    names = names_of(lists)
     weights = dict.fromkeys(names, 1.0)
     for word in words:
         name, _, value = word.partition("=")

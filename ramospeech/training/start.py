@@ -31,6 +31,7 @@ from ramospeech.training.folder import RunFolder
 
 DEFAULT_ENCODER = "dfcnn"
 DEFAULT_UNITS = "pinyin"
+SPAN_EVERY = 200  # frames of a window for each span that SpecAugment hides
 UNITS_OF_LISTS = "lists"  # of --unit_list: those of the training lists
 
 
@@ -60,7 +61,8 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
     if args.freeze is None:
         args.freeze = parts if args.init_from else 0
     freeze(model, args.freeze)
-    if 0 < parts == args.freeze and not (args.augment or args.join or args.silence):  # clips come again as they were
+    varied = args.augment or args.join or args.silence or args.windows
+    if 0 < parts == args.freeze and not varied:  # clips come again as they were
         model.kept = KeptStates(int(args.cache_gb * 2**30))
     model.augment = Chain(_augmentations(args, model))
     model.auxiliary = _auxiliary(args, model)
@@ -88,8 +90,8 @@ def teacher_of(args: Namespace, model: AcousticModel, device: torch.device) -> T
 
 def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     """Of features; where states are kept, of states, whose values are not frequencies."""
-    masks = {"frequency_masks": 0} if model.kept else {}
-    spec = [SpecAugment(**masks)] if args.spec_augment else []
+    masks: dict[str, Any] = {"frequency_masks": 0} if model.kept else {}
+    spec = [SpecAugment(**masks, span_every=SPAN_EVERY if args.windows else None)] if args.spec_augment else []
     warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp and not model.kept else []
     return [*warp, *spec]
 
@@ -187,20 +189,30 @@ def freeze(model: AcousticModel, layers: int) -> None:
 def make_optimizer(model: AcousticModel, args: Namespace) -> torch.optim.AdamW:
     """AdamW, with weight decay for matrices and kernels and none for biases and normalisation.
 
-    With --layer_decay the layers that `--init_from` brought have lower rates, the lower the layer the lower.
+    With --layer_decay the layers that `--init_from` brought have lower rates, the lower the layer the lower; what lies
+    above them has the rate --head_lr, and learns alone for --freeze_steps.
     """
-    parts = model.encoder.pretrained_layers() if args.layer_decay < 1 else []
+    parts = model.encoder.pretrained_layers()
     scale = {id(p): args.layer_decay ** (len(parts) - i) for i, part in enumerate(parts) for p in part.parameters()}
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    head = args.head_lr / args.lr if args.head_lr else 1.0
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            groups.setdefault((scale.get(id(parameter), 1.0), parameter.ndim >= 2), []).append(parameter)
+            own = id(parameter) in scale
+            key = (scale[id(parameter)] if own else head, parameter.ndim >= 2, own and args.freeze_steps > 0)
+            groups.setdefault(key, []).append(parameter)
     # The order of the groups is that of version 0.1, whose training states are still resumed.
     ordered = sorted(groups.items(), key=lambda item: (-item[0][0], not item[0][1]))
     return torch.optim.AdamW(
         [
-            {"params": members, "weight_decay": args.weight_decay if matrices else 0.0, "rate": rate}
-            for (rate, matrices), members in ordered
+            {
+                "params": members,
+                "weight_decay": args.weight_decay if matrices else 0.0,
+                "rate": rate,
+                "frozen": args.freeze_steps if frozen else 0,
+                "thaw": args.warmup if frozen else 1,
+            }
+            for (rate, matrices, frozen), members in ordered
         ],
         lr=args.lr,
         betas=(0.9, 0.98),

@@ -158,7 +158,10 @@ class Evaluation:
             trainer.workers.average_batch_norm(self.model)
             counts: Pairs | None = Counter() if self.model.units.name == "pinyin" else None
             metrics = self.validate(counts)
-            shown = self.batches.clips and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0
+            if self.args.max_minutes:  # pictures take seconds of a short run
+                shown = self.batches.clips and epoch == self.args.epochs
+            else:
+                shown = self.batches.clips and epoch % -(-self.args.epochs // SHOWN_TIMES) == 0
             if shown and trainer.workers.rank == 0:
                 show_clips(monitor, self.model, self.shown, self.decoder, trainer.steps)
         if counts is not None:

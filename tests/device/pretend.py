@@ -14,11 +14,14 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 DEVICE = torch.device("meta")
 aten = torch.ops.aten
-# As with CUDA: lengths of packed sequences are on the CPU, indices may be, and copies go from anywhere to anywhere.
+# As with CUDA: lengths of packed sequences and of CTC are on the CPU, indices may be, and copies go anywhere.
 MAY_MIX = {
     aten._pack_padded_sequence.default,
     aten._pad_packed_sequence.default,
     aten._pack_padded_sequence_backward.default,
+    aten.ctc_loss.Tensor,
+    aten._ctc_loss.Tensor,
+    aten._ctc_loss_backward.Tensor,
     aten.index.Tensor,
     aten.index_put_.default,
     aten.copy_.default,

@@ -16,8 +16,9 @@ RECIPES = sorted((ROOT / "data_config" / "recipes").glob("*.toml"))
 def test_every_recipe_is_one_that_train_takes(path: Path) -> None:
     args = parse_with_recipe(options(train.__doc__), ["--recipe", path.stem, "--data_type", "mine"])
     train.check_options(args)
-    # Fine-tuning takes its features from the model that it starts from.
-    expected = {"finetune": (None, None), "original": ("spectrogram", "clip")}.get(path.stem, ("fbank", "bin"))
+    # Runs that start from a model take their features from it.
+    of_start = dict.fromkeys(("finetune", "accurate", "whisper-aishell"), (None, None))
+    expected = {**of_start, "original": ("spectrogram", "clip")}.get(path.stem, ("fbank", "bin"))
     assert (args.features, args.normalise, args.data_type) == (*expected, "mine")
 
 

@@ -98,7 +98,7 @@ class WhisperEncoder(Encoder):
         x = self.dropout(x)
         if self.rnn is not None:
             x = self.dropout(self.rnn(x, frames))
-        return x, frames.to(x.device)
+        return x, frames
 
     def transform(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Whisper's own part: (B, T, F), (B,) on the CPU -> (B, T'', width), (B,).
@@ -112,7 +112,7 @@ class WhisperEncoder(Encoder):
         if padding is not None:
             x = x.masked_fill(padding.unsqueeze(1), 0.0)
         x, frames = F.gelu(self.conv2(x)).transpose(1, 2), (frames + 1) // 2
-        x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
+        x = x + sinusoids(x.shape[1], x.shape[2], x.device).to(x)
         attended, block = self.attended(x, frames)
         for number, layer in enumerate(self.layers):
             if number == self.pairs_after:
@@ -194,10 +194,10 @@ def mean_of_pairs(x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     return x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2), frames // 2
 
 
-def sinusoids(length: int, width: int) -> Tensor:
+def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
     """Positions as Whisper has them: (length, width), sines of falling frequencies, then their cosines."""
-    rates = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2))
-    angles = torch.arange(length).unsqueeze(1) * rates
+    rates = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2, device=device))
+    angles = torch.arange(length, device=device).unsqueeze(1) * rates
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
