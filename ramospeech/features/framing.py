@@ -32,7 +32,7 @@ class FrameFeatures(nn.Module, ABC):
     window: Tensor
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map waveforms (B, S) in [-1, 1], lengths (B,) samples to features (B, T, F), (B,) frames where the lengths are.
+        """Map waveforms (B, S) in [-1, 1], lengths (B,) samples to features (B, T, F), (B,) frames, where lengths are.
 
         Frames in the padding are 0, whatever the waveform holds there.
         """
