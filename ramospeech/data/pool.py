@@ -96,7 +96,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def read_folder(folder: str | Path, option: str) -> list[np.ndarray]:
-    """All recordings in a folder and those below it, (S,) int16 each. Raises UsageError: none, or a damaged one."""
+    """Decode all recordings below a folder, (S,) int16 each. Raises UsageError: none, or a damaged one."""
     place = Path(folder)
     if not place.is_dir():
         raise UsageError(f"{option} {folder}: no such folder; give one that holds recordings")

@@ -52,7 +52,7 @@ class WindowBatches:
 
     @torch.no_grad()
     def batch(self, plan: WindowPlan, number: int) -> Batch:
-        """The batch of a plan, on the device; lengths are on the CPU."""
+        """Return the batch of a plan, on the device; lengths are on the CPU."""
         rng = np.random.default_rng((self.seed, number, 5))
         waveforms, used = cut_out(plan, self.samples), torch.tensor(plan.used)
         if plan.generated:

@@ -207,7 +207,7 @@ class WindowPlanner:
 
 
 def cut_out(plan: WindowPlan, samples: Tensor) -> Tensor:
-    """The windows of a plan out of the samples (N,) int16 of a pool -> (B, S) float32 on their device.
+    """Return the windows of a plan out of the samples (N,) int16 of a pool -> (B, S) float32 on their device.
 
     Speeds by cubic interpolation between four samples (Catmull and Rom); beyond the ends of a recording is silence.
     """

@@ -90,7 +90,7 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
 
 
 def has_output(name: str | Path) -> bool:
-    """Whether a model to start from brings its output layer: a file of ours does, Whisper's does not."""
+    """Return whether a model to start from brings its output layer: a file of ours does, Whisper's does not."""
     return _is_ours(model_path(name))
 
 

@@ -55,7 +55,7 @@ def keep_near_start(
 
 
 def brought_by(args: Namespace, model: AcousticModel) -> set[str]:
-    """The names of the weights that the file of --init_from brought: all, or those of Whisper's encoder."""
+    """Return the names of the weights that the file of --init_from brought: all, or those of Whisper's encoder."""
     if has_output(args.init_from):
         return set(model.state_dict())
     layers = {id(parameter) for layer in model.encoder.pretrained_layers() for parameter in layer.parameters()}

@@ -95,7 +95,7 @@ class Stopper:
 
 
 def thawed(group: dict[str, Any], step: int) -> float:
-    """What part of its rate a group of the optimizer has: 0 in its first `frozen` steps, then growing over `thaw`."""
+    """Return what part of its rate a group of the optimizer has: 0 for `frozen` steps, then growing over `thaw`."""
     return min(1.0, max(0, step + 1 - group.get("frozen", 0)) / group.get("thaw", 1))
 
 

@@ -147,7 +147,7 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
 
 
 def names_of(lists: list[Path]) -> list[str]:
-    """What the corpora of the training lists are called on the command line."""
+    """Return what the corpora of the training lists are called on the command line."""
     return [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
 
 

@@ -160,11 +160,11 @@ class WindowTraining:
                 break
 
     def due(self, epoch: int) -> bool:
-        """Whether it is time to leave out clips, after so many epochs: a third of the run."""
+        """Return whether it is time to leave out clips, after so many epochs: a third of the run."""
         return bool(self.worst) and epoch == -(-self.args.epochs // 3)
 
     def worst_clips(self, model: nn.Module) -> dict[int, float]:
-        """The clips that --drop_worst leaves out, by their number in the lists, and the loss per label of each."""
+        """Return the clips that --drop_worst leaves out, by their number in the lists, and their losses per label."""
         found: dict[int, float] = {}
         for corpus, fraction in self.worst.items():
             clips = np.flatnonzero(self.sources == corpus)
@@ -175,7 +175,7 @@ class WindowTraining:
 
     @torch.inference_mode()
     def losses_of(self, model: nn.Module, clips: np.ndarray) -> np.ndarray:
-        """The CTC loss per label of clips of the pool as they are, on all workers together."""
+        """Return the CTC loss per label of clips of the pool as they are, on all workers together."""
         model.eval()
         values = np.zeros(len(clips))
         sounds = self.pool.sounds
@@ -207,7 +207,7 @@ def fractions_of(words: Sequence[str] | None, names: list[str]) -> dict[int, flo
 
 
 def shares_of(args: Namespace, lists: list[Path], train: FilteredClips) -> list[float]:
-    """How much of the time each corpus gets, by --mix, or by its length times its --weights. Raises UsageError."""
+    """Return how much of the time each corpus gets, by --mix or by length and --weights. Raises UsageError."""
     names = names_of(lists)
     if not args.mix:
         weights = np.array(clip_weights(args.weights or [], lists, train)) * train.seconds

@@ -164,7 +164,7 @@ def test_each_effect_changes_clips_and_no_padding(name, speech, sources):
 
 
 @pytest.mark.parametrize("name", BATCH_EFFECTS)
-def test_silence_and_single_rows_are_no_trouble(name, sources):
+def test_silence_and_single_rows_pass_every_effect(name, sources):
     effect = BatchAugment.of([f"{name}=1"], sources)
     found = effect(torch.zeros(1, 16_000), torch.tensor([9_000]), np.random.default_rng(1))
     assert found.abs().max() < 1e-3  # mulaw has no step at 0

@@ -166,7 +166,7 @@ def test_the_clock_ends_epochs_and_drives_the_rate(make):
     assert rate(2, 0, 100) == pytest.approx(0.005)
 
 
-def test_what_cannot_be_read_is_said_once(make, corpus):
+def test_what_cannot_be_read_is_named_once(make, corpus):
     path, *_ = [corpus[0] / clip.path for clip in corpus[1].clips]
     kept = path.read_bytes()
     path.unlink()

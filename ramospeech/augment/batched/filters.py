@@ -13,7 +13,7 @@ DIRECT = 48  # samples: reflections come 3 ms after the direct sound at least
 
 
 def fast_length(samples: int) -> int:
-    """The shortest length of at least so many samples that Fourier transforms are quick for."""
+    """Return the shortest length of at least so many samples that Fourier transforms are quick for."""
     return min(odd << max(0, (-(-samples // odd) - 1).bit_length()) for odd in (1, 3, 5, 9, 15))
 
 
@@ -23,7 +23,7 @@ def filtered(waveforms: Tensor, response: Tensor, size: int) -> Tensor:
 
 
 def size_and_hertz(waveforms: Tensor) -> tuple[int, Tensor]:
-    """The size of a transform of (B, S) that leaves a margin, and its frequencies (size // 2 + 1,)."""
+    """Return the size of a transform of (B, S) that leaves a margin, and its frequencies (size // 2 + 1,)."""
     size = fast_length(waveforms.shape[1] + MARGIN)
     return size, torch.linspace(0, SAMPLE_RATE / 2, size // 2 + 1, device=waveforms.device)
 
@@ -44,7 +44,7 @@ def low_pass(waveforms: Tensor, limits: Tensor, order: int = 8) -> Tensor:
 
 
 def high_pass(waveforms: Tensor, limits: Tensor, order: int = 2) -> Tensor:
-    """As `low_pass`; 12 dB per octave, as of small microphones."""
+    """Filter as `low_pass` does; 12 dB per octave, as of small microphones."""
     size, hertz = size_and_hertz(waveforms)
     return filtered(waveforms, (1 + (limits / hertz.clamp(min=1e-3)) ** (2 * order)) ** -0.5, size)
 
