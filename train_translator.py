@@ -7,7 +7,6 @@ environment.prepare()  # before torch is imported
 
 from ramospeech.programs.train_translator import (  # noqa: E402
     build,
-    corrupted,
     dev_cer,
     main,
     options,
@@ -17,6 +16,7 @@ from ramospeech.programs.train_translator import (  # noqa: E402
     training_loss,
     translator_progress,
 )
+from ramospeech.translate.seq2seq.dev import corrupted  # noqa: E402
 
 __all__ = [
     "build",

@@ -27,13 +27,14 @@ sys.path.insert(0, str(ROOT))
 
 from ramospeech.lm.text import TextFile
 from ramospeech.parallel import SingleProcess
-from ramospeech.programs.train_translator import corrupted, read_dev, steps_of, training_loss
+from ramospeech.programs.train_translator import steps_of, training_loss
 from ramospeech.training import Trainer, learning_rate
 from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
 from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.dev import corrupted, read_dev
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 
 PEAK = 2e-3  # learning rate

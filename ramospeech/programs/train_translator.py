@@ -3,6 +3,8 @@
     ramospeech train_translator TEXT...                                     one process, CPU or GPU
     horovodrun -np 4 ramospeech train_translator TEXT... laws.txt.gz=0.1    four; uses a tenth of laws.txt.gz per pass
     ramospeech train_translator TEXT... --load_model                        resume where the last run ended
+    ramospeech train_translator TEXT... --label all.corpus                  label the text once, with all cores ...
+    ramospeech train_translator all.corpus --amp bf16                       ... and train without waiting for pinyin
 
 The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
 Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last), NAME.state.pt (to resume), NAME.json
@@ -17,16 +19,16 @@ from functools import partial
 from itertools import count as counting
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ramospeech import parallel
 from ramospeech.cli import Parser, count, count_or_0, few, fraction, peak_rate, positive, seed, transcribing
-from ramospeech.errors import ListError, ModelError, TrainingError, program
+from ramospeech.environment import cpu_threads
+from ramospeech.errors import ListError, ModelError, TrainingError, UsageError, program
 from ramospeech.lm.text import TextFile, excluded
-from ramospeech.score import cer
-from ramospeech.text import pinyin
 from ramospeech.training import (
     Checkpoints,
     Meter,
@@ -43,17 +45,21 @@ from ramospeech.training import (
     scaled,
     write_setting,
 )
-from ramospeech.translate import Seq2SeqTranslator, ngram_path
+from ramospeech.translate import ngram_path
 from ramospeech.translate.channel import Channel
-from ramospeech.translate.error_model import Noise, Syllables
+from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch, TextStream
+from ramospeech.translate.seq2seq.corpus import SUFFIX, Corpus
+from ramospeech.translate.seq2seq.dataset import LabelledStream, PinyinLabeller, TextBatch, TextStream, read_ahead
+from ramospeech.translate.seq2seq.dev import DevSet, dev_rates, read_dev
+from ramospeech.translate.seq2seq.file import Network
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.seq2seq.objective import training_loss
+from ramospeech.translate.seq2seq.objective import training_loss, whole_loss
+from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
 
-DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
+NETWORKS = {"transformer": (256, 6), "lstm": (192, 2)}  # their usual width and layers
 
 
 def options() -> argparse.ArgumentParser:
@@ -61,8 +67,12 @@ def options() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1])
     data = parser.add_argument_group("data")
     data.add_argument(
-        "texts", nargs="+", metavar="TEXT", help="plain or gzip, one sentence per line; TEXT=0.1: a tenth"
+        "texts",
+        nargs="+",
+        metavar="TEXT",
+        help="plain or gzip, one sentence per line; TEXT=0.1: a tenth; or FILE.corpus",
     )
+    data.add_argument("--label", type=Path, metavar="FILE.corpus", help="write the labelled text there, and end")
     data.add_argument("--exclude", nargs="+", type=Path, default=[], metavar="FILE", help="sentences to leave out")
     data.add_argument("--dev", type=Path, metavar="FILE", help="lines that end in pinyin<TAB>hanzi, to pick the best")
     data.add_argument("--dev_lines", type=count, default=1000, help="number of dev lines, evenly spread")
@@ -73,9 +83,10 @@ def options() -> argparse.ArgumentParser:
     model.add_argument("--model_path", default="runs", help="folder of the model")
     model.add_argument("--model_name", default="translator", help="name of the model's files")
     model.add_argument("--load_model", action="store_true", help="resume the run of that name")
-    model.add_argument("--width", type=count, default=192, help="size of embeddings and per direction of the encoder")
-    model.add_argument("--layers", type=few, default=2, help="layers of the encoder")
-    model.add_argument("--decoder", type=count, default=320, help="cells of the decoder")
+    model.add_argument("--network", choices=tuple(NETWORKS), default="transformer", help="kind; lstm is that of 0.1")
+    model.add_argument("--width", type=count, help="size of embeddings and layers (default: 256; lstm: 192)")
+    model.add_argument("--layers", type=few, help="layers of the encoder (default: 6; lstm: 2)")
+    model.add_argument("--decoder", type=count, default=320, help="lstm: cells of the decoder")
     model.add_argument("--dropout", type=fraction, default=0.1, help="dropout rate between layers")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
@@ -101,37 +112,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return options().parse_args(argv)
 
 
-def read_dev(path: Path, most: int) -> tuple[list[list[str]], list[str]]:
-    """Return syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
-    lines = list(enumerate(TextFile(path).lines(), 1))
-    sentences, references = [], []
-    for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
-        columns = line.split("\t")
-        pair = columns[1:3] if len(columns) > 2 else columns
-        if len(pair) != 2:
-            raise ListError(f"{path}:{line_number}: {len(columns)} columns; give pinyin<TAB>hanzi, or a list of clips")
-        sentences.append(pinyin.parse(pair[0]))
-        references.append(pair[1].strip())
-    return sentences, references
-
-
-def corrupted(sentences: list[list[str]], seed: int) -> list[list[str]]:
-    """Return the sentences with DEV_NOISE of their syllables corrupted."""
-    syllables, rng = Syllables(), np.random.default_rng(seed)
-    noise, result = Noise(syllables), []
-    for sentence in sentences:
-        ids = np.array([syllables.ids(sentence)])
-        observed = noise.corrupt(ids, np.array([DEV_NOISE]), rng)[0].tolist()
-        result.append([syllables.name(observed_id) for observed_id in observed])
-    return result
-
-
 def steps_of(
-    stream: TextStream, labeller: PinyinLabeller, workers: parallel.Workers, seed: int, consumed: int
+    stream: TextStream | LabelledStream, labeller: PinyinLabeller, workers: parallel.Workers, seed: int, consumed: int
 ) -> Iterator[TextBatch]:
     """Yield this worker's batches without end, after those that all workers have `consumed` since the run began."""
 
-    def lists() -> Iterator[list[str]]:
+    def lists() -> Iterator[Any]:
         for epoch in counting():
             number = 0
             for sentences in stream.batches(epoch):
@@ -141,31 +127,52 @@ def steps_of(
                 raise TrainingError("the text has no sentences of hanzi; give text with one per line")
 
     mine = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
-    for number, sentences in mine:
-        yield labeller.batch(sentences, np.random.default_rng((seed, number // workers.size, number % workers.size)))
+
+    def rng(number: int) -> np.random.Generator:
+        return np.random.default_rng((seed, number // workers.size, number % workers.size))
+
+    return read_ahead(partial(labeller.batch, sentences, rng(number)) for number, sentences in mine)
 
 
-def dev_cer(
-    network: Seq2Seq,
-    ngram: NgramModel,
-    dev: tuple[list[list[str]], list[str]],
-    seed: int,
-    monitor: Monitor,
-    trainer: Trainer,
-) -> float:
-    """CER of greedy search without the n-gram model: the mean of clean and noisy sentences; logs both."""
-    sentences, references = dev
-    network.eval()
-    translator = Seq2SeqTranslator(network.cpu(), ngram, beam=1, ngram_weight=0.0)
-    rates = {}
-    for name, observed in (("clean", sentences), ("noisy", corrupted(sentences, seed))):
-        texts = [found[0].hanzi for found in translator.translate_batch(observed)]
-        rates[f"dev/cer_{name}"] = cer(references, texts).rate
+def dev_cer(network: Network, ngram: NgramModel, dev: DevSet, seed: int, monitor: Monitor, trainer: Trainer) -> float:
+    """Return the CER of the network alone: the mean of clean and noisy sentences; logs both."""
+    rates = dev_rates(network.cpu(), ngram, dev, seed)
     network.to(trainer.device)
-    monitor.scalars(rates, trainer.steps)
-    shown = ", ".join(f"{100 * rate:.2f}% {name.removeprefix('dev/cer_')}" for name, rate in rates.items())
-    monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(sentences)} sentences, greedy, no n-gram")
+    monitor.scalars({f"dev/cer_{name}": rate for name, rate in rates.items()}, trainer.steps)
+    shown = ", ".join(f"{100 * rate:.2f}% {name}" for name, rate in rates.items())
+    monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(dev[0])} sentences, greedy, no n-gram")
     return sum(rates.values()) / len(rates)
+
+
+def label(args: argparse.Namespace, characters: str) -> None:
+    """Write the labelled text to --label; raises ListError, UsageError, TrainingError."""
+    if args.label.suffix != SUFFIX:
+        raise UsageError(f"--label {args.label}: end the name in {SUFFIX}, by which labelled text is known")
+    texts = [TextFile.parse(argument) for argument in args.texts]
+    corpus = Corpus.label(texts, characters, excluded(args.exclude), args.seed, args.threads or cpu_threads(None, 1))
+    corpus.save(args.label)
+    print(f"{args.label}: {len(corpus):,} sentences, {len(corpus.hanzi):,} characters")
+
+
+def open_text(
+    args: argparse.Namespace, characters: str, workers: parallel.Workers
+) -> tuple[TextStream | LabelledStream, int]:
+    """Return the stream of the texts and how many lines --exclude left out; raises ListError, UsageError."""
+    labelled = [text for text in args.texts if text.endswith(SUFFIX)]
+    if labelled:
+        if len(args.texts) > 1 or args.exclude:
+            raise UsageError(f"{labelled[0]}: labelled text is all a run reads; give texts and --exclude to --label")
+        corpus = Corpus.load(Path(labelled[0]))
+        if corpus.characters != characters:
+            raise ListError(f"{labelled[0]}: was labelled for another --ngram; label the text again")
+        return LabelledStream(corpus, args.batch_characters, args.seed), 0
+    texts = [TextFile.parse(argument) for argument in args.texts]
+    workers.run_or_fail_together(lambda: [next(text.lines(), None) for text in texts])
+    exclude = workers.run_or_fail_together(lambda: excluded(args.exclude))
+    left_out = workers.broadcast_from_rank_0(
+        lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
+    )
+    return TextStream(texts, characters, args.batch_characters, args.seed, exclude), left_out
 
 
 def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
@@ -175,11 +182,20 @@ def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
     return replace(progress, epoch=epoch, batches=done * workers)
 
 
-def build(args: argparse.Namespace, characters: str, run: RunFolder) -> tuple[Seq2Seq, dict | None]:
+def build(args: argparse.Namespace, characters: str, run: RunFolder) -> tuple[Network, dict | None]:
     """Return the network of the options, and with --load_model the state to resume from; raises ModelError."""
-    config = Seq2SeqConfig(len(Syllables()), len(characters), args.width, args.layers, args.decoder, args.dropout)
+    width, layers = (
+        given or usual for given, usual in zip((args.width, args.layers), NETWORKS[args.network], strict=True)
+    )
+    sizes = len(Syllables()), len(characters), width, layers
     torch.manual_seed(args.seed)
-    network = Seq2Seq(config)
+    network: Network
+    if args.network == "lstm":
+        network = Seq2Seq(Seq2SeqConfig(*sizes, args.decoder, args.dropout))
+    elif width % 8:
+        raise UsageError(f"--width {width}: has 4 heads of an even size; give a multiple of 8")
+    else:
+        network = Transformer(TransformerConfig(*sizes, inner=4 * width, dropout=args.dropout))
     if not args.load_model:
         return network, None
     state = load_state(run.state)
@@ -200,25 +216,23 @@ def main(argv: list[str] | None = None) -> int:
     workers.check_same("command line", {k: str(v) for k, v in vars(args).items() if k != "threads"})
     run = RunFolder(Path(args.model_path), args.model_name)
     ngram = workers.run_or_fail_together(lambda: ngram_file.read(args.ngram))
+    if args.label:
+        label(args, ngram.characters)
+        return 0
     network, state = workers.broadcast_from_rank_0(partial(build, args, ngram.characters, run))
     network.to(device)
 
     # Data: every worker streams the same sentences and takes its share.
-    texts = [TextFile.parse(argument) for argument in args.texts]
-    workers.run_or_fail_together(lambda: [next(text.lines(), None) for text in texts])
-    exclude = workers.run_or_fail_together(lambda: excluded(args.exclude))
-    stream = TextStream(texts, ngram.characters, args.batch_characters, args.seed, exclude)
-    left_out = workers.broadcast_from_rank_0(
-        lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
-    )
+    stream, left_out = open_text(args, ngram.characters, workers)
     observed = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
     labeller = PinyinLabeller(ngram.characters, ngram.lexicon)
     dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     dummy_batch = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
+    loss: Any = whole_loss if isinstance(network, Transformer) else training_loss
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
-    trainer = Trainer(network, optimizer, partial(training_loss, network, observed.to(device)), workers, device,
+    trainer = Trainer(network, optimizer, partial(loss, network, observed.to(device)), workers, device,
                       dummy_batch, clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
     progress = Progress(group=workers.size)
     if state:
@@ -233,7 +247,9 @@ def main(argv: list[str] | None = None) -> int:
     log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
     monitor = Monitor(run.events, workers.rank == 0, args.steps, trainer.steps, log)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    monitor.say(f"seq2seq, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(texts)} text(s)")
+    monitor.say(
+        f"{args.network}, {parameters:,} parameters on {device}, {workers.size} worker(s), {len(args.texts)} text(s)"
+    )
     monitor.say(f"{left_out} lines are sentences of --exclude and are left out")
     monitor.say(f"TensorBoard: tensorboard --logdir {run.events.parent}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)

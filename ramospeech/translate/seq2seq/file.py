@@ -1,48 +1,59 @@
-"""The file of a seq2seq translator: safetensors with sizes and characters in the metadata, without code.
+"""The file of a translator network: safetensors with its kind, sizes and characters in the metadata, without code.
 
 Weights are quantised by `ramospeech.model.quantise`.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
+from torch import nn
 
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
+
+Network = Seq2Seq | Transformer
 
 FORMAT = "ramospeech seq2seq translator 1"
+FORMATS: dict[str, tuple[type[Network], type]] = {
+    FORMAT: (Seq2Seq, Seq2SeqConfig),
+    "ramospeech transformer translator 1": (Transformer, TransformerConfig),
+}
 KEY = "ramospeech"  # the metadata entry, JSON
 
 
-def write(path: Path, network: Seq2Seq, characters: str, training: dict[str, Any]) -> None:
+def write(path: Path, network: Network, characters: str, training: dict[str, Any]) -> None:
     """Write the file completely or not at all; raises ModelError."""
     for name, tensor in network.state_dict().items():
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, because {name} has NaN or infinite values")
-    entry = {"format": FORMAT, "config": asdict(network.config), "characters": characters, "training": training}
+    name = next(name for name, (kind, _) in FORMATS.items() if isinstance(network, kind))
+    entry = {"format": name, "config": asdict(network.config), "characters": characters, "training": training}
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
     content = safetensors.torch.save(quantise(network.state_dict()), metadata=metadata)
     with whole_file(path, "wb", ModelError, "make room or choose another --model_path") as file:
         file.write(content)
 
 
-def read(path: Path) -> tuple[Seq2Seq, str]:
+def read(path: Path) -> tuple[Network, str]:
     """Read the network, in float32 and eval mode, and its characters; raises ModelError, which names the file."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
-            if not isinstance(entry, dict) or entry.get("format") != FORMAT:
+            if not isinstance(entry, dict) or entry.get("format") not in FORMATS:
                 raise ModelError(f"{path}: not a seq2seq translator; train one with train_translator.py")
             tensors = dequantise({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         with shapes_only():  # allocates nothing before the sizes are checked
-            network = Seq2Seq(Seq2SeqConfig(**entry["config"]))
+            kind, config = FORMATS[entry["format"]]
+            network = kind(config(**entry["config"]))
         characters = str(entry["characters"])
         network.load_state_dict(tensors, assign=True)
         if len(characters) != network.config.characters or not all(t.isfinite().all() for t in tensors.values()):
@@ -59,6 +70,27 @@ def is_seq2seq(path: Path) -> bool:
     """Return whether a file is a seq2seq translator, by its metadata."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return FORMAT in (file.metadata() or {}).get(KEY, "")
+            entry = (file.metadata() or {}).get(KEY, "")
+            return any(name in entry for name in FORMATS)
     except (OSError, safetensors.SafetensorError):
         return False
+
+
+def for_characters(network: Network, known: str, wanted: str) -> Network:
+    """Return the network with the characters `wanted` (V) instead of those it was trained with, `known`.
+
+    A character that is not in `known` gets a zero embedding and the minimum bias, so that it is chosen by the n-gram
+    model only.
+    """
+    if known == wanted:
+        return network
+    position = {character: number for number, character in enumerate(known)}
+    rows = torch.tensor([position.get(character, -1) for character in wanted])
+    missing = rows < 0
+    network.config = replace(network.config, characters=len(wanted))
+    with torch.no_grad():
+        weight = network.character.weight[rows].masked_fill(missing[:, None], 0.0)
+        bias = network.bias[rows].masked_fill(missing, float(network.bias.min()))
+    network.character = nn.Embedding.from_pretrained(weight, freeze=False)
+    network.bias = nn.Parameter(bias)
+    return network

@@ -5,7 +5,7 @@ encoder state at the same position. Because a syllable is one character, the ali
 needed, no syllable is skipped or repeated, and the cost of a search step does not depend on the sentence length.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -90,23 +90,3 @@ class Seq2Seq(nn.Module):
     def forward(self, syllables: Tensor, before: Tensor) -> Tensor:
         """Compute states of sentences of equal length, as in training."""
         return self.write(self.encode(syllables), before)
-
-
-def for_characters(network: Seq2Seq, known: str, wanted: str) -> Seq2Seq:
-    """Return the network with the characters `wanted` (V) instead of those it was trained with, `known`.
-
-    A character that is not in `known` gets a zero embedding and the minimum bias, so that it is chosen by the n-gram
-    model only.
-    """
-    if known == wanted:
-        return network
-    position = {character: number for number, character in enumerate(known)}
-    rows = torch.tensor([position.get(character, -1) for character in wanted])
-    missing = rows < 0
-    network.config = replace(network.config, characters=len(wanted))
-    with torch.no_grad():
-        weight = network.character.weight[rows].masked_fill(missing[:, None], 0.0)
-        bias = network.bias[rows].masked_fill(missing, float(network.bias.min()))
-    network.character = nn.Embedding.from_pretrained(weight, freeze=False)
-    network.bias = nn.Parameter(bias)
-    return network

@@ -1,4 +1,4 @@
-"""What a seq2seq translator minimises in training."""
+"""What a translator network minimises in training."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from torch.nn import functional
 from ramospeech.losses import Loss
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq
+from ramospeech.translate.seq2seq.transformer import Transformer
 
 NUM_SAMPLED_NEGATIVES = 1024  # characters outside the batch in the sampled softmax
 
@@ -33,4 +34,12 @@ def training_loss(network: Seq2Seq, observed: Tensor, batch: TextBatch, step: in
     logits = functional.linear(states, network.character.weight[chosen]).float() + (network.bias[chosen] + shift)
     logits = logits + observed[:, chosen][batch.syllables.flatten()]
     total = functional.cross_entropy(logits, targets.flatten(), reduction="sum")
+    return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
+
+
+def whole_loss(network: Transformer, observed: Tensor, batch: TextBatch, step: int) -> Loss:
+    """Cross-entropy of a transformer over all characters; observed as in `training_loss`."""
+    logits = functional.linear(network(batch.syllables), network.character.weight, network.bias).float()
+    logits = logits + observed[batch.syllables]
+    total = functional.cross_entropy(logits.flatten(0, 1), batch.hanzi.flatten(), reduction="sum")
     return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))

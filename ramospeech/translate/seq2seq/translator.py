@@ -11,12 +11,15 @@ from ramospeech.data.batching import map_by_length
 from ramospeech.errors import ModelError
 from ramospeech.translate.channel import CANDIDATES, Channel
 from ramospeech.translate.error_model import UNKNOWN
+from ramospeech.translate.lexicon import FALLBACK_ID
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.translator import HotwordsOfEach, NgramTranslator, ngram_path
+from ramospeech.translate.seq2seq import beam as beam_search
 from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.beam import Scoring, search
-from ramospeech.translate.seq2seq.model import Seq2Seq, for_characters
+from ramospeech.translate.seq2seq import tagging
+from ramospeech.translate.seq2seq.file import Network, for_characters
+from ramospeech.translate.seq2seq.transformer import Transformer
 from ramospeech.translate.types import Translation
 
 BEAM = 10
@@ -29,22 +32,24 @@ class Seq2SeqTranslator:
     """Pinyin to hanzi, one character per syllable, tolerant of wrong syllables.
 
     network: trained by train_translator.py. ngram: the character model whose lexicon and characters it was trained
-    with. beam: beam size (1 is greedy). ngram_weight: 0 leaves the n-gram model out of the search.
+    with. beam: beam size of an LSTM (1 is greedy); the search with a transformer is exact. ngram_weight: 0 leaves the
+    n-gram model out of the search; None is the usual one of that kind of network.
     Confusion networks are translated by the n-gram model alone, whose exact search is better than a beam there.
     """
 
     def __init__(
         self,
-        network: Seq2Seq,
+        network: Network,
         ngram: NgramModel,
         beam: int = BEAM,
-        ngram_weight: float = NGRAM_WEIGHT,
+        ngram_weight: float | None = None,
     ):
         self.network = network.eval()
         self.ngram = ngram
         self.channel = Channel(ngram.lexicon, ngram.unigram)
         self.beam = beam
-        self.ngram_weight = ngram_weight
+        usual = tagging.NGRAM_WEIGHT if isinstance(network, Transformer) else NGRAM_WEIGHT
+        self.ngram_weight = usual if ngram_weight is None else ngram_weight
         self.of_networks = NgramTranslator(ngram)  # for confusion networks
 
     @classmethod
@@ -52,7 +57,7 @@ class Seq2SeqTranslator:
         """Read a model file and the n-gram model to combine it with (by default the shipped one).
 
         If the characters of the n-gram model differ from those that the network was trained with, the network is
-        adapted to them, see `model.for_characters`.
+        adapted to them, see `file.for_characters`.
         Raises ModelError if a file is missing or broken or the two do not belong together.
         """
         model = ngram_file.read(Path(ngram) if ngram else ngram_path())
@@ -99,17 +104,25 @@ class Seq2SeqTranslator:
         sentences, lengths = sentences[:filled], lengths[:filled]
         shape = filled, lengths[0]
         ids = np.zeros(shape, np.int64)
-        candidates = np.zeros((*shape, CANDIDATES), np.int64)
+        candidates = np.full((*shape, CANDIDATES), FALLBACK_ID)
         costs = np.zeros((*shape, CANDIDATES), np.float32)
+        whole = isinstance(self.network, Transformer)  # it sees the third tone that follows
         for b, sentence in enumerate(sentences):
             observed = self.channel.syllables.ids(sentence)
             ids[b, : len(observed)] = observed
-            for u, found in enumerate(self.channel.slots(observed)):
+            slots = map(self.channel.candidates, observed) if whole else self.channel.slots(observed)
+            for u, found in enumerate(slots):
                 candidates[b, u], costs[b, u] = found
-        encoded = self.network.encode(torch.from_numpy(ids), torch.tensor(lengths))
-        scoring = Scoring(self.ngram_weight, self.ngram if self.ngram_weight else None)
+        read = torch.from_numpy(ids), torch.tensor(lengths)
         positions = torch.from_numpy(candidates), torch.from_numpy(costs)
-        results = search(self.network, encoded, lengths, *positions, scoring, max(self.beam, nbest))
+        ngram = self.ngram if self.ngram_weight else None
+        if isinstance(self.network, Transformer):
+            by_network = tagging.log_probs(self.network, *read, *positions)
+            results = tagging.search(by_network, lengths, *positions, ngram, self.ngram_weight, nbest)
+        else:
+            scoring = beam_search.Scoring(self.ngram_weight, ngram)
+            encoded = self.network.encode(*read)
+            results = beam_search.search(self.network, encoded, lengths, *positions, scoring, max(self.beam, nbest))
         characters = self.ngram.characters
         return [
             [

@@ -1,0 +1,53 @@
+"""The development sentences of a training run: clean, and with a tenth of their syllables wrong."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ramospeech.errors import ListError
+from ramospeech.lm.text import TextFile
+from ramospeech.score import cer
+from ramospeech.text import pinyin
+from ramospeech.translate.error_model import Noise, Syllables
+from ramospeech.translate.ngram import NgramModel
+from ramospeech.translate.seq2seq.file import Network
+from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
+
+DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
+DevSet = tuple[list[list[str]], list[str]]  # syllables and hanzi
+
+
+def read_dev(path: Path, most: int) -> DevSet:
+    """Return syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
+    lines = list(enumerate(TextFile(path).lines(), 1))
+    sentences, references = [], []
+    for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
+        columns = line.split("\t")
+        pair = columns[1:3] if len(columns) > 2 else columns
+        if len(pair) != 2:
+            raise ListError(f"{path}:{line_number}: {len(columns)} columns; give pinyin<TAB>hanzi, or a list of clips")
+        sentences.append(pinyin.parse(pair[0]))
+        references.append(pair[1].strip())
+    return sentences, references
+
+
+def corrupted(sentences: list[list[str]], seed: int) -> list[list[str]]:
+    """Return the sentences with DEV_NOISE of their syllables corrupted."""
+    syllables, rng = Syllables(), np.random.default_rng(seed)
+    noise, result = Noise(syllables), []
+    for sentence in sentences:
+        ids = np.array([syllables.ids(sentence)])
+        observed = noise.corrupt(ids, np.array([DEV_NOISE]), rng)[0].tolist()
+        result.append([syllables.name(observed_id) for observed_id in observed])
+    return result
+
+
+def dev_rates(network: Network, ngram: NgramModel, dev: DevSet, seed: int) -> dict[str, float]:
+    """Return the CER of greedy search without the n-gram model on clean and on noisy sentences; on the CPU."""
+    sentences, references = dev
+    translator = Seq2SeqTranslator(network, ngram, beam=1, ngram_weight=0.0)
+    rates = {}
+    for name, observed in (("clean", sentences), ("noisy", corrupted(sentences, seed))):
+        texts = [found[0].hanzi for found in translator.translate_batch(observed)]
+        rates[name] = cer(references, texts).rate
+    return rates
