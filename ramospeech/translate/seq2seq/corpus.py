@@ -1,4 +1,4 @@
-"""Labelled text: sentences of hanzi with the reading of each character, all in memory at three bytes a character.
+"""Labelled text: sentences of hanzi with the reading of each character, all in memory at three bytes per character.
 
 Pinyin is made once, by pypinyin and its phrase dictionaries, in as many processes as there are threads; a GPU would
 otherwise wait for it. `Corpus.save` keeps the result, so that other runs begin at once.
