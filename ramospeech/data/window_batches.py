@@ -59,7 +59,7 @@ class WindowBatches:
             rows = torch.tensor(plan.generated).to(waveforms.device)
             waveforms.index_copy_(0, rows, _generated(len(rows), plan.size, rng, waveforms.device))
         waveforms = self.augment(waveforms, used, rng)
-        labels = torch.from_numpy(padded(plan.labels)).to(waveforms.device)
+        labels = torch.from_numpy(padded(plan.labels)).to(waveforms.device, non_blocking=True)
         label_lengths = torch.tensor([len(ids) for ids in plan.labels])
         return Batch(waveforms, used, labels, label_lengths, [WINDOW_CLIP] * len(plan.used))
 

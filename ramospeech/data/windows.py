@@ -214,10 +214,10 @@ def cut_out(plan: WindowPlan, samples: Tensor) -> Tensor:
     device, count = samples.device, len(plan.used)
 
     def there(values: list[int]) -> Tensor:
-        return torch.tensor(values, dtype=torch.int64).to(device)
+        return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
 
     starts, lengths, filled, steps = map(there, (plan.starts, plan.lengths, plan.samples, plan.steps))
-    gains = torch.tensor(plan.gains, dtype=torch.float32).to(device) / 32_768.0
+    gains = torch.tensor(plan.gains, dtype=torch.float32).to(device, non_blocking=True) / 32_768.0
     piece = torch.repeat_interleave(
         torch.arange(len(plan.starts), device=device), filled, output_size=count * plan.size
     )

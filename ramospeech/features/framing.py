@@ -42,7 +42,7 @@ class FrameFeatures(nn.Module, ABC):
             return waveforms.new_zeros(waveforms.shape[0], 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
             features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
-        padding = padding_mask(frames.to(features.device), features.shape[1])
+        padding = padding_mask(frames.to(features.device, non_blocking=True), features.shape[1])
         return features.masked_fill(padding.unsqueeze(2), 0.0), frames
 
     def min_samples(self, frames: int) -> int:

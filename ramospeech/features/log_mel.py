@@ -35,10 +35,9 @@ class LogMel(FrameFeatures):
         if size == 0:
             return waveforms.new_zeros(len(waveforms), 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
-            mel = self.analyse(
-                reflected(waveforms, lengths.to(waveforms.device), WINDOW // 2).unfold(1, WINDOW, HOP)[:, :size]
-            )
-        padding = padding_mask(frames.to(mel.device), size).unsqueeze(2)
+            there = lengths.to(waveforms.device, non_blocking=True)
+            mel = self.analyse(reflected(waveforms, there, WINDOW // 2).unfold(1, WINDOW, HOP)[:, :size])
+        padding = padding_mask(frames.to(mel.device, non_blocking=True), size).unsqueeze(2)
         loudest = mel.masked_fill(padding, FLOOR).amax((1, 2), keepdim=True)
         mel = (torch.maximum(mel, loudest * 10**-RANGE).log10() + 4.0) / 4.0
         return mel.masked_fill(padding, 0.0), frames

@@ -121,7 +121,9 @@ class AcousticModel(nn.Module):
         return self.encoder.lower(*self.features(waveforms, lengths))
 
     def _augmented(self, x: Tensor, lengths: Tensor) -> Tensor:
-        return self.augment(x, lengths.to(x.device)) if self.augment is not None and self.training else x
+        if self.augment is None or not self.training:
+            return x
+        return self.augment(x, lengths.to(x.device, non_blocking=True))
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, S), (B,) samples to log-posteriors of the CTC head (B, T', V), (B,) frames."""

@@ -12,7 +12,8 @@ from ramospeech.text.vocabulary import inventory_path
 
 FOLDER = inventory_path().parent / "recipes"
 FINE_TUNING = "finetune"  # the recipe of --init_from, where none is given
-RIVALS = {"gpu_rank": "device", "device": "gpu_rank"}  # options that say the same: one on the command line wins
+RIVALS = {"gpu_rank": "device", "device": "gpu_rank", "steps": "max_minutes", "max_minutes": "steps"}
+# Options that say the same: one on the command line wins.
 
 
 def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> argparse.Namespace:

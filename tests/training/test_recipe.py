@@ -40,6 +40,21 @@ def test_values_of_every_kind_and_the_command_line_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--steps 3", (3, None)),
+        ("--max_minutes 2", (None, 2.0)),
+        ("--max_minutes=2", (None, 2.0)),
+        ("", (None, 6.0)),
+    ],
+)
+def test_how_long_a_run_is_on_the_command_line_wins(words: str, expected: tuple) -> None:
+    args = parse_with_recipe(options(train.__doc__), ["--recipe", "accurate", *words.split()])
+    train.check_options(args)
+    assert (args.steps, args.max_minutes) == expected
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("epoch = 3", "'epoch' is not an option"),

@@ -47,7 +47,7 @@ class Draw:
         return self.on_device(self.rng.uniform(low, high, (len(self.rows), columns)))
 
     def on_device(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values.astype(np.float32)).to(self.lengths.device)
+        return torch.from_numpy(values.astype(np.float32)).to(self.lengths.device, non_blocking=True)
 
     def normal(self, like: Tensor, columns: int | None = None) -> Tensor:
         """(R, S or columns) of a normal distribution, drawn on the device."""
@@ -64,7 +64,7 @@ def _room(x: Tensor, draw: Draw) -> Tensor:
     responses = filters.decaying_tails(seconds, ratios, draw.normal(x, TAIL))
     measured = draw.sources.rooms
     if measured is not None:
-        chosen = torch.from_numpy(draw.rng.integers(len(measured), size=len(x))).to(x.device)
+        chosen = torch.from_numpy(draw.rng.integers(len(measured), size=len(x))).to(x.device, non_blocking=True)
         is_measured = draw.uniform(0.0, 1.0) < 0.5
         responses = torch.nn.functional.pad(responses, (0, measured.shape[1] - TAIL))
         responses = torch.where(is_measured, measured[chosen], responses)
@@ -92,7 +92,7 @@ def _babble(x: Tensor, draw: Draw) -> Tensor:
         return torch.zeros_like(x)
     shifts = draw.rng.choice(np.arange(1, len(others)), most, replace=False).tolist()
     voices = draw.on_device(draw.rng.integers(min(2, most), most + 1, (len(others), 1)))
-    return noises.babble(others, lengths, shifts, voices)[torch.from_numpy(draw.rows).to(x.device)]
+    return noises.babble(others, lengths, shifts, voices)[torch.from_numpy(draw.rows).to(x.device, non_blocking=True)]
 
 
 def _hum(x: Tensor, draw: Draw) -> Tensor:
@@ -187,11 +187,11 @@ class BatchAugment:
         """(B, S), lengths (B,) on the CPU -> (B, S) within [-1, 1], 0 in the padding; `waveforms` is changed too."""
         device = waveforms.device
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-        there = lengths.to(device)
+        there = lengths.to(device, non_blocking=True)
         for name, probability in self.probabilities.items():
             rows = np.flatnonzero(rng.random(len(waveforms)) < probability)
             if len(rows):
-                index = torch.from_numpy(rows).to(device)
+                index = torch.from_numpy(rows).to(device, non_blocking=True)
                 draw = Draw(rows, there[index], (waveforms, there), rng, generator, self.sources)
                 changed = BATCH_EFFECTS[name][1](waveforms[index], draw)
                 waveforms.index_copy_(0, index, changed)

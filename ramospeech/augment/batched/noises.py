@@ -21,7 +21,7 @@ def speech_power(waveforms: Tensor, lengths: Tensor) -> Tensor:
     size = min(FRAME, waveforms.shape[1])
     full = F.pad(waveforms, (0, -waveforms.shape[1] % size)).unflatten(1, (-1, size))
     sums = full.square().sum(2)
-    powers = sums / torch.minimum(lengths, torch.tensor(size, device=lengths.device)).unsqueeze(1)
+    powers = sums / lengths.clamp(max=size).unsqueeze(1)
     frames = (lengths // size).clamp(min=1)
     powers = powers.masked_fill(padding_mask(frames, powers.shape[1]), -1.0)
     loud = powers >= 1e-3 * powers.amax(1, keepdim=True).clamp(min=0.0)

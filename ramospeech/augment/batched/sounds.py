@@ -58,7 +58,7 @@ class Sounds:
         places = np.where(self.lengths >= size, np.maximum(self.lengths - size + 1, 1), self.lengths)[chosen]
         offsets = (rng.random(count) * places).astype(np.int64)
         start, length, offset = (
-            torch.from_numpy(values).to(self.device).unsqueeze(1)
+            torch.from_numpy(values).to(self.device, non_blocking=True).unsqueeze(1)
             for values in (self.starts[chosen], self.lengths[chosen], offsets)
         )
         place = start + (offset + torch.arange(size, device=self.device)) % length

@@ -204,4 +204,4 @@ def sinusoids(length: int, width: int, device: torch.device | None = None) -> Te
 def _mask(frames: Tensor, x: Tensor) -> Tensor | None:
     """(B, T) bool on the device of x (B, T, ...), True in the padding; None where there is none."""
     padding = padding_mask(frames, x.shape[1])
-    return padding.to(x.device) if bool(padding.any()) else None
+    return padding.to(x.device, non_blocking=True) if bool(padding.any()) else None

@@ -38,7 +38,7 @@ class FactoredLinear(nn.Module):
 
     def rows(self) -> Tensor:
         """Return the weights (V, inputs) that the sums amount to."""
-        shared, none = shared_rows(self.units).to(self.parts.device), len(self.parts) - 1
+        shared, none = shared_rows(self.units).to(self.parts.device, non_blocking=True), len(self.parts) - 1
         return self.weight + F.embedding_bag(shared, self.parts, mode="sum", padding_idx=none)
 
     @torch.no_grad()
