@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ramospeech.model import MaskedBatchNorm2d
 from ramospeech.model.layers import padding_rows
+from ramospeech.model.layers.batch_norm import sums_by_reductions, sums_of_channels
 
 
 def pair(channels: int = 3) -> tuple[MaskedBatchNorm2d, nn.BatchNorm2d]:
@@ -133,3 +134,9 @@ def test_half_precision_has_float32_statistics() -> None:
     assert torch.allclose(y.float(), MaskedBatchNorm2d(3)(x, padding), atol=0.05)
     y.float().square().sum().backward()
     assert x.grad is not None and x.grad.isfinite().all()
+
+
+def test_sums_on_a_gpu_are_those_on_a_cpu() -> None:
+    x = batch(3, 5, 7, 4).detach().contiguous(memory_format=torch.channels_last)
+    for mine, other in zip(sums_by_reductions(x, x.dtype), sums_of_channels(x, x.dtype), strict=True):
+        assert torch.allclose(mine, other, atol=1e-9)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ramospeech.model.layers.padding import as_rows, channels_last, zero_padding
 
+EPS = 1e-5  # of a normalisation whose result is not used
 AllReduce = Callable[[Tensor], Tensor]
 
 
@@ -48,22 +49,18 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
 class _Normalise(torch.autograd.Function):
     """y = weight * (x - mean) / sqrt(var + eps) + bias over real frames, 0 in the padding; and mean, var, count.
 
-    The statistics are those of all frames, for which there is a fast kernel, less those of the padding, which is
-    small. The backward pass is that of Ioffe and Szegedy 2015. Both are put together from what F.batch_norm and its
-    own gradient give: they are fast and mean the same on every device, which torch does not promise of the kernels
-    behind them.
+    The statistics are those of all frames less those of the padding, which is small. The backward pass is that of
+    Ioffe and Szegedy 2015. Both are put together from public operations and the gradient of F.batch_norm, which mean
+    the same on every device; torch does not promise that of the kernels behind them.
     """
 
     @staticmethod
     def forward(ctx: Any, x, weight, bias, padding, eps, all_reduce):  # type: ignore[override]
-        channels, frames = x.shape[1], x.numel() / x.shape[1]
-        mean, var = weight.new_zeros(channels), weight.new_ones(channels)  # have their precision, not that of x
-        F.batch_norm(x, mean, var, None, None, True, 1.0, eps)  # replaces them by the statistics of x
-        var = var * ((frames - 1) / frames)  # was unbiased
-        count = mean.new_full((1,), frames)
-        total, squares = mean * count, (var + mean.square()) * count
+        channels = x.shape[1]
+        total, squares = sums_of_channels(x, weight.dtype)
+        count = total.new_full((1,), x.numel() / channels)
         if padding is not None:
-            extra = as_rows(x)[padding].flatten(0, 1).to(mean.dtype)
+            extra = as_rows(x)[padding].flatten(0, 1).to(total.dtype)
             count = count - len(extra)
             total, squares = total - extra.sum(0), squares - extra.square().sum(0)
         sums = torch.cat([total, squares, count])
@@ -73,8 +70,8 @@ class _Normalise(torch.autograd.Function):
         mean = total / count
         var = (squares / count - mean.square()).clamp(min=0)
         with torch.enable_grad():  # as if the statistics were constant; a graph of its own for the backward pass
-            inputs = x_in, weight_in, bias_in = [tensor.detach().requires_grad_() for tensor in (x, weight, bias)]
-            y = F.batch_norm(x_in, mean, var, weight_in, bias_in, False, 0.0, eps)
+            inputs = weight_in, bias_in = [tensor.detach().requires_grad_() for tensor in (weight, bias)]
+            y = F.batch_norm(x.detach(), mean, var, weight_in, bias_in, False, 0.0, eps)
         ctx.inputs, ctx.edge = inputs, torch.autograd.graph.get_gradient_edge(y)
         y = channels_last(y.detach())
         if padding is not None:
@@ -89,8 +86,7 @@ class _Normalise(torch.autograd.Function):
         x, weight, mean, var, count, padding = ctx.saved_tensors
         grad = channels_last(grad)
         scale = (var + ctx.eps).rsqrt()
-        grad_x, grad_weight, grad_bias = torch.autograd.grad(ctx.edge, ctx.inputs, grad, retain_graph=True)
-        grad_x = channels_last(grad_x)  # as CPUs give it; cuDNN may not
+        grad_weight, grad_bias = torch.autograd.grad(ctx.edge, ctx.inputs, grad, retain_graph=True)
         if padding is not None:
             extra = as_rows(grad)[padding].flatten(0, 1).to(mean.dtype)
             grad_bias = grad_bias - extra.sum(0)
@@ -99,11 +95,31 @@ class _Normalise(torch.autograd.Function):
         if ctx.all_reduce is not None:
             sums = ctx.all_reduce(sums)
         mean_bias, mean_weight = (sums / count).chunk(2)
-        # what the statistics add: -weight * scale * (mean_bias + mean_weight * scale * (x - mean)), linear in x
+        # weight * scale * grad, and what the statistics add, which is linear in x:
+        # -weight * scale * (mean_bias + mean_weight * scale * (x - mean))
         slope = -weight * scale.square() * mean_weight
         offset = -weight * scale * mean_bias - slope * mean
-        grad_x += offset.to(x.dtype).view(-1, 1, 1)
-        grad_x.addcmul_(x, slope.to(x.dtype).view(-1, 1, 1))
+        slope, offset, gain = (each.to(x.dtype).view(-1, 1, 1) for each in (slope, offset, weight * scale))
+        grad_x = torch.addcmul(offset, x, slope).addcmul_(grad, gain)
         if padding is not None:
             as_rows(grad_x).index_fill_(0, padding, 0.0)
         return grad_x, grad_weight, grad_bias, None, None, None
+
+
+def sums_of_channels(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The sums (C,) of x (B, C, T, F), channels last, and of its squares, in `dtype`.
+
+    On a CPU the statistics of F.batch_norm are the fastest way to both; on a GPU they are slower than two reductions.
+    """
+    if x.device.type != "cpu":
+        return sums_by_reductions(x, dtype)
+    count = x.numel() // x.shape[1]
+    mean, var = x.new_zeros(x.shape[1], dtype=dtype), x.new_ones(x.shape[1], dtype=dtype)
+    F.batch_norm(x, mean, var, None, None, True, 1.0, EPS)  # replaces them by the statistics of x
+    var = var * ((count - 1) / count)  # was unbiased
+    return mean * count, (var + mean.square()) * count
+
+
+def sums_by_reductions(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    rows = as_rows(x)
+    return rows.sum((0, 1), dtype=dtype), torch.linalg.vector_norm(rows, dim=(0, 1), dtype=dtype).square()
