@@ -1,14 +1,12 @@
 """Alignments as TextGrid (Praat), json and srt."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from ramospeech.align.aligner import AlignedWord, Alignment
 from ramospeech.output import clock, cues
+from ramospeech.output.textgrid import Interval, textgrid_of
 from ramospeech.transcript import Token, Transcript
-
-Interval = tuple[float, float, str]
 
 
 def textgrid(alignment: Alignment) -> str:
@@ -20,53 +18,12 @@ def textgrid(alignment: Alignment) -> str:
         (words[0].start or 0.0, words[-1].end or 0.0, line.text) for line, words in alignment.words_of_line() if words
     ]
     tiers = {
-        "lines": _filled(lines, alignment.seconds),
-        "words": _filled([(start, end, word.text) for start, end, word in timed], alignment.seconds),
-        "labels": _filled([(start, end, word.label) for start, end, word in timed], alignment.seconds),
-        "misfits": _filled(
-            [(misfit.start, misfit.end, f"{misfit.kind}: {misfit.text}") for misfit in alignment.misfits],
-            alignment.seconds,
-        ),
+        "lines": lines,
+        "words": [(start, end, word.text) for start, end, word in timed],
+        "labels": [(start, end, word.label) for start, end, word in timed],
+        "misfits": [(misfit.start, misfit.end, f"{misfit.kind}: {misfit.text}") for misfit in alignment.misfits],
     }
-    head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {alignment.seconds:.6f}"]
-    rows = [*head, "tiers? <exists>", f"size = {len(tiers)}", "item []:"]
-    for number, (name, intervals) in enumerate(tiers.items(), 1):
-        rows += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
-        rows += ["        xmin = 0", f"        xmax = {alignment.seconds:.6f}"]
-        rows.append(f"        intervals: size = {len(intervals)}")
-        for place, (start, end, text) in enumerate(intervals, 1):
-            quoted = text.replace('"', '""')
-            rows += [
-                f"        intervals [{place}]:",
-                f"            xmin = {start:.6f}",
-                f"            xmax = {end:.6f}",
-            ]
-            rows.append(f'            text = "{quoted}"')
-    return "\n".join(rows) + "\n"
-
-
-def _filled(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
-    """Return intervals from 0 to the end without gaps; what has no length, or begins before the last has ended, is
-    moved."""
-    filled: list[Interval] = []
-    at = 0.0
-    for start, end, text in sorted(intervals):
-        start, end = max(round(start, 6), at), min(round(end, 6), seconds)
-        if end <= start:
-            if filled and filled[-1][2]:
-                begin, stop, before = filled.pop()
-                filled.append((begin, stop, f"{before} / {text}"))
-                continue
-            end = min(start + 0.001, seconds)
-            if end <= start:
-                continue
-        if start > at:
-            filled.append((at, start, ""))
-        filled.append((start, end, text))
-        at = end
-    if at < seconds or not filled:
-        filled.append((at, seconds, ""))
-    return filled
+    return textgrid_of(tiers, alignment.seconds)
 
 
 def as_json(alignment: Alignment) -> str:

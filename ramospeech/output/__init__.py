@@ -1,10 +1,15 @@
-"""Transcripts as txt, json, srt, vtt and tsv: a module for each format, `Output` for where they go, and `read_tsv`."""
+"""Transcripts as txt, json, srt, vtt, tsv, TextGrid and HTML, a module for each.
+
+`Output` is where they go; `read_tsv` reads one format back.
+"""
 
 from ramospeech.output.cues import clock, cues
 from ramospeech.output.formats import WRITERS, get_writer
+from ramospeech.output.html import HtmlWriter
 from ramospeech.output.json import JsonWriter
 from ramospeech.output.srt import SrtWriter
 from ramospeech.output.target import Output, output_file
+from ramospeech.output.textgrid import TextGridWriter
 from ramospeech.output.tsv import COLUMNS, TsvWriter, read_tsv
 from ramospeech.output.txt import TxtWriter
 from ramospeech.output.vtt import VttWriter
@@ -13,9 +18,11 @@ from ramospeech.output.writer import Writer
 __all__ = [
     "COLUMNS",
     "WRITERS",
+    "HtmlWriter",
     "JsonWriter",
     "Output",
     "SrtWriter",
+    "TextGridWriter",
     "TsvWriter",
     "TxtWriter",
     "VttWriter",

@@ -3,8 +3,10 @@
 from typing import IO
 
 from ramospeech.errors import UsageError
+from ramospeech.output.html import HtmlWriter
 from ramospeech.output.json import JsonWriter
 from ramospeech.output.srt import SrtWriter
+from ramospeech.output.textgrid import TextGridWriter
 from ramospeech.output.tsv import TsvWriter
 from ramospeech.output.txt import TxtWriter
 from ramospeech.output.vtt import VttWriter
@@ -16,6 +18,8 @@ WRITERS: dict[str, type[Writer]] = {
     "srt": SrtWriter,
     "vtt": VttWriter,
     "tsv": TsvWriter,
+    "textgrid": TextGridWriter,
+    "html": HtmlWriter,
 }
 
 

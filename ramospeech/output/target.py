@@ -69,9 +69,10 @@ class _Document:
 class Output:
     """Where the transcripts of a program go: stdout (`-`), one file, or a folder. A context manager.
 
-    A folder (one that exists, or a name that ends with a slash) gets `transcripts.txt`, `.json` and `.tsv`, which
-    hold all recordings, and a `.srt` and `.vtt` named after each. `form` may be `all`, which needs a folder, as
-    subtitles of `several` recordings do; a folder that is not there is then made. Nothing is left half-written.
+    A folder (one that exists, or a name that ends with a slash) gets `transcripts.txt`, `.json` and `.tsv`, which hold
+    all recordings, and a `.srt`, `.vtt`, `.TextGrid` and `.html` named after each. `form` may be `all`, which needs a
+    folder, as subtitles of `several` recordings do; a folder that is not there is then made. Nothing is left half-
+    written.
     Raises UsageError where that cannot be; at the end, for documents that could not be written: the others are.
     """
 
@@ -122,7 +123,7 @@ class Output:
         for form in self.forms:
             if self.folder and WRITERS[form].single:
                 try:
-                    with output_file(self.path / f"{name}.{form}") as file:
+                    with output_file(self.path / f"{name}.{WRITERS[form].ending or form}") as file:
                         writer = get_writer(form, file)
                         writer.write(transcript)
                         writer.close()

@@ -15,10 +15,11 @@ class Writer(ABC):
     """Writes transcripts, one after the other, as one document to a text file.
 
     A document of a `single` format holds one recording: its times start at the beginning of that. several: whether
-    more than one recording may come.
+    more than one recording may come. ending: of the files, where it is not the name of the format.
     """
 
     single = False
+    ending = ""
     head = ""
     tail = ""
 

@@ -86,13 +86,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--format",
         choices=[*WRITERS, "all"],
         default="txt",
-        help="txt, json and tsv hold all recordings; srt and vtt are one file per recording",
+        help="txt, json and tsv hold all recordings; srt, vtt, textgrid and html are one file per recording",
     )
     group.add_argument(
         "--output",
         default="-",
         metavar="PATH",
-        help="a file, - for stdout, or a folder (needed for `all` and for srt or vtt of several recordings)",
+        help="a file, - for stdout, or a folder (needed for `all` and for one file per recording of several)",
     )
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)

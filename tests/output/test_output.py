@@ -1,9 +1,11 @@
 """The formats of transcripts, and that nothing is left half-written."""
 
+import base64
 import io
 import itertools
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 
@@ -81,6 +83,47 @@ def test_vtt_escapes_markup():
     assert document("vtt", unknown) == "WEBVTT\n\n01:01:01.000 --> 01:01:01.600\n&lt;UNK&gt;\n\n"
 
 
+def test_textgrid_covers_the_recording():
+    text = document("textgrid", GOOD)
+    assert re.findall(r'name = "(.+)"', text) == ["segments", "hanzi", "pinyin"]
+    times = [float(value) for value in re.findall(r"            x(?:min|max) = (\S+)", text.split("item [3]")[1])]
+    assert times == [0.0, 0.08, 0.08, 0.24, 0.24, 0.4, 0.4, 0.56, 0.56, 1.5]
+    assert re.findall(r'text = "(.*)"', text.split("item [3]")[1]) == ["", "ni3", "", "hao3", ""]
+    quotes = replace(GOOD, tokens=(Token("a1", 'a"b', 0.0, 1.0),))
+    assert 'text = "a""b"' in document("textgrid", quotes)
+
+
+@pytest.mark.parametrize("transcript", [BAD, Transcript("silence.wav", seconds=2.0)])
+def test_textgrid_and_html_of_nothing(transcript):
+    assert document("textgrid", transcript).count("intervals: size = 1") == 3
+    assert "<ruby" not in document("html", transcript)
+
+
+def test_html_holds_the_recording_and_marks_doubt(tmp_path):
+    path = tmp_path / "a & b.wav"
+    path.write_bytes(b"RIFF0000")
+    tokens = (Token("ni3", "你", 0.08, 0.24, 0.2), Token("hao3", "好", 0.4, 0.56, 0.9), Token("<UNK>", "", 1.0, 1.1))
+    page = document("html", replace(GOOD, id=str(path), tokens=tokens))
+    assert f'src="data:audio/x-wav;base64,{base64.b64encode(b"RIFF0000").decode()}"' in page
+    assert '<ruby data-start="0.080" data-end="0.240" class="doubtful">你<rt>ni3</rt></ruby>' in page
+    assert '<ruby data-start="0.400" data-end="0.560">好<rt>hao3</rt></ruby>' in page
+    assert "&lt;UNK&gt;" in page and "<UNK>" not in page and "a &amp; b.wav" in page
+    assert GOOD.warnings[0] in page
+
+
+def test_html_links_a_recording_that_is_elsewhere():
+    page = document("html", GOOD)
+    assert 'src="x/a.wav"' in page and page.count("<ruby") == 2
+    assert "y/b.wav: the file is empty" in document("html", BAD)
+
+
+def test_html_loses_no_token(rng):
+    starts = rng.exponential(0.5, 500).cumsum()
+    tokens = tuple(Token("a1", chr(0x4E00 + i), s, s + 0.1) for i, s in enumerate(starts))
+    page = document("html", Transcript("a", tokens=tokens, seconds=starts[-1] + 1))
+    assert "".join(re.findall(r">(.)<rt>", page)) == "".join(token.hanzi for token in tokens)
+
+
 def test_an_unknown_format():
     with pytest.raises(UsageError, match="txt, json, srt, vtt, tsv"):
         get_writer("docx", io.StringIO())
@@ -122,7 +165,7 @@ def test_all_formats_in_a_folder(tmp_path):
         target.write(other)
         target.write(BAD)
     names = {"transcripts.txt", "transcripts.json", "transcripts.tsv"}
-    names |= {f"{stem}.{form}" for stem in ("a", "a-2", "b\tc\n") for form in ("srt", "vtt")}
+    names |= {f"{stem}.{form}" for stem in ("a", "a-2", "b\tc\n") for form in ("srt", "vtt", "TextGrid", "html")}
     assert set(os.listdir(tmp_path / "out")) == names
     assert "你好" in (tmp_path / "out" / "a.srt").read_text(encoding="utf-8")
     assert "\n好\n" in (tmp_path / "out" / "a-2.srt").read_text(encoding="utf-8")
