@@ -32,7 +32,7 @@ class TextGridWriter(Writer):
 
 
 def textgrid_of(tiers: Mapping[str, Iterable[Interval]], seconds: float) -> str:
-    """The text of a TextGrid with these tiers of a recording of so many seconds.
+    """Write out a TextGrid with these tiers of a recording of so many seconds.
 
     Gaps become empty intervals. An interval that begins before the last one has ended is moved.
     """

@@ -107,7 +107,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def sums_of_channels(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The sums (C,) of x (B, C, T, F), channels last, and of its squares, in `dtype`.
+    """Sum x (B, C, T, F), channels last, and its squares, to (C,) each in `dtype`.
 
     On a CPU the statistics of F.batch_norm are the fastest way to both; on a GPU they are slower than two reductions.
     """
