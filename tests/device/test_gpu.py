@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from speech import make_corpus
 from torch import Tensor, nn
 
 from ramospeech.data import Batch, dummy_batch, pad
-from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
+from ramospeech.model import AcousticModel, AuxiliaryHeads, MaskedBatchNorm2d, ModelConfig, Teacher
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers.padding import padding_rows
 from ramospeech.model.layers.recurrent import BiLSTM
@@ -81,6 +82,32 @@ def test_losses_and_gradients_are_those_of_the_cpu_in_float64(objective: CtcObje
     assert gpu.keys() == cpu.keys()
     for name, grad in cpu.items():
         torch.testing.assert_close(gpu[name], grad, atol=1e-9 * (1 + float(grad.abs().max())), rtol=1e-7, msg=name)
+
+
+def test_a_teacher_in_bfloat16_is_close_to_that_of_the_cpu() -> None:
+    """Its posteriors and the loss, and the student's gradients, with lengths on either device."""
+
+    def taught(device: torch.device, moved: Batch) -> tuple[Tensor, Tensor]:
+        student = new_model(share_parts=True).to(device).eval()
+        torch.manual_seed(2)
+        student.auxiliary = AuxiliaryHeads(student.encoder.dim, UNITS, 0.5).to(device)
+        known = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=2, rnn=16, share_parts=True))
+        teacher = Teacher(known.to(device), student)
+        posteriors, _ = teacher.posteriors(moved.waveforms, moved.lengths)
+        loss = student.loss(moved, teacher=teacher).sum
+        loss.backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in student.ctc.parameters())
+        assert all(p.grad is None for p in teacher.model.parameters())
+        return posteriors.float().cpu(), loss.detach().cpu()
+
+    batch = new_batch()
+    expected, loss = taught(CPU, batch)
+    there = batch.to(CUDA)
+    mixed = replace(there, lengths=batch.lengths, label_lengths=batch.label_lengths)
+    for moved in (there, mixed):
+        found, other = taught(CUDA, moved)
+        assert (found.exp() - expected.exp()).abs().max() < 0.05
+        torch.testing.assert_close(other, loss, rtol=0.02, atol=0.1)
 
 
 @pytest.mark.parametrize(

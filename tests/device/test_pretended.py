@@ -14,7 +14,7 @@ from ramospeech import losses
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.corpora import Clip
 from ramospeech.data import Batch, dummy_batch, pad
-from ramospeech.model import AcousticModel, MaskedBatchNorm2d, ModelConfig
+from ramospeech.model import AcousticModel, AuxiliaryHeads, MaskedBatchNorm2d, ModelConfig, Teacher
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers import batch_norm
 from ramospeech.model.layers.recurrent import BiLSTM
@@ -119,6 +119,29 @@ def test_training_is_that_of_the_cpu(packed: bool, objective: CtcObjective, opti
         assert_same(models[1], models[0])
         with there.averaged(), cpu.averaged():
             assert_same(models[1], models[0])
+
+
+@pytest.mark.parametrize("longest", [3000, 40], ids=["all clips", "the first clip is too long for the teacher"])
+@pytest.mark.parametrize("lengths_there", [False, True], ids=["lengths on the CPU", "lengths there"])
+def test_teaching_and_auxiliary_heads_are_those_of_the_cpu(longest: int, lengths_there: bool) -> None:
+    def loss(device: torch.device) -> Tensor:
+        student, batch = new_model(), new_batch()
+        torch.manual_seed(2)
+        student.auxiliary = AuxiliaryHeads(student.encoder.dim, UNITS, 0.5)
+        known = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=1, rnn=6, share_parts=True))
+        known.encoder.max_frames = longest
+        student.to(device).eval()
+        teacher = Teacher(known.to(device), student)
+        batch.waveforms, batch.labels = batch.waveforms.to(device), batch.labels.to(device)
+        moved = batch.to(device) if lengths_there else batch
+        found = student.loss(moved, teacher=teacher).sum
+        found.backward()
+        assert all(p.grad is not None for p in student.auxiliary.parameters())
+        return here(found)
+
+    expected = loss(torch.device("cpu"))
+    with pretended_device() as device:
+        torch.testing.assert_close(loss(device), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_run_resumes_on_another_device() -> None:
