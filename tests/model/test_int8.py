@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,29 @@ from torch import nn
 
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 from ramospeech.model.layers import int8
-from ramospeech.model.layers.int8 import Int8Linear, int8_levels, int8_linear
+from ramospeech.model.layers.int8 import KERNELS, Int8Linear, Kernel, int8_kernel, int8_linear
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    int8_levels.cache_clear()
-    if not int8_levels():
+    int8_kernel.cache_clear()
+    if not int8_kernel():
         pytest.skip("torch has no exact 8-bit products on this processor")
     yield
-    int8_levels.cache_clear()
+    int8_kernel.cache_clear()
+
+
+@pytest.fixture(params=range(len(KERNELS)))
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """Each that is exact here, as the only one there is."""
+    monkeypatch.setattr(int8, "KERNELS", (KERNELS[request.param],))
+    int8_kernel.cache_clear()
+    found = int8_kernel()
+    if found is None:
+        pytest.skip("not exact on this processor")
+    return found
 
 
 def exact(linear: nn.Linear, x: torch.Tensor, levels: int) -> torch.Tensor:
@@ -37,18 +49,18 @@ def exact(linear: nn.Linear, x: torch.Tensor, levels: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(7, 40), (2, 3, 513), (1, 1, 8), (0, 40)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_it_is_what_it_says(shape: tuple[int, ...], bias: bool) -> None:
+def test_it_is_what_it_says(kernel: Kernel, shape: tuple[int, ...], bias: bool) -> None:
     torch.manual_seed(0)
     linear, x = nn.Linear(shape[-1], 20, bias=bias), torch.randn(shape) * 3
     found = Int8Linear(linear)(x)
     assert found.shape == (*shape[:-1], 20) and found.dtype == torch.float32
     if x.numel():  # ties of rounding may fall either way: a step of one activation
-        step = float(x.abs().max()) / int8_levels() * float(linear.weight.detach().abs().max())
-        torch.testing.assert_close(found.double(), exact(linear, x, int8_levels()), atol=2 * step, rtol=1e-4)
+        step = float(x.abs().max()) / kernel.levels * float(linear.weight.detach().abs().max())
+        torch.testing.assert_close(found.double(), exact(linear, x, kernel.levels), atol=2 * step, rtol=1e-4)
         assert (found - linear(x)).abs().max() < 0.05 * linear(x).abs().max()
 
 
-def test_rows_do_not_depend_on_each_other() -> None:
+def test_rows_do_not_depend_on_each_other(kernel: Kernel) -> None:
     torch.manual_seed(0)
     layer, x = Int8Linear(nn.Linear(64, 32)), torch.randn(5, 64)
     loud = torch.cat([x[:2], 1e4 * x[2:3], torch.zeros(1, 64), x[4:]])
@@ -59,15 +71,17 @@ def test_rows_do_not_depend_on_each_other() -> None:
 
 @pytest.mark.parametrize("works", [63, 0])
 def test_a_processor_that_overflows_gets_fewer_bits_or_floats(monkeypatch: pytest.MonkeyPatch, works: int) -> None:
-    whole = int8._multiplied
+    def overflowing(kernel: Kernel) -> Kernel:
+        def multiply(rows: torch.Tensor, packed: object, levels: int) -> torch.Tensor:
+            found = kernel.multiply(rows, packed, levels)
+            return found if levels <= works else found.clamp(-500, 500)
 
-    def overflowing(rows: torch.Tensor, packed: object, levels: int) -> torch.Tensor:
-        return whole(rows, packed, levels) if levels <= works else whole(rows, packed, levels).clamp(-500, 500)
+        return replace(kernel, multiply=multiply)
 
-    monkeypatch.setattr(int8, "_multiplied", overflowing)
-    int8_levels.cache_clear()
-    linear = nn.Linear(8, 4)
-    assert int8_levels() == works
+    monkeypatch.setattr(int8, "KERNELS", tuple(map(overflowing, KERNELS)))
+    int8_kernel.cache_clear()
+    linear, found = nn.Linear(8, 4), int8_kernel()
+    assert (found.levels if found else 0) == works
     assert isinstance(int8_linear(linear), Int8Linear) == bool(works)
     if not works:
         assert int8_linear(linear) is linear
@@ -75,13 +89,20 @@ def test_a_processor_that_overflows_gets_fewer_bits_or_floats(monkeypatch: pytes
             Int8Linear(linear)
 
 
-def test_another_engine_leaves_the_layer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Didn't find engine ... NoQEngine"), AttributeError("no such operator")]
+)
+def test_kernels_that_are_missing_are_passed_over(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def missing(*_: object) -> None:
-        raise RuntimeError("Didn't find engine for operation quantized::linear_prepack NoQEngine")
+        raise error
 
-    monkeypatch.setattr(int8, "_packed", missing)
-    int8_levels.cache_clear()
-    assert int8_levels() == 0
+    others = tuple(replace(kernel, pack=missing) for kernel in KERNELS)
+    monkeypatch.setattr(int8, "KERNELS", (others[0], *KERNELS[1:]))
+    int8_kernel.cache_clear()
+    assert int8_kernel() in (*KERNELS[1:], None)
+    monkeypatch.setattr(int8, "KERNELS", others)
+    int8_kernel.cache_clear()
+    assert int8_kernel() is None
 
 
 def whisper() -> AcousticModel:
@@ -104,13 +125,13 @@ def test_a_whisper_model_stays_near_itself() -> None:
 PROGRAM = """
 import sys, torch
 from ramospeech.model import load_model
-from ramospeech.model.layers.int8 import int8_levels
+from ramospeech.model.layers.int8 import int8_kernel
 model = load_model(sys.argv[1])
 clip = 0.1 * torch.randn(1, 32_000, generator=torch.Generator().manual_seed(3)), torch.tensor([32_000])
 with torch.inference_mode():
     expected = model(*clip)[0].exp()
     model.optimise_for_inference()
-    print(int8_levels(), float((model(*clip)[0].exp() - expected).abs().max()))
+    print(int8_kernel() and int8_kernel().levels, float((model(*clip)[0].exp() - expected).abs().max()))
 """
 
 
@@ -121,7 +142,7 @@ def test_right_on_other_processors(tmp_path: Path, root: Path, limit: dict[str, 
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "m.safetensors")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, timeout=600)
     levels, difference = done.stdout.split()
-    assert levels in ("0", "63", "127") and float(difference) < 0.02
+    assert levels in ("None", "63", "127") and float(difference) < 0.02
 
 
 def test_optimising_does_not_touch_files(tmp_path: Path) -> None:

@@ -2,39 +2,55 @@
 bytes, and a quarter of its memory."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-LEVELS = (127, 63)  # largest activation: in 8 bits, or in 7 where products of bytes are added in 16 bits
 MAX_WEIGHT = 127
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One of torch's ways to multiply bytes.
+
+    levels: the largest activation: 127, or 63 where products of bytes are added in 16 bits. pack: weights int8
+    (outputs, inputs) and a scale for each output, in the layout of the kernel. multiply: rows (N, inputs) float32,
+    which are rounded to whole numbers within the levels, and packed weights -> (N, outputs) float32.
+    """
+
+    levels: int
+    pack: Callable[[Tensor, Tensor], Any]
+    multiply: Callable[[Tensor, Any, int], Tensor]
 
 
 class Int8Linear(nn.Module):
     """nn.Linear (..., inputs) -> (..., outputs) with weights in 8 bits, a scale for each output, and activations that
     are rounded to 8 bits, a scale for each row: a row does not depend on the others. For inference only.
 
-    The sums are exact integers. Raises RuntimeError where torch cannot compute them exactly: see `int8_levels`.
+    The sums are exact integers. Raises RuntimeError where torch cannot compute them exactly: see `int8_kernel`.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.levels = int8_levels()
-        if not self.levels:
+        kernel = int8_kernel()
+        if kernel is None:
             raise RuntimeError("no exact 8-bit products on this processor")
+        self.kernel = kernel
         self.in_features, self.out_features = linear.in_features, linear.out_features
         weight = linear.weight.detach().float()
         scale = weight.abs().amax(1).clamp(min=1e-12) / MAX_WEIGHT
-        self.packed = _packed((weight / scale[:, None]).round().to(torch.int8), scale)
+        self.packed = kernel.pack((weight / scale[:, None]).round().to(torch.int8), scale)
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs) float32."""
-        rows = x.flatten(0, -2).float()
-        scale = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).clamp_(min=1e-12)
-        y = _multiplied(rows / scale, self.packed, self.levels)
+        rows, levels = x.flatten(0, -2).float(), self.kernel.levels
+        scale = torch.maximum(rows.amax(1, keepdim=True), -rows.amin(1, keepdim=True)).clamp_(min=1e-12).div_(levels)
+        y = self.kernel.multiply(rows / scale, self.packed, levels)
         y = y.mul_(scale) if self.bias is None else torch.addcmul(self.bias, y, scale, out=y)
         return y.unflatten(0, x.shape[:-1])
 
@@ -44,33 +60,34 @@ class Int8Linear(nn.Module):
 
 def int8_linear(linear: nn.Linear) -> nn.Module:
     """Return an Int8Linear in place of a layer, or the layer itself where it is not on a CPU or there are none."""
-    return Int8Linear(linear) if linear.weight.device.type == "cpu" and int8_levels() else linear
+    return Int8Linear(linear) if linear.weight.device.type == "cpu" and int8_kernel() else linear
 
 
 @lru_cache(maxsize=1)
-def int8_levels() -> int:
-    """Return the finest of LEVELS with which products of bytes are exact on this processor; 0 for none.
+def int8_kernel() -> Kernel | None:
+    """Return the first of KERNELS whose products are exact on this processor; None for none.
 
     Processors without VNNI add pairs of products in 16 bits, which 8-bit activations overflow, and torch says nothing:
     so the largest sums, and those of drawn numbers, are compared with the exact ones.
     """
-    generator = torch.Generator().manual_seed(0)
-    for levels in LEVELS:
-        weight = torch.randint(-MAX_WEIGHT, MAX_WEIGHT + 1, (48, 1000), generator=generator).to(torch.int8)
-        weight[0], weight[1] = MAX_WEIGHT, -MAX_WEIGHT
-        rows = torch.randint(-levels, levels + 1, (5, 1000), generator=generator).float()
-        rows[0], rows[1] = levels, -levels
-        try:
-            found = _multiplied(rows / levels, _packed(weight, torch.ones(48)), levels) * levels
-        except (RuntimeError, AttributeError, NotImplementedError):  # another engine, or a torch without the operator
-            return 0
-        if torch.allclose(found.double(), rows.double() @ weight.double().T, rtol=1e-4, atol=1.0):
-            return levels
-    return 0
+    return next((kernel for kernel in KERNELS if _exact(kernel)), None)
 
 
-def _packed(weight: Tensor, scale: Tensor) -> Any:
-    """Return int8 (outputs, inputs) and a scale for each output, in the layout of torch's kernels."""
+def _exact(kernel: Kernel) -> bool:
+    generator, levels = torch.Generator().manual_seed(0), kernel.levels
+    weight = torch.randint(-MAX_WEIGHT, MAX_WEIGHT + 1, (48, 1000), generator=generator).to(torch.int8)
+    weight[0], weight[1] = MAX_WEIGHT, -MAX_WEIGHT
+    rows = torch.randint(-levels, levels + 1, (5, 1000), generator=generator).float()
+    rows[0], rows[1] = levels, -levels
+    expected = rows.double() @ weight.double().T
+    try:
+        found = kernel.multiply(rows, kernel.pack(weight, torch.ones(48)), levels)
+    except (RuntimeError, AttributeError, NotImplementedError):  # another engine, or a torch without the operator
+        return False
+    return torch.allclose(found.double(), expected, rtol=1e-4, atol=1.0)
+
+
+def _pack_for_fbgemm(weight: Tensor, scale: Tensor) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # quantised tensors are on their way out; the kernels stay
         zeros = torch.zeros(len(weight), dtype=torch.int64)
@@ -78,6 +95,28 @@ def _packed(weight: Tensor, scale: Tensor) -> Any:
         return torch.ops.quantized.linear_prepack(quantised, None)
 
 
-def _multiplied(rows: Tensor, packed: Any, levels: int) -> Tensor:
-    """Map rows (N, inputs) within -1 and 1, rounded to so many levels on each side of 0, to (N, outputs) float32."""
-    return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1 / levels, levels + 1, packed)
+def _multiply_by_fbgemm(rows: Tensor, packed: Any, levels: int) -> Tensor:
+    return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1.0, levels + 1, packed)
+
+
+def _pack_for_onednn(weight: Tensor, scale: Tensor) -> Any:
+    packed = torch.ops.onednn.qlinear_prepack(weight, None)
+    return packed, scale, torch.zeros(len(weight), dtype=torch.int64)
+
+
+def _multiply_by_onednn(rows: Tensor, packed: Any, levels: int) -> Tensor:
+    weight, scale, zeros = packed
+    if not len(rows):
+        return rows.new_zeros(0, len(scale))
+    shifted = rows.round().to(torch.int8).view(torch.uint8).bitwise_xor_(128)  # + 128; torch's way to uint8 is slow
+    return torch.ops.onednn.qlinear_pointwise(
+        shifted, 1.0, 128, weight, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+    )
+
+
+# The fastest first. oneDNN is right, and fast, only where the processor has instructions for bytes (VNNI).
+KERNELS = (
+    Kernel(127, _pack_for_onednn, _multiply_by_onednn),
+    Kernel(127, _pack_for_fbgemm, _multiply_by_fbgemm),
+    Kernel(63, _pack_for_fbgemm, _multiply_by_fbgemm),
+)
