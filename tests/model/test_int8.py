@@ -72,8 +72,8 @@ def test_rows_do_not_depend_on_each_other(kernel: Kernel) -> None:
 @pytest.mark.parametrize("works", [63, 0])
 def test_a_processor_that_overflows_gets_fewer_bits_or_floats(monkeypatch: pytest.MonkeyPatch, works: int) -> None:
     def overflowing(kernel: Kernel) -> Kernel:
-        def multiply(rows: torch.Tensor, packed: object, levels: int) -> torch.Tensor:
-            found = kernel.multiply(rows, packed, levels)
+        def multiply(rows: torch.Tensor, steps: torch.Tensor, packed: object, levels: int) -> torch.Tensor:
+            found = kernel.multiply(rows, steps, packed, levels)
             return found if levels <= works else found.clamp(-500, 500)
 
         return replace(kernel, multiply=multiply)
