@@ -138,7 +138,10 @@ def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple
     if limits.max_labels is not None and len(ids) > limits.max_labels:
         return "too many labels", f"{len(ids)} labels, more than the {limits.max_labels} of --max_seq_length"
     if limits.max_frames is not None and length > limits.max_frames:
-        return "too long", f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window"
+        return (
+            "too long",
+            f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window or --windows",
+        )
     if too_short(length, ids, limits.reduction):
         detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {frames_needed(ids)} are needed"
         return "too short", detail

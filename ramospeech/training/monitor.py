@@ -82,9 +82,14 @@ class Meter:
         """Of the steps' amount, how much a second since the last reset."""
         return self.amount / max(time.perf_counter() - self.started, 1e-9)
 
+    @property
+    def waiting_share(self) -> float:
+        """The fraction of the time since the last reset that was spent waiting for the loader."""
+        return self.waited / max(time.perf_counter() - self.started, 1e-9)
+
     def shown(self) -> dict[str, str]:
-        """Return the speed for the bar."""
-        return {self.name: f"{self.speed:.0f}{self.unit}"}
+        """Return the speed for the bar, and the fraction of the time that was spent waiting for batches."""
+        return {self.name: f"{self.speed:.0f}{self.unit}", "wait": f"{self.waiting_share:.0%}"}
 
     def reset(self, total: float) -> dict[str, float]:
         """Means since the last reset, by TensorBoard tag. total: of the data, since the run began."""
@@ -96,7 +101,7 @@ class Meter:
                 "train/gradient_norm": self.norm / taken,
                 self.speed_tag: self.speed,
                 "speed/padding_share": 1.0 - self.amount / max(self.padded, 1e-9),
-                "speed/loader_wait": self.waited / max(time.perf_counter() - self.started, 1e-9),
+                "speed/loader_wait": self.waiting_share,
                 "speed/memory_gb": memory_gb(),
                 self.total[0]: total / self.total[1],
             }
