@@ -2,7 +2,7 @@
 
 CTC begins on a plateau: the network gives the blank for everything until it has found which sounds belong to which
 labels, and with 2,140 syllables some seeds stay there long. Two dozen initials, three dozen finals and five tones are
-each a hundred times as frequent as a syllable, so their losses leave it sooner and take the encoder along.
+each a hundred times as frequent as a syllable, so their losses should leave it sooner and take the encoder along.
 """
 
 import torch
