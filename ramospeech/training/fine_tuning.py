@@ -37,19 +37,18 @@ def keep_near_start(
     start = workers.broadcast_from_rank_0(lambda: first_model(args, model.config.units).state_dict())
     brought = brought_by(args, model)
     firsts = {p: start[name].to(p.device) for name, p in model.named_parameters() if name in brought}
-    pulled = [
-        (group, parameters, [firsts[p] for p in parameters])
-        for group in optimizer.param_groups
-        if (parameters := [p for p in group["params"] if p in firsts])
-    ]
 
     def pull(*_: object) -> None:
-        for group, parameters, first in pulled:
-            move = get_ema_multi_avg_fn(1.0 - min(1.0, args.l2_sp * group["lr"]))
-            move(parameters, first, None)  # type: ignore[arg-type]  # torch calls it an average; all at once
+        for group in optimizer.param_groups:  # those of now: resuming replaces them
+            parameters = [parameter for parameter in group["params"] if parameter in firsts]
+            if parameters:
+                move = get_ema_multi_avg_fn(1.0 - min(1.0, args.l2_sp * group["lr"]))
+                first = [firsts[parameter] for parameter in parameters]
+                move(parameters, first, None)  # type: ignore[arg-type]  # torch calls it an average; all at once
 
-    for group, _, _ in pulled:
-        group["weight_decay"] = 0.0
+    for group in optimizer.param_groups:
+        if any(parameter in firsts for parameter in group["params"]):
+            group["weight_decay"] = 0.0
     optimizer.register_step_post_hook(pull)
     return optimizer
 

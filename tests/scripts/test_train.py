@@ -268,8 +268,8 @@ def test_an_interrupted_fine_tuning_is_resumed_exactly(corpus, tmp_path, capsys,
     assert tune(tmp_path / "whole") == 0
     real = Trainer.step
 
-    def stopped(self, batch, lr, stop=False, save=False):
-        return real(self, batch, lr, stop=self.steps == 3, save=save)
+    def stopped(self, batch, lr, stop=False, save=False, seconds=0.0):
+        return real(self, batch, lr, self.steps == 3, save, seconds)
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "step", stopped)

@@ -43,9 +43,9 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> 
     assert train_translator.main(options(files, "whole", "--steps", "30", "--dev_step", "15")) == 0
     original, taken = train_translator.Trainer.step, []
 
-    def stop_after_15(self, batch, lr, stop=False, save=False):
+    def stop_after_15(self, batch, lr, stop=False, save=False, seconds=0.0):
         taken.append(lr)
-        return original(self, batch, lr, stop=len(taken) == 15, save=save)
+        return original(self, batch, lr, len(taken) == 15, save, seconds)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_translator.Trainer, "step", stop_after_15)
