@@ -11,7 +11,7 @@
 #         --constraint requirements.txt --no-deps soundfile cffi pycparser soxr pypinyin tensorboardX rapidfuzz opencc
 #
 # and whatever else its python lacks of numpy, scipy, safetensors, tqdm, matplotlib, Jinja2, protobuf, pytest, hypothesis.
-# OUT gets tests.log, gpu.log, training.log, transcripts.tsv, docs/benchmarks.md with its new section, and status.txt.
+# OUT gets tests.log, gpu.log, windows.log, training.log, transcripts.tsv, docs/benchmarks.md with its new section, and status.txt.
 # Takes about ten minutes. PYTHON names another interpreter than python3. Exit status 0 if every step succeeded.
 set -u
 
@@ -52,6 +52,8 @@ cat "$out/machine.log"
 
 step "tests" tests.log "$python" -m pytest -m gpu -p no:cacheprovider -rs tests/device
 step "benchmark" gpu.log "$python" benchmarks/gpu.py
+cp docs/benchmarks.md "$out/benchmarks.md"
+step "windows" windows.log "$python" benchmarks/windows.py
 cp docs/benchmarks.md "$out/benchmarks.md"
 step "training" training.log "$python" train.py --recipe demo --device cuda --epochs 8 --batch_size 16 \
     --model_path "$out/run" --model_name demo

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ramospeech.augment import BatchAugment
 from ramospeech.augment.batched.noises import coloured
+from ramospeech.augment.batched.sounds import new_generator
 from ramospeech.corpora import Clip
 from ramospeech.data.loader import Batch
 from ramospeech.data.windows import WindowPlan, WindowPlanner, cut_out
@@ -66,7 +67,7 @@ class WindowBatches:
 
 def _generated(count: int, size: int, rng: np.random.Generator, device: torch.device) -> Tensor:
     """Noise (count, size) of random slopes and levels."""
-    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    generator = new_generator(device, rng)
     drawn = [rng.uniform(*bounds, (count, 1)).astype(np.float32) for bounds in (SLOPES, LEVELS)]
     slopes, levels = (torch.from_numpy(values).to(device) for values in drawn)
     noise = coloured(torch.randn((count, size), generator=generator, device=device), slopes)

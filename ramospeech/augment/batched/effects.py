@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ramospeech.augment.batched import filters, noises
-from ramospeech.augment.batched.sounds import Sounds
+from ramospeech.augment.batched.sounds import Sounds, new_generator
 from ramospeech.augment.probabilities import check, parsed
 from ramospeech.features import padding_mask
 
@@ -186,7 +186,7 @@ class BatchAugment:
     def __call__(self, waveforms: Tensor, lengths: Tensor, rng: np.random.Generator) -> Tensor:
         """(B, S), lengths (B,) on the CPU -> (B, S) within [-1, 1], 0 in the padding; `waveforms` is changed too."""
         device = waveforms.device
-        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        generator = new_generator(device, rng)
         there = lengths.to(device, non_blocking=True)
         for name, probability in self.probabilities.items():
             rows = np.flatnonzero(rng.random(len(waveforms)) < probability)

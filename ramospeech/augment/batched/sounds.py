@@ -15,6 +15,11 @@ def as_int16(waveform: np.ndarray) -> np.ndarray:
     return np.round(np.clip(waveform, -1.0, 32767 / 32768) * SCALE).astype(np.int16)
 
 
+def new_generator(device: torch.device, rng: np.random.Generator) -> torch.Generator:
+    """Make a generator for noise that is drawn on the device, seeded by another one."""
+    return torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+
+
 @dataclass(frozen=True)
 class Sounds:
     """K recordings.
