@@ -17,6 +17,9 @@ Texts = tuple[list[str], list[list[str]]]  # of each recording, and its syllable
 
 def ramospeech(model: str) -> Callable[[list[str]], Texts]:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from ramospeech import environment
+
+    environment.prepare()  # as the programs do
     from ramospeech import Transcriber
 
     transcriber = Transcriber.from_pretrained(model)
