@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ctc_decode.near import near_syllables
 from ramospeech.errors import UnitError, extra
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
@@ -131,12 +132,15 @@ class Lexicon:
         found = np.flatnonzero(self.ids[row] == character)
         return float(np.exp(self.log_probs[row][found[0]])) if len(found) else 0.0
 
-    def candidates(self, sentence: Sequence[Slot], tone_cost: float | None = None) -> list[Candidates]:
+    def candidates(
+        self, sentence: Sequence[Slot], tone_cost: float | None = None, near_cost: float | None = None
+    ) -> list[Candidates]:
         """Return the candidate characters of each slot of a sentence, in order.
 
         Args:
             sentence: toned or toneless syllables, in any form that `pinyin.parse` reads; other tokens give FALLBACK.
             tone_cost: nats; if given, every syllable is also matched with every other tone at this cost.
+            near_cost: nats; if given, also with those of a similar sound (z for zh, n for l, an for ang ...).
         """
         line = [[(normalise(syllable), probability) for syllable, probability in slot] for slot in sentence]
         tones = [pinyin.tone(slot[0][0]) if slot[0][0] else 0 for slot in line]
@@ -145,7 +149,7 @@ class Lexicon:
         for slot, third in zip(line, before_third(tones), strict=True):
             observed = [
                 (
-                    self._gather(self._readings(syllable, toneless, third, tone_cost)),
+                    self._gather(self._readings(syllable, toneless, third, tone_cost, near_cost)),
                     ACOUSTIC_WEIGHT * math.log(probability),
                 )
                 for syllable, probability in slot
@@ -154,7 +158,7 @@ class Lexicon:
         return found
 
     def _readings(
-        self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None
+        self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None, near_cost: float | None
     ) -> tuple[Reading, ...]:
         """Return the syllables of the lexicon that match one syllable, with their costs."""
         if not syllable:
@@ -171,6 +175,9 @@ class Lexicon:
         if tone_cost is not None or not any(s in self._index for s in costs):
             for other in _tones(base):
                 costs.setdefault(other, WRONG_TONE_COST if tone_cost is None else tone_cost)
+        if near_cost is not None and not toneless:
+            for other in sorted(near_syllables(syllable)):
+                costs.setdefault(other, near_cost)
         return tuple((reading, cost) for reading, cost in costs.items() if reading in self._index)
 
     def _gather(self, readings: tuple[Reading, ...]) -> Candidates:

@@ -37,6 +37,16 @@ def test_a_wrong_tone_is_accepted_at_a_cost(small_model: str, small_translator: 
     assert not NgramTranslator.load(small_model, tone_cost=None).translate(wrong)[0].hanzi.startswith("今")
 
 
+@pytest.mark.parametrize("wrong", ["jing1 tian1 tian1 qi4 hen3 hao3", "jin1 tian1 tian1 qi4 heng3 hao3"])
+def test_a_similar_sound_is_accepted_at_a_cost(small_translator: NgramTranslator, wrong: str) -> None:
+    assert small_translator.translate(wrong.split())[0].hanzi == "今天天气很好"
+    for trusting in (
+        NgramTranslator(small_translator.model, near_cost=None),
+        NgramTranslator(small_translator.model, None),
+    ):
+        assert trusting.translate(wrong.split())[0].hanzi != "今天天气很好"
+
+
 def test_tokens_that_are_not_syllables_keep_the_length(small_translator: NgramTranslator) -> None:
     odd = ["ni3", "xyz", "hao3", "", "<UNK>", "１２", "\ud800", "huar1", "x" * 500]
     (translation,) = small_translator.translate(odd)
