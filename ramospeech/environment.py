@@ -26,6 +26,7 @@ _ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 
+_TRANSCRIBING = ("ramospeech.align", "ramospeech.programs.transcribe")  # modules that compute as transcribing does
 MAX_TRANSCRIBING_THREADS = 4  # batches are small; more threads spend their time waiting for each other
 
 
@@ -51,8 +52,9 @@ def prepare(max_threads: int | None = None) -> None:
 def prepare_module() -> None:
     """Call `prepare` for `python -m ramospeech.MODULE`, which imports its package, and torch, before the module."""
     arguments = sys.orig_argv
-    if "-m" in arguments[:-1] and arguments[arguments.index("-m") + 1].startswith("ramospeech."):
-        prepare()
+    module = arguments[arguments.index("-m") + 1] if "-m" in arguments[:-1] else ""
+    if module.startswith("ramospeech."):
+        prepare(MAX_TRANSCRIBING_THREADS if module in _TRANSCRIBING else None)
 
 
 def cores() -> int:

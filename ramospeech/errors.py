@@ -71,6 +71,10 @@ def extra(name: str) -> Iterator[None]:
         raise MissingPackageError(message) from error
 
 
+# Are given the line of an error that ends a program: logs of runs.
+on_fatal_error: list[Callable[[str], object]] = []
+
+
 def program(main: Callable[..., int | None]) -> Callable[..., int]:
     """Wrap a program's main: a RamospeechError becomes `error: ...` on stderr and its exit status."""
 
@@ -80,6 +84,8 @@ def program(main: Callable[..., int | None]) -> Callable[..., int]:
             return main(*args, **kwargs) or 0
         except RamospeechError as error:
             print(f"error: {error}", file=sys.stderr)
+            for report in on_fatal_error:
+                report(f"error: {error}")
             return error.exit_status
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
@@ -87,5 +93,7 @@ def program(main: Callable[..., int | None]) -> Callable[..., int]:
         except BrokenPipeError:  # the reader of our output went away (`| head`)
             sys.stderr.close()
             return 0
+        finally:
+            on_fatal_error.clear()
 
     return wrapped

@@ -12,7 +12,6 @@ from typing import Literal
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source
-from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
@@ -53,8 +52,7 @@ class Transcriber:
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
-        longest = model.max_frames
-        self.max_seconds = max_seconds if longest is None else min(max_seconds, longest / FRAMES_PER_SECOND)
+        self.max_seconds = model.piece_seconds(max_seconds)
         self.hotwords = hotwords
         self.recogniser: Recogniser = CtcRecogniser(
             self.model, self.decoder, self.device, networks=translator is not None
@@ -90,7 +88,7 @@ class Transcriber:
         loaded.optimise_for_inference()
         found = decoder(loaded.vocabulary.units) if decoder else None
         if loaded.units.labels_text:
-            refuse_translation(path, translator, hotwords)
+            refuse_translation(path, translator, None if decoder else hotwords)  # the decoder's may be characters
             translator = False
         if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded

@@ -14,8 +14,8 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Hypothesis
-from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
-from ramospeech.data.batching import map_by_length
+from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments, too_short
+from ramospeech.data.batching import map_by_length, windows
 from ramospeech.errors import AudioError
 from ramospeech.recogniser import Recognised, Recogniser
 from ramospeech.text.units import spaced
@@ -23,9 +23,7 @@ from ramospeech.timing import syllable_times
 from ramospeech.transcript import Token, Transcript, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
 
-# Pieces are read ahead and sorted by length within a window of this many batches, and of at most this many records.
-_WINDOW_BATCHES = 16
-_MAX_WINDOW = 4096
+_WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,7 @@ def cut(
                     pieces += 1
                     yield Piece(start, waveform, hotwords)
             if not pieces:
-                raise AudioError(
-                    f"{name}: too short: {samples / SAMPLE_RATE:.3f} s, and the model needs "
-                    f"{min_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
-                )
+                raise too_short(name, samples, min_samples)
         except AudioError as reason:
             error = str(reason)
         yield End(name, samples / SAMPLE_RATE, tuple(warnings), error)
@@ -120,24 +115,13 @@ def recognise(
         return results
 
     budget = int(batch_seconds * SAMPLE_RATE)
-    for window in _windows(pieces, _WINDOW_BATCHES * batch_seconds * SAMPLE_RATE):
+    for window in windows(
+        pieces, lambda item: 0 if isinstance(item, End) else len(item.waveform), _WINDOW_BATCHES * budget
+    ):
         waiting = [item for item in window if isinstance(item, Piece)]
         results = iter(map_by_length(batch, waiting, lambda piece: len(piece.waveform), budget))
         for item in window:
             yield item if isinstance(item, End) else RecognisedPiece(item.start, item.hotwords, next(results))
-
-
-def _windows(items: Iterable[Piece | End], samples: float) -> Iterator[list[Piece | End]]:
-    """Yield the items in parts with so many samples of audio; an End for which nothing waits is passed on at once."""
-    window: list[Piece | End] = []
-    held = 0
-    for item in items:
-        window.append(item)
-        held += 0 if isinstance(item, End) else len(item.waveform)
-        if not held or held >= samples or len(window) == _MAX_WINDOW:
-            yield window
-            window, held = [], 0
-    yield window
 
 
 def translate(

@@ -10,10 +10,8 @@ import numpy as np
 import torch
 
 from ctc_decode import GreedyDecoder
-from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments
-from ramospeech.audio.framing import FRAMES_PER_SECOND
-from ramospeech.data.batching import map_by_length
-from ramospeech.errors import AudioError
+from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments, too_short
+from ramospeech.data.batching import map_by_length, windows
 from ramospeech.model import AcousticModel
 
 HOP_SECONDS = 0.01  # of the loudness
@@ -74,8 +72,6 @@ def posteriors_of(
     loudness: list[np.ndarray] = []
     samples = 0
     budget = int(_BATCH_SECONDS.get(device.type, 60.0) * SAMPLE_RATE)
-    longest = model.max_frames
-    limit = max_seconds if longest is None else min(max_seconds, longest / FRAMES_PER_SECOND)
 
     @torch.inference_mode()
     def recognise(batch: list[tuple[float, np.ndarray]]) -> list[_Part]:
@@ -91,26 +87,16 @@ def posteriors_of(
 
     def pieces() -> Iterator[tuple[float, np.ndarray]]:
         nonlocal samples
-        for start, waveform in segments(source, limit, report):
+        for start, waveform in segments(source, model.piece_seconds(max_seconds), report):
             samples += len(waveform)
             loudness.append(_loudness(waveform))
             if len(waveform) >= model.min_samples:
                 yield start, waveform
 
-    window: list[tuple[float, np.ndarray]] = []
-    held = 0
-    for piece in pieces():
-        window.append(piece)
-        held += len(piece[1])
-        if held >= _WINDOW_BATCHES * budget:
-            parts += map_by_length(recognise, window, lambda item: len(item[1]), budget)
-            window, held = [], 0
-    parts += map_by_length(recognise, window, lambda item: len(item[1]), budget)
+    for window in windows(pieces(), lambda item: len(item[1]), _WINDOW_BATCHES * budget):
+        parts += map_by_length(recognise, window, lambda item: len(item[1]), budget)
     if not parts:
-        raise AudioError(
-            f"{name_of(source)}: too short: {samples / SAMPLE_RATE:.3f} s, and the model needs "
-            f"{model.min_samples / SAMPLE_RATE:.3f} s; leave it out or record more"
-        )
+        raise too_short(name_of(source), samples, model.min_samples)
     return _joined(parts, np.concatenate(loudness), samples / SAMPLE_RATE, len(model.vocabulary))
 
 

@@ -3,7 +3,7 @@
 from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
 from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.reading import AudioWarning, Report, duration, load, warn
-from ramospeech.audio.segmenting import segments
+from ramospeech.audio.segmenting import segments, too_short
 from ramospeech.audio.sources import Source, name_of
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "load",
     "name_of",
     "segments",
+    "too_short",
     "warn",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 from ramospeech.audio.framing import HOP, SAMPLE_RATE
 from ramospeech.audio.reading import Report, blocks, warn
 from ramospeech.audio.sources import Source
+from ramospeech.errors import AudioError
 
 _SMOOTHING = 20  # hops: a pause long enough for a cut lasts about 0.2 s
 _SHORTEST = 0.5  # seconds that any piece keeps, so that none is too short for a model
@@ -37,6 +38,14 @@ def segments(source: Source, max_seconds: float = 20.0, report: Report = warn) -
         start, buffer = start + cut, buffer[cut:]
     if len(buffer):
         yield start / SAMPLE_RATE, buffer
+
+
+def too_short(name: str, samples: int, min_samples: int) -> AudioError:
+    """Return the error of a recording of which no piece is long enough for a model."""
+    return AudioError(
+        f"{name}: too short: {samples / SAMPLE_RATE:.3f} s, and the model needs {min_samples / SAMPLE_RATE:.3f} s; "
+        "leave it out or record more"
+    )
 
 
 def quietest(waveform: np.ndarray, first: int, last: int) -> int:

@@ -1,10 +1,34 @@
 """Work on items of different lengths in batches of items of about the same length."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MAX_ITEMS = 4096  # of a window
+
+
+def windows(
+    items: Iterable[Item], length: Callable[[Item], int], size: float, max_items: int = MAX_ITEMS
+) -> Iterator[list[Item]]:
+    """Yield the items in lists whose lengths sum to `size` at least, or that have `max_items`: what is read ahead.
+
+    An item of length 0 that comes when none waits is passed on at once.
+
+    >>> list(windows([0, 3, 4, 0, 5], lambda item: item, 6))
+    [[0], [3, 4], [0], [5]]
+    """
+    window: list[Item] = []
+    held = 0
+    for item in items:
+        window.append(item)
+        held += length(item)
+        if not held or held >= size or len(window) == max_items:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window
 
 
 def map_by_length(

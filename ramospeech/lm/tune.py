@@ -10,7 +10,7 @@ a test list says nothing about other recordings.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -24,7 +24,7 @@ from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, 
 from ramospeech import audio, errors
 from ramospeech.cli import Parser, count, count_or_0, few
 from ramospeech.corpora import Clip, read_list
-from ramospeech.data.batching import map_by_length
+from ramospeech.data.batching import map_by_length, windows
 from ramospeech.errors import extra
 from ramospeech.files import whole_file
 from ramospeech.model import AcousticModel, load_model
@@ -32,6 +32,7 @@ from ramospeech.model.pretrained import model_path
 from ramospeech.score import Score, ser
 
 BATCH_SECONDS = 8.0
+_WINDOW_BATCHES = 16  # that recordings are read ahead and sorted by length within
 BATCH_FRAMES = 2000  # of posteriors that are decoded at once
 MAX_SECONDS = 20.0  # longer recordings are cut at pauses, as for transcription
 _WHAT_TO_DO = "choose another --output"
@@ -67,20 +68,19 @@ class Posteriors:
 def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device: str = "cpu") -> Posteriors:
     """Compute the posteriors of all clips; unreadable ones are reported on stderr. Raises ListError if none is left."""
     references: list[tuple[str, ...]] = []
-    waveforms: list[np.ndarray] = []
     of_clips: list[int] = []
-    for clip in clips:
-        try:
-            pieces = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
-        except errors.AudioError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        pieces = [waveform for waveform in pieces if len(waveform) >= model.min_samples]
-        of_clips += [len(references)] * len(pieces)
-        references.append(clip.pinyin)
-        waveforms += pieces
-    if not waveforms:
-        raise errors.ListError("none of the recordings could be used; check --data_root")
+
+    def pieces() -> Iterator[np.ndarray]:
+        for clip in clips:
+            try:
+                parts = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
+            except errors.AudioError as error:
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            parts = [waveform for waveform in parts if len(waveform) >= model.min_samples]
+            of_clips.extend([len(references)] * len(parts))
+            references.append(clip.pinyin)
+            yield from parts
 
     def recognise(batch: list[np.ndarray]) -> list[np.ndarray]:
         padded = pad_sequence([torch.from_numpy(waveform) for waveform in batch], batch_first=True)
@@ -91,7 +91,12 @@ def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device:
         ]
 
     budget = int(BATCH_SECONDS * audio.SAMPLE_RATE)
-    return Posteriors(references, map_by_length(recognise, waveforms, len, budget), of_clips)
+    posteriors: list[np.ndarray] = []
+    for window in windows(pieces(), len, _WINDOW_BATCHES * budget):  # the waveforms in memory at a time
+        posteriors += map_by_length(recognise, window, len, budget)
+    if not posteriors:
+        raise errors.ListError("none of the recordings could be used; check --data_root")
+    return Posteriors(references, posteriors, of_clips)
 
 
 def grid(ends: Sequence[float], points: int) -> list[float]:

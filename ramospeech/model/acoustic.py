@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
 from ramospeech.losses import Loss
@@ -103,6 +104,10 @@ class AcousticModel(nn.Module):
     def max_frames(self) -> int | None:
         """Feature frames of the longest clip; None for any length."""
         return self.encoder.max_frames
+
+    def piece_seconds(self, limit: float) -> float:
+        """Return the seconds of audio to cut longer recordings into: `limit`, or the longest clip if that is less."""
+        return limit if self.max_frames is None else min(limit, self.max_frames / FRAMES_PER_SECOND)
 
     @property
     def num_parameters(self) -> int:

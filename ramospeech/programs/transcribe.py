@@ -30,7 +30,7 @@ from ramospeech.errors import OutputError, UsageError, program
 from ramospeech.inputs import find_inputs
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber
-from ramospeech.text import HotwordReadings, collect_hotwords
+from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 from ramospeech.translate import Phrases
 
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
@@ -115,8 +115,12 @@ def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
 def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:
     """Return the decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be
     used."""
+    writes_characters = not any(unit[-1:] in {"1", "2", "3", "4"} for unit in units)  # no syllable with its tone
     if args.decoder == "greedy":
+        if writes_characters and hotwords:
+            raise UsageError(f"{args.model}: writes characters itself; hotwords need the beam search: --decoder beam")
         return GreedyDecoder(units)
+    phrases = in_characters(hotwords) if writes_characters else hotwords
     try:
         return BeamSearchDecoder(
             units,
@@ -125,7 +129,7 @@ def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Seq
             lm=args.lm,
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,
-            hotwords=Hotwords(hotwords, near=args.hotwords_near) if hotwords else None,
+            hotwords=Hotwords(phrases, near=args.hotwords_near) if phrases else None,
             num_threads=torch.get_num_threads(),
         )
     except (OSError, ValueError) as error:

@@ -3,7 +3,9 @@
 matplotlib is imported where something is drawn, without pyplot: no global state, no display.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,37 @@ import numpy as np
 from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import extra
 from ramospeech.score.distance import align_edits
+from ramospeech.text import hanzi
 from ramospeech.text.parts import phonetic_similarity
 
 ROW_SECONDS = 10.0  # of a row of a picture: syllables can still be told apart
 
 _WIDTH = 12.0  # inches
+_CJK_FONTS = ("CJK SC", "Source Han", "WenQuanYi", "SimHei", "Microsoft YaHei", "PingFang", "Heiti", "Noto Sans SC")
 _POSSIBLE = 0.05  # posterior from which a unit is shown in a row
 _MAX_PAIRS = 136  # syllables of reference and hypothesis above a picture
+
+
+@cache
+def cjk_font() -> str | None:
+    """Return the family of an installed font that has hanzi; None, and a line on stderr, without one."""
+    from matplotlib.font_manager import fontManager
+
+    families = sorted({font.name for font in fontManager.ttflist if any(name in font.name for name in _CJK_FONTS)})
+    if not families:
+        print("note: no Chinese font is installed; pictures have the numbers of hanzi instead", file=sys.stderr)
+    return next((name for name in families if "Sans" in name), families[0] if families else None)
+
+
+def _fonts(units: Sequence[str]) -> dict[str, Any]:
+    """Return options of a text of these units: a font for hanzi, where there are any and one is installed."""
+    family = cjk_font() if any(hanzi.is_hanzi(letter) for unit in units for letter in unit) else None
+    return {"fontfamily": [family, "DejaVu Sans"]} if family else {}
+
+
+def _label(unit: str, ids: Mapping[str, int]) -> str:
+    """Return a unit as a picture writes it: its number where no font has it."""
+    return unit if not any(map(hanzi.is_hanzi, unit)) or cjk_font() else str(ids.get(unit, "?"))
 
 
 def draw_clip(
@@ -50,7 +76,7 @@ def draw_clip(
     spans = [(round(len(posteriors) * row * row_seconds / seconds) if rows > 1 else 0) for row in range(rows)]
     parts = [posteriors[begin:end] for begin, end in zip(spans, [*spans[1:], len(posteriors)], strict=True)]
     names_of_rows = [_units_of(part, candidates, ids, max_units, rows == 1) for part in parts]
-    lines = _lines(reference, hypothesis, round(width / 0.7)) if title else []
+    lines = _lines(reference, hypothesis, ids, round(width / 0.7)) if title else []
     heights = [h for names in names_of_rows for h in (1.9, 0.17 * len(names) + 0.1)]
     if lines:
         heights.insert(0, 0.55 * len(lines))
@@ -67,7 +93,8 @@ def draw_clip(
         extent = (begin, end, len(names) - 0.5, -0.5)
         image = part[:, [ids[name] for name in names]].T
         bottom.imshow(image, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
-        bottom.set_yticks(range(len(names)), names, fontsize=8)
+        labels = [_label(name, ids) for name in names]
+        bottom.set_yticks(range(len(names)), labels, fontsize=8, **_fonts(labels))
         bottom.set_xlabel("seconds")
         for axis in (top, bottom) if rows > 1 else ():
             axis.set_xlim(begin, begin + row_seconds)
@@ -86,9 +113,12 @@ def _units_of(
     return [blank, *others][:max_units]
 
 
-def _lines(reference: Sequence[str], hypothesis: Sequence[str], width: int) -> list[list[tuple[str, str]]]:
-    """Return pairs (reference, hypothesis) of the alignment, in lines of `width`."""
-    pairs = align_edits(reference, hypothesis, phonetic_similarity)[:_MAX_PAIRS]
+def _lines(
+    reference: Sequence[str], hypothesis: Sequence[str], ids: Mapping[str, int], width: int
+) -> list[list[tuple[str, str]]]:
+    """Return pairs (reference, hypothesis) of the alignment, as they are written, in lines of `width`."""
+    aligned = align_edits(reference, hypothesis, phonetic_similarity)[:_MAX_PAIRS]
+    pairs = [(_label(ref, ids), _label(hyp, ids)) for ref, hyp in aligned]
     return [pairs[begin : begin + width] for begin in range(0, len(pairs), width)]
 
 
@@ -97,6 +127,7 @@ def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: in
     axes.set_axis_off()
     axes.set_xlim(0, width + 1)
     axes.set_ylim(2 * len(lines), 0)
+    fonts = _fonts([text for pairs in lines for pair in pairs for text in pair])
     for line, pairs in enumerate(lines):
         for row, name in enumerate(("ref", "hyp")):
             axes.text(0, 2 * line + row + 0.5, name, fontsize=9, va="center", color="#5d6675")
@@ -108,7 +139,7 @@ def _show_lines(axes: Any, lines: Sequence[Sequence[tuple[str, str]]], width: in
                 text = (pair[row] or "∗")[:8]
                 axes.text(
                     column, 2 * line + row + 0.5, text, fontsize=9, va="center", color=colour, weight=weight,
-                    parse_math=False,
+                    parse_math=False, **fonts,
                 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ gives units their ids, and `python -m ramospeech.text.inventory` generates the i
 
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.hanzi import Normalised
-from ramospeech.text.hotwords import HotwordReadings, collect_hotwords, phrase_readings, read_hotwords
+from ramospeech.text.hotwords import HotwordReadings, collect_hotwords, in_characters, phrase_readings, read_hotwords
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Vocabulary",
     "collect_hotwords",
     "hanzi",
+    "in_characters",
     "phrase_readings",
     "pinyin",
     "read_hotwords",

@@ -17,6 +17,7 @@ from ramospeech.errors import ListError, UnitError, UsageError, extra
 from ramospeech.files import split_lines
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.encoding import read_text
+from ramospeech.text.units import UNITS
 from ramospeech.text.vocabulary import UNK_UNIT
 
 _MAX_READINGS = 16
@@ -32,15 +33,19 @@ class HotwordReadings(dict[str, float]):
     """Phrases, as syllables separated by spaces, -> boosts; the input of `ctc_decode.Hotwords`.
 
     hanzi: syllables -> hanzi to write, of phrases that were given in hanzi; of homophones the first one.
+    written: each phrase as it was given -> boost, for models of characters.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.hanzi: dict[str, str] = {}
+        self.written: dict[str, float] = {}
 
     def add(self, phrase: str, boost: float = BOOST) -> None:
         """Add every reading of a phrase in hanzi or pinyin. Raises UnitError if it is neither."""
         written = hanzi.normalise(phrase).text
+        given = written if any(map(hanzi.is_hanzi, phrase)) else phrase
+        self.written[given] = max(boost, self.written.get(given, boost))
         for reading in phrase_readings(phrase):
             key = " ".join(reading)
             self[key] = max(boost, self.get(key, boost))
@@ -84,6 +89,19 @@ def collect_hotwords(path: str | Path | None, phrases: Iterable[str]) -> Hotword
         except UnitError as error:
             raise UsageError(f"--hotword {phrase}: {error}") from None
     return readings
+
+
+def in_characters(hotwords: HotwordReadings) -> dict[str, float]:
+    """Return hotwords for a model of characters: their characters, separated by spaces, -> boosts.
+
+    Raises UsageError for one in pinyin.
+    """
+    phrases = {}
+    for phrase, boost in hotwords.written.items():
+        if not any(map(hanzi.is_hanzi, phrase)):
+            raise UsageError(f"hotword {phrase}: the model writes characters; give the phrase in hanzi")
+        phrases[" ".join(UNITS["characters"].from_text(phrase))] = boost
+    return phrases
 
 
 def _columns(line: str) -> tuple[str, str | None]:

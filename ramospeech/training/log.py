@@ -6,20 +6,24 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ramospeech.errors import on_fatal_error
+
 WARNING = "warning: "  # what a line of that level begins with, where it has not been stamped yet
 
 
 class RunLog:
     """Says lines and keeps them.
 
-    path: the file that keeps them; None for none. append: whether lines that are there stay (a resumed run). A file
-    that cannot be written is named once, and the run continues.
+    path: the file that keeps them, and the error that ends the program; None for none. append: whether lines that are
+    there stay (a resumed run). A file that cannot be written is named once, and the run continues.
     """
 
     def __init__(self, path: Path | None = None, append: bool = False) -> None:
         self.path = path
-        if path is not None and not append:
-            self._write("", "w")
+        if path is not None:
+            on_fatal_error.append(lambda message: self.keep(message.removeprefix("error: "), "ERROR"))
+            if not append:
+                self._write("", "w")
 
     def say(self, line: str) -> None:
         """Print a line on stderr, above a progress bar where there is one, and keep it."""

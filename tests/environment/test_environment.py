@@ -145,5 +145,8 @@ def test_modules_that_are_run_prepare_themselves(clean, root):
     clean.setenv("PYTHONPATH", str(root))
     code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'ramospeech.tune']; import ramospeech; {SHOW}"
     assert ask(clean, "-c", code)["OPENBLAS_NUM_THREADS"] == "1"
+    assert "OMP_NUM_THREADS" not in ask(clean, "-c", code)
+    code = code.replace("ramospeech.tune", "ramospeech.align")  # which transcribes
+    assert 1 <= int(ask(clean, "-c", code)["OMP_NUM_THREADS"]) <= environment.MAX_TRANSCRIBING_THREADS
     code = f"import sys; sys.orig_argv = [sys.executable, '-m', 'pytest']; import ramospeech; {SHOW}"
     assert "OPENBLAS_NUM_THREADS" not in ask(clean, "-c", code)

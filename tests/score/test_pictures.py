@@ -1,8 +1,12 @@
 """Pictures: what is in which cell."""
 
+import warnings
+
 import numpy as np
 import pytest
+from matplotlib import font_manager
 
+from ramospeech.score import pictures
 from ramospeech.score.pictures import draw_clip, draw_confusions, draw_features
 
 
@@ -60,3 +64,31 @@ def test_features_are_drawn_over_seconds():
     figure = draw_features(np.zeros((250, 200)))
     assert figure.axes[0].images[0].get_extent() == [0, 2.5, 0, 200]
     assert [axes.images[0].get_extent()[:2] for axes in draw_features(np.zeros((1100, 8))).axes] == [[0, 10], [10, 11]]
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_hanzi_are_drawn_by_a_font_that_has_them_or_as_numbers(installed, monkeypatch):
+    font = pictures.cjk_font()
+    if installed and font is None:
+        pytest.skip("no Chinese font is installed")
+    if not installed:
+        monkeypatch.setattr(pictures, "cjk_font", lambda: None)
+    units = ("<blank>", "<UNK>", "你", "好", "ok")
+    log_probs = np.log(np.full((2, 5), 0.2))
+    figure = draw_clip(np.zeros((16, 80)), log_probs, units, ["你", "ok"], ["好", "ok"])
+    lines, _, bottom = figure.axes
+    labels = ["<blank>", "你", "ok", "好"] if installed else ["<blank>", "2", "ok", "3"]
+    assert [label.get_text() for label in bottom.get_yticklabels()] == labels
+    assert {text.get_text() for text in lines.texts} == {"ref", "hyp", "ok", labels[1], labels[3]}
+    assert (font in bottom.get_yticklabels()[1].get_fontfamily()) is installed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # matplotlib warns of a glyph that no font has
+        figure.canvas.draw()
+
+
+def test_without_a_chinese_font_a_line_says_so_once(monkeypatch, capsys):
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    pictures.cjk_font.cache_clear()
+    assert pictures.cjk_font() is pictures.cjk_font() is None
+    assert capsys.readouterr().err.count("no Chinese font is installed") == 1
+    pictures.cjk_font.cache_clear()

@@ -63,8 +63,14 @@ def test_characters_from_training_to_score(corpus, tmp_path, capsys):
 def test_what_a_model_of_characters_has_no_use_for(corpus, tmp_path, capsys):
     assert run(capsys, corpus, tmp_path, "--units", "characters", "--epochs", 1)[0] == 0
     line = ["--model", str(tmp_path / "dfcnn.safetensors"), str(corpus / "audio" / "dev0.wav")]
-    for option, what in (("--translator", "leave out --translator"), ("--hotword", "leave them out")):
+    for option, what in (("--translator", "leave out --translator"), ("--hotword", "--decoder beam")):
         assert speech2text.main([*line, option, "你好"]) == 2
+        assert what in capsys.readouterr().err
+    beam = [*line, "--decoder", "beam", "--hotword"]
+    known = load_model(tmp_path / "dfcnn.safetensors").vocabulary.units[-1]  # a hanzi
+    assert speech2text.main([*beam, known]) == 0
+    for phrase, what in (("ni3 hao3", "give the phrase in hanzi"), ("龘", "'龘' is not a unit")):
+        assert speech2text.main([*beam, phrase]) == 2
         assert what in capsys.readouterr().err
     status, said = run(capsys, corpus, tmp_path, "--load_model", "--epochs", 2, "--units", "pinyin")
     assert status == 2 and "units (characters)" in said and "units (pinyin)" in said

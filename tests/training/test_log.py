@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ramospeech.errors import TrainingError, program
 from ramospeech.training import Monitor, RunLog
 
 STAMP = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR)\] "
@@ -51,3 +52,20 @@ def test_other_ranks_say_their_own_lines_only(tmp_path: Path, capsys, rank_0: bo
     printed = capsys.readouterr().err
     assert ("for all" in printed) == rank_0 and "worker 1: left out" in printed
     assert (tmp_path / "a.log").exists() == rank_0
+
+
+def test_the_error_that_ends_a_program_is_in_the_file(tmp_path, capsys):
+    path = tmp_path / "a.log"
+
+    @program
+    def fails(keep: bool) -> None:
+        if keep:
+            RunLog(path)
+        raise TrainingError("nothing left to train on")
+
+    assert fails(True) == 1
+    assert capsys.readouterr().err == "error: nothing left to train on\n"
+    assert re.fullmatch(STAMP + "nothing left to train on\n", path.read_text(encoding="utf-8"))
+    assert " ERROR] " in path.read_text(encoding="utf-8")
+    size = path.stat().st_size
+    assert fails(False) == 1 and path.stat().st_size == size, "the log of the run before is not this program's"
