@@ -28,7 +28,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK = "--features fbank --normalise clip --maps 4 4 8 8 --fc 64 --rnn 64 --rnn_layers 1 --share_parts"
 TONES = f"{NETWORK} --device cpu --threads 1 --epochs 2 --batch_size 2 --lr 5e-3 --warmup 5 --dev_step 2"
-PLAIN = "--dropout_scale 0 --warp 0 --average 0 --no-spec_augment --speeds 1.0"
+PLAIN = "--dropout_scale 0 --warp 0 --ema_decay 0 --no-spec_augment --speeds 1.0"
 SENTENCES = ["你好吗", "我们今天去北京", "今天天气很好", "他们在学习中文", "明天我们去上海", "银行在哪里"]
 HEARD = [  # each with one wrong tone
     "ni3 hao4 ma",

@@ -23,7 +23,7 @@ from ramospeech.files import whole_file
 with extra("augment"):
     from matplotlib.figure import Figure
 
-PLANNED = ("speed", "silence")  # training draws these elsewhere: by --speeds, --silence
+PLANNED = ("speed", "silence")  # training draws these elsewhere: by --speeds, --pad_silence
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 
 

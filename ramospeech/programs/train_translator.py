@@ -64,7 +64,9 @@ NETWORKS = {"transformer": (256, 6), "lstm": (192, 2)}  # their usual width and 
 
 def options() -> argparse.ArgumentParser:
     """Return the command line."""
-    parser = Parser(description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1])
+    parser = Parser(
+        {"--clip": "--max_grad_norm"}, description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1]
+    )
     data = parser.add_argument_group("data")
     data.add_argument(
         "texts",
@@ -93,7 +95,9 @@ def options() -> argparse.ArgumentParser:
     optimiser.add_argument("--steps", type=count, default=20_000, help="training steps; the text is repeated as needed")
     optimiser.add_argument("--lr", type=peak_rate, default=2e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--warmup", type=count, default=300, help="steps of linear warm-up")
-    optimiser.add_argument("--clip", type=positive, default=1.0, help="maximum gradient norm")
+    optimiser.add_argument(
+        "--max_grad_norm", dest="clip", metavar="NORM", type=positive, default=1.0, help="largest gradient norm"
+    )
     optimiser.add_argument("--seed", type=seed, default=1, help="random seed")
 
     machine = parser.add_argument_group("machine")

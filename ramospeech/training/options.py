@@ -24,6 +24,16 @@ from ramospeech.text.units import UNITS
 from ramospeech.training.defaults import FINE_TUNING, RECOMMENDED
 from ramospeech.training.schedule import SCALINGS, SCHEDULES
 
+RENAMED = {  # options of version 0.1
+    "--weights": "--corpus_weights",
+    "--clip": "--max_grad_norm",
+    "--average": "--ema_decay",
+    "--smoothing": "--label_smoothing",
+    "--consistency": "--cr_ctc_weight",
+    "--join": "--concat_seconds",
+    "--silence": "--pad_silence",
+    "--augment_ramp": "--augment_warmup",
+}
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 
 DROP_WORST = "leave out this fraction of a corpus after a third of the run: what is understood least"
@@ -32,7 +42,7 @@ DROP_WORST = "leave out this fraction of a corpus after a third of the run: what
 def options(about: str) -> argparse.ArgumentParser:
     """Return the command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
-    parser = Parser(description=description, epilog=epilog)
+    parser = Parser(renamed=RENAMED, description=description, epilog=epilog)
     flag = argparse.BooleanOptionalAction
 
     data = parser.add_argument_group("data")
@@ -42,13 +52,14 @@ def options(about: str) -> argparse.ArgumentParser:
     data.add_argument("--dev_manifest", nargs="+", metavar="LIST", help="lists to choose the best model on")
     data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
-    data.add_argument("--weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch")
+    data.add_argument(
+        "--corpus_weights", dest="weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch"
+    )
     data.add_argument("--max_window", type=count, default=1600, help="longest training clip, in frames of 10 ms")
     data.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in units")
     data.add_argument("--batch_seconds", type=positive, default=120.0, help="audio in a worker's batch, with padding")
     data.add_argument("--batch_size", type=count, default=BATCH_SIZE, help="clips in a worker's batch, at most")
     data.add_argument("--num_workers", type=few, default=2, help="threads that read audio")
-    data.add_argument("--cache_gb", type=positive_or_0, default=1.0, help="decoded audio kept in memory, per worker")
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
@@ -82,11 +93,6 @@ def options(about: str) -> argparse.ArgumentParser:
     loss = parser.add_argument_group("loss and augmentation")
     loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="what is minimised")
     loss.add_argument("--ace_weight", type=positive_or_0, default=0.1, help="of ACE in ctc_ace")
-    loss.add_argument("--ace_ramp", type=count_or_0, default=1000, help="steps over which that weight grows from 0")
-    loss.add_argument(
-        "--smoothing", type=fraction, default=0.0, help="share of the loss that keeps posteriors uncertain"
-    )
-    loss.add_argument("--consistency", type=positive_or_0, default=0.0, help="of two views of each clip; weight (0.2)")
     loss.add_argument(
         "--auxiliary",
         type=positive_or_0,
@@ -113,16 +119,12 @@ def options(about: str) -> argparse.ArgumentParser:
         default=SNR,
         help="every noise's level in dB, from and to",
     )
-    loss.add_argument(
-        "--join", type=positive_or_0, default=0.0, help="join clips, with pauses, up to this many seconds"
-    )
-    loss.add_argument(
-        "--silence", type=number(float, 0, 5), default=0.0, help="add up to this many seconds at each end"
-    )
     loss.add_argument("--warp", type=fraction, help=f"stretch frequencies by up to this fraction {default_of('warp')}")
     loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
     loss.add_argument(
-        "--augment_ramp",
+        "--augment_warmup",
+        dest="augment_ramp",
+        metavar="FRACTION",
         type=fraction,
         help=f"fraction of the run over which these two grow {default_of('augment_ramp')}",
     )
@@ -145,13 +147,17 @@ def options(about: str) -> argparse.ArgumentParser:
     optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
     optimiser.add_argument("--lr", type=peak_rate, default=1e-3, help="peak learning rate of one worker")
     optimiser.add_argument("--head_lr", type=peak_rate, help="of what lies above a pretrained encoder (default: --lr)")
-    optimiser.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
     optimiser.add_argument("--warmup", type=count, default=500, help="steps of linear warm-up, at most a fifth of all")
-    optimiser.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
     optimiser.add_argument("--weight_decay", type=number(float, 0, 10), default=1e-2, help="of AdamW, on matrices only")
-    optimiser.add_argument("--clip", type=positive, default=5.0, help="largest gradient norm")
     optimiser.add_argument(
-        "--average", type=fraction, help=f"decay of a running average of the weights; 0: none {default_of('average')}"
+        "--max_grad_norm", dest="clip", metavar="NORM", type=positive, default=5.0, help="largest gradient norm"
+    )
+    optimiser.add_argument(
+        "--ema_decay",
+        dest="average",
+        metavar="DECAY",
+        type=fraction,
+        help=f"of a running average of the weights; 0: none {default_of('average')}",
     )
     optimiser.add_argument(
         "--layer_decay", type=number(float, 0.1, 1), default=1.0, help="rate of each layer below, with --init_from"
@@ -165,7 +171,6 @@ def options(about: str) -> argparse.ArgumentParser:
     machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
-    machine.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
     machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
     machine.add_argument(
         "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
@@ -173,12 +178,53 @@ def options(about: str) -> argparse.ArgumentParser:
 
     saving = parser.add_argument_group("saving")
     saving.add_argument("--save_step", type=count_or_0, default=0, help="also keep the model of every N-th epoch")
-    saving.add_argument("--save_minutes", type=positive, default=10.0, help="save this often within an epoch")
-    saving.add_argument(
+    saving.add_argument("--dev_step", type=count, default=1, help="measure the dev lists every N epochs")
+    _rarely_needed(parser.add_argument_group("rarely needed"))
+    return parser
+
+
+def _rarely_needed(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--cache_gb", type=positive_or_0, default=1.0, help="decoded audio kept in memory, per worker")
+    group.add_argument("--ace_ramp", type=count_or_0, default=1000, help="steps over which --ace_weight grows from 0")
+    group.add_argument(
+        "--label_smoothing",
+        dest="smoothing",
+        metavar="WEIGHT",
+        type=fraction,
+        default=0.0,
+        help="fraction of the loss that keeps posteriors uncertain",
+    )
+    group.add_argument(
+        "--cr_ctc_weight",
+        dest="consistency",
+        metavar="WEIGHT",
+        type=positive_or_0,
+        default=0.0,
+        help="of the agreement of two views of each clip, CR-CTC (0.2)",
+    )
+    group.add_argument(
+        "--concat_seconds",
+        dest="join",
+        metavar="S",
+        type=positive_or_0,
+        default=0.0,
+        help="join clips, with pauses, up to this many seconds",
+    )
+    group.add_argument(
+        "--pad_silence",
+        dest="silence",
+        metavar="S",
+        type=number(float, 0, 5),
+        default=0.0,
+        help="add up to this many seconds at each end",
+    )
+    group.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
+    group.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
+    group.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
+    group.add_argument("--save_minutes", type=positive, default=10.0, help="save this often within an epoch")
+    group.add_argument(
         "--patience", type=count_or_0, default=0, help="end after so many evaluations without a better one"
     )
-    saving.add_argument("--dev_step", type=count, default=1, help="measure the dev lists every N epochs")
-    return parser
 
 
 def default_of(name: str) -> str:
@@ -190,10 +236,10 @@ def default_of(name: str) -> str:
 def check_options(args: argparse.Namespace) -> None:
     """Raise UsageError for options that do not go together."""
     if args.consistency and args.loss == "ace":
-        raise UsageError(f"--consistency {args.consistency}: needs --loss ctc or ctc_ace")
+        raise UsageError(f"--cr_ctc_weight {args.consistency}: needs --loss ctc or ctc_ace")
     if args.join > args.max_window / 100:
         raise UsageError(
-            f"--join {args.join:g}: must be at most --max_window, which is {args.max_window / 100:g} seconds"
+            f"--concat_seconds {args.join:g}: must be at most --max_window, which is {args.max_window / 100:g} seconds"
         )
     if args.noise_snr[0] > args.noise_snr[1]:
         raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
@@ -214,7 +260,7 @@ def _check_windows(args: argparse.Namespace) -> None:
         if getattr(args, name) and not args.windows:
             raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
     if args.windows and (args.join or args.silence):
-        raise UsageError("--windows: joins clips by itself; leave out --join and --silence")
+        raise UsageError("--windows: joins clips by itself; leave out --concat_seconds and --pad_silence")
     if args.windows and max(args.windows) > args.batch_seconds:
         raise UsageError(f"--windows {max(args.windows):g}: --batch_seconds {args.batch_seconds:g} hold none")
     if args.steps and args.max_minutes:

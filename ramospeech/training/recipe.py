@@ -53,14 +53,16 @@ def _set_defaults(parser: argparse.ArgumentParser, path: Path, given: Set[str]) 
         raise UsageError(
             f"{path}: cannot be read as a recipe ({error}); write a line `option = value` for each"
         ) from None
-    options = {action.dest: action for action in parser._actions if action.dest not in ("recipe", "help")}
+    actions = [action for action in parser._actions if action.dest not in ("recipe", "help")]
+    # By what they are called, and by what recipes of version 0.1 call them.
+    options = {name.lstrip("-"): action for action in actions for name in (action.dest, *action.option_strings)}
     for key, value in values.items():
         if key not in options:
             raise UsageError(f"{path}: {key!r} is not an option of this program; see --help")
         if f"--{RIVALS.get(key)}" in given:
             continue
         options[key].required = False
-        parser.set_defaults(**{key: _checked(options[key], value, f"{path}: {key} = {value}")})
+        parser.set_defaults(**{options[key].dest: _checked(options[key], value, f"{path}: {key} = {value}")})
 
 
 def _checked(action: argparse.Action, value: Any, where: str) -> Any:

@@ -116,7 +116,7 @@ class TrainBatches:
         )  # fmt: skip
         order = [batch for group in plan for batch in group]
         if not order:
-            raise TrainingError(f"--weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
+            raise TrainingError(f"--corpus_weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
         left = max(0, -(-(len(order) - taken) // size))
         mine = [order[(taken + step * size + self.workers.rank) % len(order)] for step in range(left)]
         return taken // size + left, self.loader(mine, epoch)
@@ -162,6 +162,8 @@ def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> l
         except ValueError:
             weight = -1.0
         if name not in weights or not 0 <= weight <= 100:
-            raise UsageError(f"--weights {word}: write CORPUS=W, W from 0 to 100, CORPUS one of {', '.join(names)}")
+            raise UsageError(
+                f"--corpus_weights {word}: write CORPUS=W, W from 0 to 100, CORPUS one of {', '.join(names)}"
+            )
         weights[name] = weight
     return [weights[names[source]] for source in train.sources]

@@ -211,11 +211,11 @@ def train(corpus: Path, out: Path, *words: object) -> list[float]:
 
 
 def test_a_run_goes_from_cpu_to_gpu_and_back(corpus: Path, tmp_path: Path) -> None:
-    expected = train(corpus, tmp_path / "whole", "--device", "cpu", "--epochs", 3, "--average", 0.9)
+    expected = train(corpus, tmp_path / "whole", "--device", "cpu", "--epochs", 3, "--ema_decay", 0.9)
     found = []
     for epochs, device in ((1, "cpu"), (2, "cuda"), (3, "cpu")):
         more = ["--load_model"] if epochs > 1 else []
-        found += train(corpus, tmp_path / "parts", "--device", device, "--epochs", epochs, "--average", 0.9, *more)
+        found += train(corpus, tmp_path / "parts", "--device", device, "--epochs", epochs, "--ema_decay", 0.9, *more)
     assert len(expected) == 3 and found == pytest.approx(expected, rel=5e-3)
 
 
@@ -224,12 +224,12 @@ def test_training_on_the_gpu_with_everything_on(corpus: Path, tmp_path: Path, am
     options = [
         "--loss",
         "ctc_ace",
-        "--consistency",
+        "--cr_ctc_weight",
         "0.2",
-        "--smoothing",
+        "--label_smoothing",
         "0.1",
         "--share_parts",
-        "--average",
+        "--ema_decay",
         "0.9",
         "--epochs",
         "2",

@@ -117,8 +117,18 @@ def test_learns_the_tones(tmp_path):
     "more",
     [
         [],
-        ["--augment", "all", "room=0.1", "--join", 4, "--silence", 0.3],
-        ["--share_parts", "--average", 0.9, "--weights", "tones=1.5", "--smoothing", 0.1, "--consistency", 0.2],
+        ["--augment", "all", "room=0.1", "--concat_seconds", 4, "--pad_silence", 0.3],
+        [
+            "--share_parts",
+            "--ema_decay",
+            0.9,
+            "--corpus_weights",
+            "tones=1.5",
+            "--label_smoothing",
+            0.1,
+            "--cr_ctc_weight",
+            0.2,
+        ],
     ],
 )
 def test_resumed_run_is_the_same_run(corpus, tmp_path, more):
@@ -153,8 +163,8 @@ def test_two_views_that_are_one_change_nothing(corpus, tmp_path):
     losses = {}
     for name, options in {
         "one": PLAIN,
-        "two": [*PLAIN, "--consistency", 0.2],
-        "apart": [*PLAIN, "--consistency", 1000, "--warp", 0.3],
+        "two": [*PLAIN, "--cr_ctc_weight", 0.2],
+        "apart": [*PLAIN, "--cr_ctc_weight", 1000, "--warp", 0.3],
         "warped": [*PLAIN, "--warp", 0.3],
     }.items():
         assert train(corpus, tmp_path / name, "--epochs", 2, *options).returncode == 0
@@ -369,9 +379,9 @@ def test_workers_with_different_lists_end_at_once(corpus, tmp_path):
         (["--amp", "fp16"], "needs a GPU"),
         (["--load_model"], r"dfcnn\.safetensors"),
         (["--config_path", "nowhere"], "nowhere"),
-        (["--consistency", "0.2", "--loss", "ace"], r"--consistency 0\.2: needs --loss ctc or ctc_ace"),
-        (["--join", "17"], "--join 17: must be at most --max_window, which is 16 seconds"),
-        (["--weights", "tone=2"], "--weights tone=2: write CORPUS=W, .* one of tones"),
+        (["--cr_ctc_weight", "0.2", "--loss", "ace"], r"--cr_ctc_weight 0\.2: needs --loss ctc or ctc_ace"),
+        (["--concat_seconds", "17"], "--concat_seconds 17: must be at most --max_window, which is 16 seconds"),
+        (["--corpus_weights", "tone=2"], "--corpus_weights tone=2: write CORPUS=W, .* one of tones"),
         (["--augment", "echo"], "unknown effect 'echo'"),
         (["--augment", "noise", "--noise", "nowhere"], "nowhere: no such folder"),
     ],

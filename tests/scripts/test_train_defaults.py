@@ -12,7 +12,7 @@ from ramospeech.text import Vocabulary
 from ramospeech.text.units import main as make_units
 
 TINY = "--maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2"
-OLD = "--features spectrogram --normalise clip --no-share_parts --warp 0 --augment_ramp 0 --average 0"
+OLD = "--features spectrogram --normalise clip --no-share_parts --warp 0 --augment_warmup 0 --ema_decay 0"
 
 
 @pytest.fixture(scope="module")

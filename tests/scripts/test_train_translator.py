@@ -93,7 +93,7 @@ def test_two_workers(files: dict[str, str]) -> None:
         (["--steps", "0"], "--steps: must be a whole number of at least 1"),
         (["--lr", "0"], "--lr: must be a finite number greater than 0"),
         (["--lr", "nan"], "--lr: must be a finite number greater than 0"),
-        (["--clip", "inf"], "--clip: must be a finite number greater than 0"),
+        (["--max_grad_norm", "inf"], "--max_grad_norm: must be a finite number greater than 0"),
         (["--seed", "-1"], "--seed: must be a whole number of at least 0"),
         (["--dropout", "1"], "--dropout: must be a finite number of at least 0 and less than 1, not 1"),
         (["--amp", "fp16"], "fp16 needs a GPU"),

@@ -92,7 +92,17 @@ def test_units_of_a_list(corpus, tmp_path, capsys, kind):
 def test_joined_clips_separate_words(corpus, tmp_path, capsys):
     shutil.copytree(corpus, tmp_path / "corpus")
     status, said = run(
-        capsys, tmp_path / "corpus", tmp_path, "--units", "characters", "--epochs", 1, "--join", 4, "--speeds", "1.0"
+        capsys,
+        tmp_path / "corpus",
+        tmp_path,
+        "--units",
+        "characters",
+        "--epochs",
+        1,
+        "--concat_seconds",
+        4,
+        "--speeds",
+        "1.0",
     )
     assert status == 0, said
     assert torch.load(tmp_path / "dfcnn.state.pt", weights_only=True)["steps"] > 0

@@ -84,3 +84,14 @@ def test_recipes_that_are_wrong(tmp_path: Path, content: str, message: str) -> N
 def test_a_recipe_that_is_not_there() -> None:
     with pytest.raises(UsageError, match=r"--recipe none: there is no .*none.toml; .* aishell, all, demo"):
         parse_with_recipe(options(train.__doc__), ["--recipe", "none"])
+
+
+@pytest.mark.parametrize("average", ["average", "ema_decay"])
+def test_old_names_of_options_are_taken(average: str, tmp_path: Path, capsys) -> None:
+    """In a recipe without a word, on the command line with a note."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{average} = 0.5\n")
+    args = parse_with_recipe(options(train.__doc__), ["--recipe", str(path), "--clip", "2"])
+    assert (args.average, args.clip) == (0.5, 2.0)
+    note = "note: --clip is called --max_grad_norm now; the old name works in this version\n"
+    assert capsys.readouterr().err == note
