@@ -102,7 +102,7 @@ def test_fractions_to_leave_out(word):
         ("--steps 3", "--steps: works on windows only"),
         ("--mix own=1", "--mix: works on windows only"),
         ("--music there", "--music: works on windows only"),
-        ("--windows 6 --join 3", "leave out --join and --silence"),
+        ("--windows 6 --join 3", "leave out --concat_seconds and --pad_silence"),
         ("--windows 6 --batch_seconds 5", "--windows 6: --batch_seconds 5 hold none"),
         ("--windows 6 --steps 3 --max_minutes 1", "give one of them"),
     ],
