@@ -67,11 +67,11 @@ def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) 
     return sorted(paths, key=lambda path: -path[0])
 
 
-@pytest.mark.parametrize("pairs_at_once", [1, 25, 10**6])
+@pytest.mark.parametrize("triples_at_once", [1, 25, 10**6])
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
 @pytest.mark.parametrize("empty_fraction", [0.0, 0.5, 1.0])
 def test_nbest_is_what_enumeration_finds(
-    rng: np.random.Generator, length: int, pairs_at_once: int, empty_fraction: float
+    rng: np.random.Generator, length: int, triples_at_once: int, empty_fraction: float
 ) -> None:
     """Also with positions that may be empty, including all of a sentence."""
     explicit = 0
@@ -86,7 +86,7 @@ def test_nbest_is_what_enumeration_finds(
         for sentence, none in zip(sentences, nothing, strict=True):
             stream += [*sentence, BOUNDARY_SLOT]
             empty += [*none, -np.inf]
-        arcs = lattice.connect(model, stream, np.array(empty), pairs_at_once)
+        arcs = lattice.connect(model, stream, np.array(empty), triples_at_once)
         explicit += sum(len(arc.bc) for arc in arcs)
         for i, sentence in enumerate(sentences):
             own = [arc for arc in arcs if arc.start // (length + 1) == i]

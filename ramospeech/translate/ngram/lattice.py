@@ -3,7 +3,8 @@
 Some positions may be empty; a path can skip these at a cost. The state is the last two characters. A batch of sentences
 is one stream with a boundary between sentences, so that all model look-ups of the batch are a few vector operations;
 the recursion over the arcs then only adds and takes maxima. The N best paths come from a backward A* search with the
-forward scores as an exact heuristic, which expands at most N states per arc. Nothing is pruned.
+forward scores as an exact heuristic, which expands at most N states per arc. Nothing is pruned; `count_triples` says
+what a search would cost.
 """
 
 import heapq
@@ -44,11 +45,11 @@ class Arc:
     boost: np.ndarray
 
 
-def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, pairs_at_once: int) -> list[Arc]:
+def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, triples_at_once: int) -> list[Arc]:
     """Return the arcs through a stream of S positions, sorted by start, then by end.
 
     empty: (S,) log p that nothing was spoken at a position; -inf if it cannot be skipped, as at the boundaries.
-    pairs_at_once: bounds the memory of the look-ups; a longer stream is connected piece by piece.
+    triples_at_once: bounds the memory of the look-ups; a longer stream is connected piece by piece.
     """
     start, end, cost = _spans(empty)
     sizes = np.array([len(position) for position in stream])
@@ -67,7 +68,7 @@ def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, 
     row = np.empty(len(end), np.int64)
     row[by_end] = behind - behind[first[end[by_end]]]
 
-    piece = np.cumsum(sizes[start] * sizes[end]) // pairs_at_once
+    piece = np.cumsum(_triples(sizes, start, end)) // triples_at_once
     cuts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(piece)]
     arcs: list[Arc] = []
     for low, high in itertools.pairwise(cuts):
@@ -78,6 +79,20 @@ def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, 
             before = by_end[first[start[i]] : first[start[i] + 1]] - i
             arcs.append(Arc(int(start[i]), int(end[i]), tuple(before.tolist()), *arrays))
     return arcs
+
+
+def count_triples(sizes: Sequence[int], empty: np.ndarray) -> int:
+    """How many candidates in a row a search looks at: of each arc the pairs, times the candidates before it.
+
+    sizes: (S,) candidates at each position; empty: as for `connect`.
+    """
+    start, end, _ = _spans(empty)
+    return int(_triples(np.array(sizes), start, end).sum())
+
+
+def _triples(sizes: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    before = np.bincount(end, sizes[start], len(sizes)).astype(np.int64)
+    return np.maximum(before[start], 1) * sizes[start] * sizes[end]
 
 
 def _spans(empty: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

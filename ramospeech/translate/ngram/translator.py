@@ -22,9 +22,14 @@ TONE_COST = 6.0  # nats for a wrong tone: CER +0.1 points on clean syllables, -5
 NEAR_COST = 6.3  # nats for a similar sound: CER +0.0 and -1.5 points on 300 sentences of AISHELL-1 dev
 # Pruning of the characters of a slot with several alternatives, by log p(character) + log p(observed | character):
 # maximum number, and maximum difference from the best in nats. Twice as many gain less than 0.1 points.
-MAX_CHARACTERS_PER_SLOT, MAX_NATS_BELOW_BEST = 128, 8.0
+MAX_CHARACTERS_PER_SLOT, MAX_NATS_BELOW_BEST = 64, 8.0
+MAX_ALTERNATIVES = 48  # of a slot; speech has fewer, flat posteriors could have all
 SKIP_COST = 6.5  # nats for skipping a slot, to offset the LM cost of a character; tuned on dev recordings
-BATCH_PAIRS = 100_000  # pairs of neighbouring candidates that are looked up at once: some 25 MB
+ALWAYS_SKIPPED = -2.0  # nats: a slot that is skipped for less is left out; so none of many in a row can be reached
+# Triples of neighbouring candidates for each position, on average over a sentence: the time of the search. Clear speech
+# has 30,000 and seldom more than 150,000; noise has millions, and gets fewer characters for each slot.
+MAX_TRIPLES = 150_000
+BATCH_TRIPLES = 2_000_000  # looked up at once: some 50 MB
 
 HotwordsOfEach = Phrases | Iterable[Phrases | None] | None
 
@@ -51,12 +56,15 @@ class _Sentence:
         # A single syllable has no context that could correct it; its best alternative is right more often.
         alone = sum(slot.alternatives[0][0] is not None for slot in network.slots) == 1
         for number, slot in enumerate(network.slots):
-            alternatives = slot.alternatives[:1] if alone else slot.alternatives
+            alternatives = slot.alternatives[: 1 if alone else MAX_ALTERNATIVES]
             spoken = [(token, p) for token, p in alternatives if token is not None and p > 0]
             total, nothing = sum(p for _, p in spoken), sum(p for token, p in alternatives if token is None)
-            if spoken:
+            if not spoken:
+                continue
+            skipped = ACOUSTIC_WEIGHT * math.log(nothing / total) - SKIP_COST if nothing > 0 else -math.inf
+            if skipped <= ALWAYS_SKIPPED:
                 positions.append([(token, p / total) for token, p in spoken])
-                empty.append(ACOUSTIC_WEIGHT * math.log(nothing / total) - SKIP_COST if nothing > 0 else -math.inf)
+                empty.append(skipped)
                 slots.append(number)
         return cls(positions, empty, tuple(slots))
 
@@ -141,31 +149,40 @@ class NgramTranslator:
         self, sentences: Iterable[_Sentence], nbest: int, hotwords: HotwordsOfEach
     ) -> Iterator[list[Translation]]:
         batch: list[_Part] = []
-        pairs = 0
+        waiting = 0
         of_each = repeat(hotwords) if hotwords is None or isinstance(hotwords, Phrases) else hotwords
         for sentence, phrases in zip(sentences, of_each, strict=False):
             near = None if sentence.slots or self.tone_cost is None else self.near_cost
             found = self.model.lexicon.candidates(sentence.positions, self.tone_cost, near)
             found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.positions, found, strict=True)]
+            found, triples = self._bounded(found, sentence.empty)
             written: dict[tuple[int, int], Written] = {}
             if phrases is not None:
                 lexicon, characters = self.model.lexicon, self.model.characters
                 written = add_chains(found, sentence.positions, sentence.empty, phrases, lexicon, characters)
             batch.append(_Part(sentence, found, written))
-            pairs += sum(len(candidates) ** 2 for candidates in found)
-            if pairs >= BATCH_PAIRS:
+            waiting += triples
+            if waiting >= BATCH_TRIPLES:
                 yield from self._search(batch, nbest)
-                batch, pairs = [], 0
+                batch, waiting = [], 0
         if batch:
             yield from self._search(batch, nbest)
 
-    def _likely(self, candidates: Candidates) -> Candidates:
+    def _bounded(self, candidates: list[Candidates], empty: Sequence[float]) -> tuple[list[Candidates], int]:
+        """The candidates of a sentence, fewer at each position where the search would take too long, and the number of
+        their triples."""
+        most = MAX_CHARACTERS_PER_SLOT
+        while True:
+            triples = lattice.count_triples([1, *map(len, candidates), 1], np.array([-math.inf, *empty, -math.inf]))
+            if triples <= MAX_TRIPLES * len(candidates) or most == 1:
+                return candidates, triples
+            most //= 2
+            candidates = [self._likely(each, most) for each in candidates]
+
+    def _likely(self, candidates: Candidates, most: int | None = None) -> Candidates:
+        most = MAX_CHARACTERS_PER_SLOT if most is None else most
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
-        threshold = (
-            np.partition(rank, -MAX_CHARACTERS_PER_SLOT)[-MAX_CHARACTERS_PER_SLOT]
-            if len(rank) > MAX_CHARACTERS_PER_SLOT
-            else -np.inf
-        )
+        threshold = np.partition(rank, -most)[-most] if len(rank) > most else -np.inf
         keep = rank >= max(threshold, rank.max() - MAX_NATS_BELOW_BEST)
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
@@ -174,7 +191,7 @@ class NgramTranslator:
         for part in batch:
             stream += [*part.candidates, lattice.BOUNDARY_SLOT]
             empty += [*part.sentence.empty, -math.inf]
-        arcs = lattice.connect(self.model, stream, np.array(empty), BATCH_PAIRS)
+        arcs = lattice.connect(self.model, stream, np.array(empty), BATCH_TRIPLES)
         low = end = 0
         for part in batch:
             end += len(part.candidates) + 1
