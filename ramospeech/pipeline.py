@@ -17,6 +17,7 @@ from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import SHIPPED, model_path
 from ramospeech.recogniser import CtcRecogniser, Decoder, Recogniser, checked_device
+from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Phrases, Translation, Translator, load_translator, ngram_path, pretrained_folder
 
@@ -34,7 +35,9 @@ class Transcriber:
     model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one may replace the
     recognised syllables, see `stages.translate`. decoder: None is greedy decoding. nbest: how many texts to give.
     max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. hotwords: of all
-    recordings, unless they are given with them. Raises UsageError for a device that is not available.
+    recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
+    taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
+    piece. Raises UsageError for a device that is not available.
     """
 
     def __init__(
@@ -46,16 +49,18 @@ class Transcriber:
         nbest: int = 1,
         max_seconds: float = 20.0,
         hotwords: Phrases | None = None,
+        min_confidence: float = 0.0,
+        silence: float = 0.0,
     ):
         self.device = checked_device(device)
         self.model = model.to(self.device).eval()
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
-        self.max_seconds = model.piece_seconds(max_seconds)
+        self.max_seconds = model.piece_seconds(max_seconds + 2 * silence) - 2 * silence
         self.hotwords = hotwords
         self.recogniser: Recogniser = CtcRecogniser(
-            self.model, self.decoder, self.device, networks=translator is not None
+            self.model, self.decoder, self.device, translator is not None, min_confidence, silence
         )
 
     @classmethod
@@ -67,13 +72,15 @@ class Transcriber:
         nbest: int = 1,
         decoder: Callable[[Sequence[str]], Decoder] | None = None,
         hotwords: Phrases | None = None,
+        min_confidence: float | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
         model: a file, or `accurate` (None is that) or `fast`, which are shipped. The model is made ready for inference
         only: see `AcousticModel.optimise_for_inference`.
         translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
-        for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy.
+        for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy. min_confidence: None is
+        `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name.
         Raises ModelError for a file that is missing or cannot be used.
         """
         checked_device(device)
@@ -93,7 +100,18 @@ class Transcriber:
         if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
         chosen = None if translator is False else load_translator(translator)
-        return cls(loaded, chosen, found, device=device, nbest=nbest, hotwords=hotwords)
+        if min_confidence is None:
+            min_confidence = float(loaded.summary.get("min_confidence", MIN_CONFIDENCE))
+        return cls(
+            loaded,
+            chosen,
+            found,
+            device=device,
+            nbest=nbest,
+            hotwords=hotwords,
+            min_confidence=min_confidence,
+            silence=loaded.encoder.silence,
+        )
 
     def transcribe(self, source: Source) -> Transcript:
         """Transcribe one recording. Raises AudioError where it cannot.

@@ -1,15 +1,18 @@
 """Recognition: waveforms to hypotheses, and what else the posteriors say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis
+from ramospeech.audio.framing import HOP
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.model import AcousticModel
+from ramospeech.speech import Span, speech_only
 
 
 class Decoder(Protocol):
@@ -24,10 +27,12 @@ class Recognised:
 
     hypotheses: best first. network: what competes with the best of them by the posteriors, and by the language model
     and hotwords of the decoder; None where nobody asked for it, or the model has no posteriors.
+    no_speech: frames (first, one past the last) where syllables were found that were taken as noise or music.
     """
 
     hypotheses: list[Hypothesis]
     network: ConfusionNetwork | None
+    no_speech: tuple[Span, ...] = ()
 
 
 class Recogniser(Protocol):
@@ -40,13 +45,28 @@ class Recogniser(Protocol):
 
 
 class CtcRecogniser:
-    """A Recogniser of a CTC model and a decoder. networks: whether to make confusion networks."""
+    """A Recogniser of a CTC model and a decoder.
 
-    def __init__(self, model: AcousticModel, decoder: Decoder, device: torch.device, networks: bool = True):
+    networks: whether to make confusion networks. min_confidence: below it syllables are taken as noise or music and
+    left out, see `ramospeech.speech`; 0 keeps all. silence: seconds that are put before and after each waveform; frames
+    in the results are those without it.
+    """
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        decoder: Decoder,
+        device: torch.device,
+        networks: bool = True,
+        min_confidence: float = 0.0,
+        silence: float = 0.0,
+    ):
         self.model = model
         self.decoder = decoder
         self.device = device
         self.networks = networks
+        self.min_confidence = min_confidence
+        self.silence = round(silence / model.seconds_per_frame)  # in frames
 
     @property
     def min_samples(self) -> int:
@@ -56,6 +76,8 @@ class CtcRecogniser:
     @torch.inference_mode()
     def __call__(self, waveforms: Tensor, lengths: Tensor) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
+        around = self.silence * self.model.reduction * HOP
+        waveforms, lengths = pad(waveforms, (around, around)), lengths + 2 * around
         log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
         posteriors = log_probs.float().cpu().numpy()
         try:
@@ -63,13 +85,47 @@ class CtcRecogniser:
         except ValueError as error:
             raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
         return [
-            Recognised(found, self._network(rows[:length], found[0]) if self.networks else None)
+            self._recognised(rows[:length], found)
             for rows, length, found in zip(posteriors, frames.tolist(), hypotheses, strict=True)
         ]
+
+    def _recognised(self, log_probs: np.ndarray, found: list[Hypothesis]) -> Recognised:
+        spans: tuple[Span, ...] = ()
+        if self.min_confidence > 0 and found[0].tokens:
+            log_probs, best, spans = speech_only(log_probs, found[0], self.model.seconds_per_frame, self.min_confidence)
+            found = [best] if spans else found
+        result = Recognised(found, self._network(log_probs, found[0]) if self.networks else None, spans)
+        return without_silence(result, self.silence, len(log_probs) - 2 * self.silence) if self.silence else result
 
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
         network = ConfusionNetwork.from_posteriors(log_probs, best, self.model.vocabulary.units)
         return self.decoder.weigh(network, best) if isinstance(self.decoder, BeamSearchDecoder) else network
+
+
+def without_silence(result: Recognised, silence: int, frames: int) -> Recognised:
+    """Return a result with its frames numbered from the first behind `silence` frames, the last being `frames` - 1."""
+
+    def first(frame: int) -> int:
+        return min(max(frame - silence, 0), max(frames - 1, 0))
+
+    def past(frame: int) -> int:
+        return first(frame - 1) + 1
+
+    found = [
+        replace(
+            each,
+            start_frames=tuple(map(first, each.start_frames)),
+            end_frames=tuple(map(past, each.end_frames)),
+        )
+        for each in result.hypotheses
+    ]
+    network = result.network and ConfusionNetwork(
+        tuple(
+            replace(slot, start_frame=first(slot.start_frame), end_frame=past(slot.end_frame))
+            for slot in result.network.slots
+        )
+    )
+    return Recognised(found, network, tuple((first(a), past(b)) for a, b in result.no_speech))
 
 
 def checked_device(device: str) -> torch.device:

@@ -20,7 +20,7 @@ from ramospeech.errors import AudioError
 from ramospeech.recogniser import Recognised, Recogniser
 from ramospeech.text.units import spaced
 from ramospeech.timing import syllable_times
-from ramospeech.transcript import Token, Transcript, written_tokens
+from ramospeech.transcript import Token, Transcript, no_speech_warnings, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
 
 _WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
@@ -59,7 +59,7 @@ class TranslatedPiece:
     """A piece with its texts, best first.
 
     hypothesis: the best of the decoder. frames, confidences: of each syllable of the best text the first and one past
-    the last frame, and its probability at its position, None if unknown.
+    the last frame, and its probability at its position, None if unknown. no_speech: frames taken as noise or music.
     """
 
     start: float
@@ -67,6 +67,7 @@ class TranslatedPiece:
     texts: tuple[Translation, ...]
     frames: tuple[tuple[int, int], ...]
     confidences: tuple[float | None, ...]
+    no_speech: tuple[tuple[int, int], ...] = ()
 
 
 def cut(
@@ -150,7 +151,7 @@ def translate(
             frames = tuple((slot.start_frame, slot.end_frame) for slot in slots)
             of_slots = zip(slots, texts[0].syllables, strict=True)
             confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
-        yield TranslatedPiece(piece.start, hypothesis, tuple(texts), frames, confidences)
+        yield TranslatedPiece(piece.start, hypothesis, tuple(texts), frames, confidences, piece.result.no_speech)
 
 
 def join(
@@ -175,6 +176,7 @@ def join(
         else:
             texts = _combined([piece.texts for piece in waiting], nbest)
             tokens = _tokens(waiting, texts[0], item.seconds, seconds_per_frame, translated, written)
+            no_speech = _no_speech(waiting, item.seconds, seconds_per_frame)
             yield Transcript(
                 id=item.id,
                 text=spaced(token.hanzi for token in tokens) if written else texts[0].hanzi,
@@ -183,7 +185,8 @@ def join(
                 seconds=item.seconds,
                 score=sum(piece.hypothesis.score for piece in waiting),
                 nbest=tuple(texts) if translated else (),
-                warnings=item.warnings,
+                warnings=item.warnings + no_speech_warnings(item.id, no_speech, item.seconds),
+                no_speech=no_speech,
             )
         waiting = []
 
@@ -208,6 +211,19 @@ def _tokens(
     hanzi = text.hanzi if translated else [""] * len(text.syllables)
     of_all = zip(text.syllables, hanzi, times, confidences, strict=True)
     return tuple(Token(p, h, *time, confidence) for p, h, time, confidence in of_all)
+
+
+def _no_speech(
+    pieces: Sequence[TranslatedPiece], seconds: float, seconds_per_frame: float
+) -> tuple[tuple[float, float], ...]:
+    """Return where syllables were taken as noise or music, in seconds; spans that touch are one."""
+    spans: list[tuple[float, float]] = []
+    for piece in pieces:
+        for first, last in piece.no_speech:
+            start, end = piece.start + first * seconds_per_frame, min(piece.start + last * seconds_per_frame, seconds)
+            touches = bool(spans) and start - spans[-1][1] < 2 * seconds_per_frame
+            spans[-1:] = [(spans[-1][0], end)] if touches else [*spans[-1:], (start, end)]
+    return tuple(spans)
 
 
 def _combined(parts: Iterable[Sequence[Translation]], nbest: int) -> list[Translation]:

@@ -57,6 +57,8 @@ class Transcript:
     nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
     error: None, or why it could not be transcribed; everything but id and seconds is then empty.
     warnings: what should be known about the recording although it was transcribed, such as bytes that are not audio.
+    no_speech: from where to where in seconds syllables were found that were taken as noise or music and left out;
+        `warnings` has a line about them.
     """
 
     id: str
@@ -68,3 +70,16 @@ class Transcript:
     error: str | None = None
     nbest: tuple[Translation, ...] = ()
     warnings: tuple[str, ...] = ()
+    no_speech: tuple[tuple[float, float], ...] = ()
+
+
+def no_speech_warnings(name: str, spans: Sequence[tuple[float, float]], seconds: float) -> tuple[str, ...]:
+    """Return a line about the parts of a recording that were taken as noise or music; none without such parts."""
+    if not spans:
+        return ()
+    where = ", ".join(f"{start:.1f}-{end:.1f}" for start, end in spans[:3]) + (", ..." if len(spans) > 3 else "")
+    total = sum(end - start for start, end in spans)
+    return (
+        f"{name}: {total:.1f} of {seconds:.1f} s taken as noise or music, not speech ({where} s); "
+        "--min_confidence 0 writes what was found there too",
+    )

@@ -27,6 +27,7 @@ class JsonWriter(Writer):
             "score": round(transcript.score, 4),
             "error": transcript.error,
             "warnings": list(transcript.warnings),
+            "no_speech": [[round(start, 3), round(end, 3)] for start, end in transcript.no_speech],
             "tokens": [_token(token) for token in transcript.tokens],
             "nbest": [{"text": text.hanzi, "score": round(text.score, 4)} for text in transcript.nbest],
         }

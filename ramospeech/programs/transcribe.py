@@ -76,6 +76,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="X",
         help="0 to 1: also where one syllable is a near homophone (z, zh ...), with X times the boost",
     )
+    group.add_argument(
+        "--min_confidence",
+        type=number(float, 0, 1),
+        metavar="X",
+        help="0 to 1: syllables whose surroundings have less are taken as noise or music and left out, with a warning; "
+        "0 keeps all (default: of the model, 0.35)",
+    )
     group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts for each recording (in json)")
     group.add_argument(
         "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
@@ -157,8 +164,10 @@ def main(argv: list[str] | None = None) -> int:
         nbest=args.nbest,
         decoder=partial(make_decoder, args, hotwords),
         hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
+        min_confidence=args.min_confidence,
     )
     reasons: Counter[str] = Counter()
+    noisy = 0
     with output, Progress(len(found)) as progress:
         transcripts = transcriber.transcribe_batch(
             [path for _, path in found], args.batch_seconds, progress=progress.audio
@@ -166,6 +175,7 @@ def main(argv: list[str] | None = None) -> int:
         for (name, path), transcript in zip(found, transcripts, strict=True):
             for warning in transcript.warnings:
                 progress.say(f"warning: {warning}")
+            noisy += bool(transcript.no_speech)
             if transcript.error:
                 reasons[_reason(transcript.error, str(path))] += 1
                 progress.say(f"error: {transcript.error}")
@@ -181,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
     failed = sum(reasons.values())
     why = ", ".join(f"{times} {reason}" for reason, times in reasons.most_common())
     counts = [f"{len(found) - failed} transcribed", f"{failed} failed" + (f" ({why})" if why else "")]
+    if noisy:
+        counts.append(f"{noisy} with parts taken as noise or music")
     if inputs.left_out:
         counts.append(f"{len(inputs.left_out)} left out")
     recordings = "1 recording" if len(found) == 1 else f"{len(found)} recordings"

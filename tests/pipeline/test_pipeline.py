@@ -294,6 +294,34 @@ def test_silence_has_no_text(tmp_path):
     assert (transcript.text, transcript.tokens, transcript.error) == ("", (), None)
 
 
+@pytest.mark.parametrize("silence", [0.0, 0.08, 0.48])
+def test_silence_around_recordings_moves_no_time(say, silence):
+    path, longer = say("a.wav", 2, 3), say("b.wav", 4, 5, 2, 3)
+    machine = transcriber(silence=silence)
+    for one in (machine.transcribe(path), next(machine.transcribe_batch([path, longer]))):
+        assert (one.text, one.tokens) == ("一二", transcriber().transcribe(path).tokens)
+    around = 2 * round(silence / 0.08) * FRAME
+    assert machine.model.batches[0][1] == around + len(soundfile.read(path)[0])
+
+
+def test_what_is_found_with_little_probability_is_left_out_and_reported(say):
+    class Unsure(ToneModel):
+        def forward(self, waveforms, lengths):
+            log_probs, frames = super().forward(waveforms, lengths)
+            return torch.log_softmax(0.2 * log_probs, dim=2), frames
+
+    path = say("a.wav", 2, 3)
+    [sure, unsure, kept] = [
+        Transcriber(model, Digits(), min_confidence=least).transcribe(path)
+        for model, least in ((ToneModel(), 0.35), (Unsure(), 0.9), (Unsure(), 0.0))
+    ]
+    assert sure.text == kept.text == "一二" and sure.no_speech == kept.no_speech == ()
+    assert (unsure.text, unsure.tokens, unsure.error) == ("", (), None)
+    assert unsure.no_speech == ((0.0, pytest.approx(unsure.seconds, abs=0.08)),)
+    [warning] = unsure.warnings
+    assert warning.startswith(f"{path}: ") and "taken as noise or music, not speech" in warning
+
+
 def test_without_a_translator(say):
     model: Any = ToneModel()
     transcript = Transcriber(model).transcribe(say("a.wav", 2, 3))

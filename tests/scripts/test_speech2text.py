@@ -30,12 +30,12 @@ NO_TRANSLATOR = ["--translator", "none"]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A tiny model with random weights."""
+    """A tiny model with random weights, whose every syllable counts as speech."""
     torch.manual_seed(0)
     units = tuple(Vocabulary.inventory().units)
     config = ModelConfig(units, features="fbank", maps=(2, 2, 2, 2), fc=8, rnn=8, rnn_layers=1)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_model(AcousticModel(config), path, {})
+    save_model(AcousticModel(config), path, {"min_confidence": 0.0})
     return path
 
 
@@ -107,6 +107,19 @@ def test_the_recognised_syllables(transcribe, tmp_path):
     translated, heard = (line.split("\t") for line in lines)
     assert len(translated[2]) == len(translated[1].split()) == len(heard[1].split()) > 0 and heard[2] == ""
     assert transcribe("a.wav", *NO_TRANSLATOR).stdout == heard[1] + "\n"
+
+
+def test_noise_is_no_speech_and_said_to_be_none(transcribe, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(2.0), 16000)
+    done = transcribe("a.wav", "--min_confidence", "0.5", "--format", "json")
+    [transcript] = json.loads(done.stdout)
+    assert (done.returncode, transcript["text"], transcript["tokens"], transcript["error"]) == (0, "", [], None)
+    [[start, end]] = transcript["no_speech"]
+    assert start == 0.0 and end > 1.8 and transcript["warnings"] and "--min_confidence 0 " in done.stderr
+    assert "1 transcribed, 0 failed, 1 with parts taken as noise or music; " in done.stderr
+    done = transcribe("a.wav", "--format", "json")
+    assert json.loads(done.stdout)[0]["no_speech"] == [] and "noise or music" not in done.stderr
+    assert transcribe("a.wav", "--min_confidence", "2").returncode == 2
 
 
 def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):

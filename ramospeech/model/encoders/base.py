@@ -31,6 +31,7 @@ class Encoder(nn.Module, ABC):
     retrainable: ClassVar[tuple[str, ...]] = ()  # sizes that no weight depends on, but that training must know
     printed: ClassVar[tuple[str, ...]] = ()  # the layers in the order of that tree; () for that of the class
     output_bias: ClassVar[bool] = True  # of that layer, where it is a plain linear one
+    silence: ClassVar[float] = 0.0  # seconds before and after a recording that make its edges clearer in inference
     reduction: int  # feature frames per frame of states
     dim: int  # D
     max_frames: int | None = None  # longest clip in feature frames; None for any length

@@ -56,6 +56,7 @@ class WhisperEncoder(Encoder):
     name = "whisper"
     Sizes = WhisperSizes
     default_features = "log_mel"
+    silence = 0.48
     default_normalise = "none"
     max_frames = 2 * POSITIONS
     retrainable = ("attention_window", "pairs_after")

@@ -82,7 +82,7 @@ def connect(model: NgramModel, stream: Sequence[Candidates], empty: np.ndarray, 
 
 
 def count_triples(sizes: Sequence[int], empty: np.ndarray) -> int:
-    """How many candidates in a row a search looks at: of each arc the pairs, times the candidates before it.
+    """Return how many candidates in a row a search looks at: of each arc the pairs, times the candidates before it.
 
     sizes: (S,) candidates at each position; empty: as for `connect`.
     """

@@ -169,8 +169,7 @@ class NgramTranslator:
             yield from self._search(batch, nbest)
 
     def _bounded(self, candidates: list[Candidates], empty: Sequence[float]) -> tuple[list[Candidates], int]:
-        """The candidates of a sentence, fewer at each position where the search would take too long, and the number of
-        their triples."""
+        """Return the candidates of a sentence, fewer where a search would take too long, and their triples."""
         most = MAX_CHARACTERS_PER_SLOT
         while True:
             triples = lattice.count_triples([1, *map(len, candidates), 1], np.array([-math.inf, *empty, -math.inf]))
