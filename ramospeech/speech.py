@@ -36,7 +36,7 @@ def is_speech(hypothesis: Hypothesis, seconds_per_frame: float, min_confidence: 
 def speech_only(
     log_probs: np.ndarray, hypothesis: Hypothesis, seconds_per_frame: float, min_confidence: float, blank: int = 0
 ) -> tuple[np.ndarray, Hypothesis, tuple[Span, ...]]:
-    """Return posteriors and hypothesis without the tokens that are no speech, and where these were.
+    """Return posteriors and hypothesis without the tokens that are not speech, and where these were.
 
     log_probs: (T', V) natural logs of one utterance; those of the frames around such tokens, halfway to the tokens that
         stay, become the blank's.

@@ -1,4 +1,4 @@
-"""What is found with little probability is taken as noise or music, and said to be."""
+"""What is found with little probability is taken as noise or music, and reported."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ SPEECH = [(frame, 1 + frame % 4, 0.95) for frame in range(300, 350, 7)]
 
 @pytest.mark.parametrize(("p", "speech"), [(0.05, False), (0.2, False), (0.5, True), (0.99, True)])
 @pytest.mark.parametrize("count", [1, 2, 12])
-def test_syllables_of_little_probability_are_no_speech(p: float, speech: bool, count: int) -> None:
+def test_syllables_of_little_probability_are_not_speech(p: float, speech: bool, count: int) -> None:
     best = greedy(posteriors(100, *((8 * n, 1 + n % 4, p) for n in range(count))))
     assert len(best.tokens) == count
     assert is_speech(best, FRAME, MIN_CONFIDENCE).tolist() == [speech] * count

@@ -109,7 +109,7 @@ def test_the_recognised_syllables(transcribe, tmp_path):
     assert transcribe("a.wav", *NO_TRANSLATOR).stdout == heard[1] + "\n"
 
 
-def test_noise_is_no_speech_and_said_to_be_none(transcribe, tmp_path):
+def test_noise_is_left_out_and_reported(transcribe, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(2.0), 16000)
     done = transcribe("a.wav", "--min_confidence", "0.5", "--format", "json")
     [transcript] = json.loads(done.stdout)
