@@ -34,6 +34,7 @@ ROOMS = (
     "transcript",
     "timing",
     "inputs",
+    "speech",
     "recogniser",
     "stages",
     "pipeline",
