@@ -12,6 +12,7 @@ import torch
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.errors import AudioError, ModelError, UsageError
+from ramospeech.model import AcousticModel
 from ramospeech.pipeline import Transcriber, Translation
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import PinyinUnits
@@ -25,6 +26,8 @@ FRAMES = ("start_frames", "end_frames")
 
 class ToneModel(torch.nn.Module):
     """Hears unit k in a frame whose strongest frequency is 500 k Hz, the blank in silence."""
+
+    piece_seconds = AcousticModel.piece_seconds
 
     def __init__(self):
         super().__init__()
