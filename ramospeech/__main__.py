@@ -34,6 +34,12 @@ PROGRAMS = {
         threads=environment.MAX_TRANSCRIBING_THREADS,
     ),
     "train": Program("train or fine-tune an acoustic model", "python train.py", "ramospeech.programs.train"),
+    "serve": Program(
+        "transcriptions over HTTP, as OpenAI's service",
+        "python -m ramospeech.serve",
+        "ramospeech.serve.__main__",
+        threads=environment.MAX_TRANSCRIBING_THREADS,
+    ),
     "evaluate": Program(
         "error rates of transcripts, and a report", "python evaluate.py", "ramospeech.programs.evaluate"
     ),

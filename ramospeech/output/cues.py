@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +69,15 @@ def _cut(tokens: Sequence[Token]) -> int:
     else:
         places = _word_starts(tokens) or list(pauses)
     return min(places, key=lambda i: abs(i - len(tokens) / 2))
+
+
+def timed_words(tokens: Sequence[Token]) -> Iterator[tuple[float, float, str]]:
+    """Yield the words (start, end, text) of tokens, by jieba; syllables without hanzi are words."""
+    tokens = list(tokens)
+    all_starts = not all(token.hanzi for token in tokens)
+    starts = list(range(1, len(tokens))) if all_starts else _word_starts(tokens)
+    for first, end in itertools.pairwise([0, *starts, len(tokens)] if tokens else []):
+        yield tokens[first].start, tokens[end - 1].end, _text(tokens[first:end])
 
 
 def _word_starts(tokens: Sequence[Token]) -> list[int]:
