@@ -30,9 +30,13 @@ from ramospeech.errors import OutputError, UsageError, program
 from ramospeech.inputs import find_inputs
 from ramospeech.output import WRITERS, Output
 from ramospeech.pipeline import Decoder, Transcriber
+from ramospeech.programs.journal import Journal
 from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 from ramospeech.translate import Phrases
 
+# Options that transcripts depend on.
+CHOICES = ("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest")
+CHOICES += ("hotwords", "hotword", "hotwords_near", "min_confidence")
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
 
@@ -101,6 +105,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PATH",
         help="a file, - for stdout, or a folder (needed for `all` and for one file per recording of several)",
     )
+    group.add_argument("--resume", action="store_true", help="continue a run that was stopped, with the same --output")
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)
     args = parser.parse_intermixed_args(argv[:end])
@@ -168,10 +173,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     reasons: Counter[str] = Counter()
     noisy = 0
-    with output, Progress(len(found)) as progress:
-        transcripts = transcriber.transcribe_batch(
-            [path for _, path in found], args.batch_seconds, progress=progress.audio
-        )
+    journal = Journal(args.output, {name: getattr(args, name) for name in CHOICES}, args.resume)
+    paths = [path for _, path in found]
+    with journal, output, Progress(len(found)) as progress:
+        made = transcriber.transcribe_batch(journal.missing(paths), args.batch_seconds, progress=progress.audio)
+        transcripts = journal.complete(paths, made)
         for (name, path), transcript in zip(found, transcripts, strict=True):
             for warning in transcript.warnings:
                 progress.say(f"warning: {warning}")

@@ -132,7 +132,7 @@ def test_real_recordings_by_list_in_every_format(transcribe, shared, tmp_path):
     entries = json.loads((tmp_path / "out" / "transcripts.json").read_text(encoding="utf-8"))
     assert [entry["id"] for entry in entries] == ids
     assert all(len(entry["text"]) == len(entry["pinyin"].split()) for entry in entries)
-    assert len(os.listdir(tmp_path / "out")) == 3 + 2 * len(ids)
+    assert len(os.listdir(tmp_path / "out")) == 3 + 4 * len(ids)
 
 
 def test_a_folder_in_which_not_all_can_be_transcribed(transcribe, tmp_path):

@@ -1,0 +1,120 @@
+"""The transcripts of a run that has not ended, so that `--resume` need not make them again."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from ramospeech.errors import UsageError
+from ramospeech.transcript import Token, Transcript
+from ramospeech.translate import Translation
+
+
+class Journal:
+    """A file beside the output that gets each transcript as soon as it is made. A context manager.
+
+    path: of the output, `-` for stdout, which has no journal. options: those that transcripts depend on; a journal of
+    others is not resumed. resume: take the transcripts of the file; otherwise it begins anew.
+    A transcript counts for the same file with the same size and time. Recordings that failed are tried again.
+    Raises UsageError: `resume` for stdout, with nothing to resume, or where the options differ.
+    """
+
+    def __init__(self, path: str, options: Mapping[str, object], resume: bool):
+        self.path = None if path == "-" else Path(path.rstrip("/") + ".unfinished")
+        self.options = json.loads(json.dumps(options, default=str))
+        self.done: dict[str, Transcript] = {}
+        if resume:
+            self._read()
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> "Journal":
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("a" if self.done else "w", encoding="utf-8", errors="surrogateescape")
+            except OSError as error:
+                raise UsageError(f"{self.path}: not written ({error.strerror}); choose another --output") from error
+            if self.done:
+                self._file.write("\n")  # the run may have been killed within its last line
+            else:
+                self._line(self.options)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._file is not None and self.path is not None:
+            self._file.close()
+            if kind is None:  # the output itself is whole
+                self.path.unlink()
+            else:
+                print(f"note: what was done is in {self.path}; --resume continues", file=sys.stderr)
+
+    def complete(self, paths: Iterable[Path], made: Iterator[Transcript]) -> Iterator[Transcript]:
+        """Yield the transcripts of all paths in order: those at hand, and between them those that are made."""
+        for path in paths:
+            key = _key(path)
+            if key in self.done:
+                yield self.done[key]
+                continue
+            transcript = next(made)
+            if not transcript.error:
+                self._line({"key": key, "transcript": asdict(transcript)})
+            yield transcript
+
+    def missing(self, paths: Iterable[Path]) -> list[Path]:
+        """Return those of which there is no transcript yet."""
+        return [path for path in paths if _key(path) not in self.done]
+
+    def _line(self, entry: object) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+
+    def _read(self) -> None:
+        if self.path is None:
+            raise UsageError("--resume: what went to stdout is gone; give --output")
+        try:
+            lines = self.path.read_text("utf-8", errors="surrogateescape").splitlines()
+        except OSError as error:
+            raise UsageError(
+                f"--resume: {self.path} cannot be read ({error.strerror}); a run with this --output that was stopped "
+                "leaves it there. Leave out --resume to begin"
+            ) from None
+        entries = [entry for line in lines if (entry := _entry(line)) is not None]
+        options = entries[0] if entries else {}
+        if different := [name for name, value in self.options.items() if options.get(name) != value]:
+            raise UsageError(
+                f"--resume: the run of {self.path} had other options ({', '.join(different)}); give those, or "
+                "leave out --resume to begin anew"
+            )
+        self.done = {entry["key"]: _transcript(entry["transcript"]) for entry in entries[1:]}
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """Return what is in a line; None for the last one, where the run was killed while it wrote it."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _transcript(values: dict[str, Any]) -> Transcript:
+    tuples = {name: tuple(values[name]) for name in ("pinyin", "warnings")}
+    tuples["no_speech"] = tuple(map(tuple, values["no_speech"]))
+    tokens = tuple(Token(**token) for token in values["tokens"])
+    nbest = tuple(
+        Translation(**{**text, "syllables": tuple(text["syllables"]), "slots": tuple(text["slots"])})
+        for text in values["nbest"]
+    )
+    return Transcript(**{**values, **tuples, "tokens": tokens, "nbest": nbest})
+
+
+def _key(path: Path) -> str:
+    """Return what says that a file is still the same."""
+    try:
+        status = path.stat()
+    except OSError:  # is told when it is read
+        return str(path)
+    return f"{path}\t{status.st_size}\t{status.st_mtime_ns}"
