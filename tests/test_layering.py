@@ -145,7 +145,7 @@ def test_our_modules_import_what_is_installed(path: Path) -> None:
     lines = [line for file in lists if file.name != "requirements-dev.txt" for line in file.read_text().splitlines()]
     optional = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"].get("optional-dependencies", {})
     lines += [line for extra in optional.values() for line in extra]
-    required = {re.split(r"[\[=<>!~; #]", line)[0].lower() for line in lines}
+    required = {re.split(r"[\[=<>!~; #]", line)[0].lower().replace("-", "_") for line in lines}
     others = top_levels(path) - {"ramospeech", "ctc_decode"} - sys.stdlib_module_names
     assert {name.lower() for name in others} <= required
 
