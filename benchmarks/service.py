@@ -170,7 +170,7 @@ def main() -> int:
             "the demo's test set; latency from a clip's first request to its answer, so with the times that a client "
             "was told to come again (429).",
             "",
-            "| | answers | per second | audio seconds per second | median s | 95 % | 99 % | statuses | wrong | MB after |",
+            "| | answers | per second | audio s per second | median s | 95 % | 99 % | statuses | wrong | MB after |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *rows,
         ]
