@@ -16,11 +16,9 @@ from ramospeech.programs.train_translator import (  # noqa: E402
     training_loss,
     translator_progress,
 )
-from ramospeech.translate.seq2seq.dev import corrupted  # noqa: E402
 
 __all__ = [
     "build",
-    "corrupted",
     "dev_cer",
     "main",
     "options",

@@ -15,10 +15,10 @@ from ramospeech.text.parts import split
 from ramospeech.translate import ErrorModel, __main__
 from ramospeech.translate.error_model import PARTS, PRIOR
 
-PAIRS = [  # reference and hypothesis: 上 is always recognised as sang4, and some tones are wrong
-    ("shang4 hai3", "sang4 hai3"),
-    ("shang4 ban1", "sang4 ban1"),
-    ("shang4 ke4", "sang4 ke3"),
+PAIRS = [  # reference and hypothesis: 上 is always recognised as bang4, and some tones are wrong
+    ("shang4 hai3", "bang4 hai3"),
+    ("shang4 ban1", "bang4 ban1"),
+    ("shang4 ke4", "bang4 ke3"),
     ("ta1 men qu4", "ta1 men qu4"),
     ("wo3 men hen3 hao3", "wo3 men hen3 hao3"),
     ("shi2 hou4", "shi2"),
@@ -62,42 +62,42 @@ def plain_reference(observed: str) -> dict[str, float]:
         return math.prod(conditional[part][getattr(split(spoken), part), getattr(split(got), part)] for part in PARTS)
 
     found = {}
-    for spoken in ("shang4", "sang4", "san4", "shang1", "sang1", "ba1"):
+    for spoken in ("shang4", "bang4", "san4", "shang1", "bang1", "ba1"):
         found[spoken] = together(spoken, observed) / sum(together(spoken, unit) for unit in units)
     return found
 
 
 def test_probabilities_are_those_of_the_definition(confusions: ErrorModel) -> None:
-    probabilities, expected = dict(confusions.spoken_given("sang4")), plain_reference("sang4")
+    probabilities, expected = dict(confusions.spoken_given("bang4")), plain_reference("bang4")
     assert sum(probabilities.values()) == pytest.approx(1)
     assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
     kept = probabilities.keys() & expected.keys()
-    assert {"shang4", "sang4", "shang1"} <= kept
+    assert {"shang4", "bang4", "shang1"} <= kept
     for spoken in kept:
-        assert probabilities[spoken] / probabilities["sang4"] == pytest.approx(expected[spoken] / expected["sang4"])
+        assert probabilities[spoken] / probabilities["bang4"] == pytest.approx(expected[spoken] / expected["bang4"])
 
 
 def test_a_frequent_confusion_is_more_likely_than_an_unseen_one(confusions: ErrorModel) -> None:
-    probabilities = dict(confusions.spoken_given("sang4"))
-    assert probabilities["shang4"] > probabilities["sang1"] and probabilities["shang4"] > 5 * probabilities.get(
+    probabilities = dict(confusions.spoken_given("bang4"))
+    assert probabilities["shang4"] > probabilities["bang1"] and probabilities["shang4"] > 5 * probabilities.get(
         "mang4", 0
     )
     assert confusions.spoken_given("hao3")[0][0] == "hao3"
 
 
 def test_a_network_has_a_slot_for_every_token(confusions: ErrorModel) -> None:
-    slots = confusions.network(["sang4", "???", "hai3"]).slots
+    slots = confusions.network(["bang4", "???", "hai3"]).slots
     assert len(slots) == 3 and slots[1].alternatives == (("???", 1.0),)
-    assert {"shang4", "sang4"} <= {token for token, _ in slots[0].alternatives}
-    assert [slot.alternatives for slot in confusions.network(["sang", "hai"]).slots] == [
-        (("sang", 1.0),),
+    assert {"shang4", "bang4"} <= {token for token, _ in slots[0].alternatives}
+    assert [slot.alternatives for slot in confusions.network(["bang", "hai"]).slots] == [
+        (("bang", 1.0),),
         (("hai", 1.0),),
     ]
     assert confusions.network([]).slots == ()
 
 
 def test_the_program(monkeypatch, capsys, tmp_path: Path, small_model: Path) -> None:
-    lines = b"ming2 tian1 wo3 men qu4 sang4 hai3\n\nqqq ni3 hao3\nni hao\n"
+    lines = b"ming2 tian1 wo3 men qu4 bang4 hai3\n\nqqq ni3 hao3\nni hao\n"
 
     def translate(*options: str) -> list[str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
