@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -51,10 +51,16 @@ class Journal:
             else:
                 print(f"note: what was done is in {self.path}; --resume continues", file=sys.stderr)
 
-    def complete(self, paths: Iterable[Path], made: Iterator[Transcript]) -> Iterator[Transcript]:
-        """Yield the transcripts of all paths in order: those at hand, and between them those that are made."""
-        for path in paths:
-            key = _key(path)
+    def complete(
+        self, paths: Sequence[Path], make: Callable[[list[Path]], Iterator[Transcript]]
+    ) -> Iterator[Transcript]:
+        """Yield the transcripts of all paths in order: those at hand, and between them those that `make` makes.
+
+        make: gets the paths of which there is no transcript yet. A file that changes meanwhile shifts nothing.
+        """
+        keys = [_key(path) for path in paths]
+        made = make([path for path, key in zip(paths, keys, strict=True) if key not in self.done])
+        for key in keys:
             if key in self.done:
                 yield self.done[key]
                 continue
@@ -62,10 +68,6 @@ class Journal:
             if not transcript.error:
                 self._line({"key": key, "transcript": asdict(transcript)})
             yield transcript
-
-    def missing(self, paths: Iterable[Path]) -> list[Path]:
-        """Return those of which there is no transcript yet."""
-        return [path for path in paths if _key(path) not in self.done]
 
     def _line(self, entry: object) -> None:
         if self._file is not None:

@@ -35,8 +35,10 @@ from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 from ramospeech.translate import Phrases
 
 # Options that transcripts depend on.
-CHOICES = ("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest")
-CHOICES += ("hotwords", "hotword", "hotwords_near", "min_confidence")
+CHOICES = (
+    *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
+    *("hotwords", "hotword", "hotwords_near", "min_confidence"),
+)
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
 
@@ -176,8 +178,8 @@ def main(argv: list[str] | None = None) -> int:
     journal = Journal(args.output, {name: getattr(args, name) for name in CHOICES}, args.resume)
     paths = [path for _, path in found]
     with journal, output, Progress(len(found)) as progress:
-        made = transcriber.transcribe_batch(journal.missing(paths), args.batch_seconds, progress=progress.audio)
-        transcripts = journal.complete(paths, made)
+        transcribe = partial(transcriber.transcribe_batch, batch_seconds=args.batch_seconds, progress=progress.audio)
+        transcripts = journal.complete(paths, transcribe)
         for (name, path), transcript in zip(found, transcripts, strict=True):
             for warning in transcript.warnings:
                 progress.say(f"warning: {warning}")

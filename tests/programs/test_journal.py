@@ -39,7 +39,7 @@ def made(paths: list[Path], asked: list[str], stop: str = "", bad: str = "") -> 
 def run(output: Path, paths: list[Path], resume: bool = False, stop: str = "", bad: str = "", **options) -> list:
     asked: list[str] = []
     with Journal(str(output), {**OPTIONS, **options}, resume) as journal:
-        found = list(journal.complete(paths, made(journal.missing(paths), asked, stop, bad)))
+        found = list(journal.complete(paths, lambda missing: made(missing, asked, stop, bad)))
     return [asked, found]
 
 
@@ -59,6 +59,19 @@ def test_a_failed_recording_and_a_changed_one_are_tried_again(tmp_path: Path, pa
     paths[0].write_bytes(b"another recording")
     asked, found = run(output, paths, resume=True)
     assert asked == ["a", "b", "d"] and found == [transcript(path.name) for path in paths]
+
+
+def test_a_file_that_changes_meanwhile_shifts_nothing(tmp_path: Path, paths: list[Path]) -> None:
+    output = tmp_path / "a.tsv"
+    with pytest.raises(KeyboardInterrupt):
+        run(output, paths, stop="c")
+
+    def changing(missing: list[Path]) -> Iterator[Transcript]:
+        paths[1].write_bytes(b"another recording")
+        return made(missing, [])
+
+    with Journal(str(output), OPTIONS, resume=True) as journal:
+        assert list(journal.complete(paths, changing)) == [transcript(path.name) for path in paths]
 
 
 def test_a_line_that_was_cut_off_is_made_again(tmp_path: Path, paths: list[Path]) -> None:
@@ -92,5 +105,5 @@ def test_it_refuses_in_one_line(tmp_path: Path, paths: list[Path]) -> None:
 
 def test_stdout_has_no_journal(tmp_path: Path, paths: list[Path]) -> None:
     with Journal("-", OPTIONS, resume=False) as journal:
-        assert len(list(journal.complete(paths, made(paths, [])))) == 4
+        assert len(list(journal.complete(paths, lambda missing: made(missing, [])))) == 4
     assert len(list(tmp_path.iterdir())) == 4
