@@ -73,17 +73,14 @@ def _cut(tokens: Sequence[Token]) -> int:
 
 def timed_words(tokens: Sequence[Token]) -> Iterator[tuple[float, float, str]]:
     """Yield the words (start, end, text) of tokens, by jieba; syllables without hanzi are words."""
-    tokens = list(tokens)
-    all_starts = not all(token.hanzi for token in tokens)
-    starts = list(range(1, len(tokens))) if all_starts else _word_starts(tokens)
-    for first, end in itertools.pairwise([0, *starts, len(tokens)] if tokens else []):
+    for first, end in itertools.pairwise([0, *_word_starts(tokens), len(tokens)] if tokens else []):
         yield tokens[first].start, tokens[end - 1].end, _text(tokens[first:end])
 
 
 def _word_starts(tokens: Sequence[Token]) -> list[int]:
     """Return numbers of the tokens, but for the first, with which a word begins; syllables without hanzi are words."""
     if not all(token.hanzi for token in tokens):
-        return []
+        return list(range(1, len(tokens)))
     starts, length = set(), 0
     for word in _words()("".join(token.hanzi for token in tokens)):
         starts.add(length)

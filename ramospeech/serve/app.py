@@ -11,8 +11,9 @@ from typing import Annotated
 from ramospeech import __version__, audio
 from ramospeech.errors import AudioError, UsageError, extra
 from ramospeech.output import cues
+from ramospeech.pipeline import Transcriber
 from ramospeech.serve.answers import FORMATS, GRANULARITIES, document, failure, of_deepspeech, text_of, verbose
-from ramospeech.serve.jobs import BatchTranscriber, BusyError, Job, Jobs
+from ramospeech.serve.jobs import BusyError, Job, Jobs
 from ramospeech.text.hotwords import collect_hotwords
 from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases
@@ -52,7 +53,7 @@ class RefusedError(Exception):
 class Service:
     """What the routes share: the queue, the limits and the counters."""
 
-    def __init__(self, transcriber: BatchTranscriber, limits: Limits):
+    def __init__(self, transcriber: Transcriber, limits: Limits):
         self.limits, self.jobs = limits, Jobs(transcriber, limits.waiting)
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -115,7 +116,7 @@ class Service:
             self.latency.observe(time.monotonic() - start)
 
 
-def create_app(transcriber: BatchTranscriber, limits: Limits | None = None, api_key: str | None = None) -> FastAPI:
+def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: str | None = None) -> FastAPI:
     """Return the ASGI application of a Transcriber.
 
     limits: see Limits. api_key: clients send it as `Authorization: Bearer KEY`; None lets everybody in.

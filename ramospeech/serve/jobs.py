@@ -2,12 +2,11 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ramospeech.audio import Source
+from ramospeech.pipeline import Transcriber
 from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases
 
@@ -21,19 +20,6 @@ class BusyError(Exception):
 
 class AbandonedError(Exception):
     """Nobody waits for a recording any more."""
-
-
-class BatchTranscriber(Protocol):
-    """The part of a Transcriber that is needed here."""
-
-    def transcribe_batch(
-        self,
-        sources: Iterable[Source],
-        batch_seconds: float | None = None,
-        hotwords: Iterable[Phrases | None] | None = None,
-        progress: Callable[[float], object] | None = None,
-    ) -> Iterator[Transcript]:
-        """See `Transcriber.transcribe_batch`."""
 
 
 @dataclass
@@ -59,7 +45,7 @@ class Jobs:
     ones that come in are answered between its batches.
     """
 
-    def __init__(self, transcriber: BatchTranscriber, capacity: int = 32):
+    def __init__(self, transcriber: Transcriber, capacity: int = 32):
         self.transcriber, self.capacity = transcriber, capacity
         self._short: deque[Job] = deque()
         self._long: deque[Job] = deque()
