@@ -26,6 +26,7 @@ with extra("serve"):
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
     from ramospeech.serve.body import Guard
+    from ramospeech.serve.web import add_page
 
 LANGUAGES = ("", "zh", "zh-cn", "chinese", "cmn")
 GONE = 499  # as nginx counts clients that leave
@@ -128,7 +129,8 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
         yield
         await run_in_threadpool(service.jobs.close)
 
-    app = FastAPI(title="ramospeech", version=__version__, lifespan=lifespan)
+    # FastAPI's own pages on the API load their scripts from elsewhere; its description is at /openapi.json.
+    app = FastAPI(title="ramospeech", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Guard, max_bytes=int(1e6 * service.limits.megabytes), api_key=api_key)
 
     @app.exception_handler(RefusedError)
@@ -189,6 +191,7 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
         with service.measured():
             return JSONResponse(of_deepspeech(await service.transcribe(request, file)))
 
+    add_page(app)
     return app
 
 

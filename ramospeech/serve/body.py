@@ -12,7 +12,8 @@ from ramospeech.serve.answers import failure
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-OPEN_PATHS = ("/healthz",)  # need no key
+OPEN_PATHS = ("/healthz", "/")  # need no key, nor do the files of the page, which asks for one
+PAGE_FILES = "/page/"
 
 
 class TooLargeError(Exception):
@@ -33,7 +34,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if self.api_key is not None and scope["path"] not in OPEN_PATHS:
+        path = scope["path"]
+        if self.api_key is not None and path not in OPEN_PATHS and not path.startswith(PAGE_FILES):
             given = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
             if not hmac.compare_digest(given, self.api_key.encode()):
                 refusal = failure("wrong or missing API key; send it as Authorization: Bearer KEY", "invalid_api_key")
