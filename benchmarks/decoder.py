@@ -1,4 +1,4 @@
-"""CTC decoders side by side: time, memory, and how often each one misses the best labelling.
+"""CTC decoders side by side: time, memory, and how often each one misses the best label sequence.
 
     python benchmarks/decoder.py [--sets peaky flat long] [--beams 10 30 100 500] [--peers DIR]
 
@@ -29,7 +29,7 @@ from decoder_worker import DECODERS, OURS
 from table import BENCHMARKS, write_section
 
 WORKER = Path(__file__).with_name("decoder_worker.py")
-SAME = 1e-3  # nats: labellings nearer than this are equally good
+SAME = 1e-3  # nats: label sequences nearer than this are equally good
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Cell:
 
 
 class Judge:
-    """Exact log probabilities of labellings, and the best labelling of each utterance so far."""
+    """Exact log probabilities of label sequences, and the best label sequence of each utterance so far."""
 
     def __init__(self, arrays: Sequence[np.ndarray]):
         self.arrays = [torch.from_numpy(array).double()[:, None] for array in arrays]
         self.scores: list[dict[tuple[int, ...], float]] = [{} for _ in arrays]
 
     def add(self, answers: Sequence[Sequence[int]]) -> None:
-        """Labellings of the first utterances."""
+        """Label sequences of the first utterances."""
         for log_probs, scores, answer in zip(self.arrays, self.scores, map(tuple, answers), strict=False):
             if answer not in scores:
                 labels = torch.tensor([answer], dtype=torch.long)
@@ -224,7 +224,7 @@ def main() -> int:
     head = f"""## CTC decoding
 
 `python benchmarks/decoder.py`, {date.today().isoformat()}, {machine()}. {posteriors.V} units, one thread, no
-language model. A cell is CPU microseconds a frame and, in brackets, how many utterances got a labelling of lower
+language model. A cell is CPU microseconds a frame and, in brackets, how many utterances got a label sequence of lower
 exact probability than the best known (of one utterance: how many nats lower). MB is what decoding adds to the process
 at most. A decoder gets {arguments.budget:.0f} CPU seconds for a cell (utterances then left are not counted), at most
 {arguments.limit:.0f} s and {arguments.gigabytes:.0f} GB. The hotwords are random phrases of 2 to 5 units with a boost

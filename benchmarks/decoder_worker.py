@@ -2,7 +2,8 @@
 
     python benchmarks/decoder_worker.py DECODER POSTERIORS.npz --beam 30 --budget 10
 
-Prints one line of JSON: labellings, CPU and wall seconds, frames, megabytes. Needs numpy and what the decoder needs.
+Prints one line of JSON: label sequences, CPU and wall seconds, frames, megabytes. Needs numpy and what the decoder
+needs.
 """
 
 import argparse
@@ -93,8 +94,8 @@ def ctcdecode(V: int, beam: int) -> tuple[Prepare, Decode]:
     )
 
     def decode(tensor: Any) -> list[int]:
-        labellings, _, _, lengths = decoder.decode(tensor)
-        return labellings[0, 0, : int(lengths[0, 0])].tolist()
+        label_sequences, _, _, lengths = decoder.decode(tensor)
+        return label_sequences[0, 0, : int(lengths[0, 0])].tolist()
 
     return (lambda array: torch.from_numpy(array)[None]), decode
 

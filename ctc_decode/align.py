@@ -55,9 +55,9 @@ def align(log_probs: Any, ids: Sequence[int] | np.ndarray, blank: int = 0) -> li
 
     path = _best_path(emissions, states, skips)
     held = path // 2
-    spoken = np.flatnonzero(path % 2 == 1)
-    starts = spoken[np.searchsorted(held[spoken], np.arange(U))]
-    ends = spoken[np.searchsorted(held[spoken], np.arange(U), "right") - 1] + 1
+    labelled = np.flatnonzero(path % 2 == 1)
+    starts = labelled[np.searchsorted(held[labelled], np.arange(U))]
+    ends = labelled[np.searchsorted(held[labelled], np.arange(U), "right") - 1] + 1
     sums = np.append(0.0, np.cumsum(emissions[np.arange(T), states[path]]))
     scores = (sums[ends] - sums[starts]) / (ends - starts)
     return [AlignedToken(*token) for token in zip(*(x.tolist() for x in (labels, starts, ends, scores)), strict=True)]
@@ -76,9 +76,9 @@ def _checked(log_probs: Any, ids: Any, blank: int) -> tuple[np.ndarray, np.ndarr
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iu"):
         raise ValueError(f"ids has shape {labels.shape} and type {labels.dtype}; it must be a list of integers")
     labels = labels.astype(np.int64)
-    for place in np.flatnonzero((labels < 0) | (labels >= V) | (labels == blank))[:1]:
-        what = "the blank" if labels[place] == blank else f"not within the units 0 to {V - 1}"
-        raise ValueError(f"ids[{place}] is {labels[place]}, which is {what}")
+    for position in np.flatnonzero((labels < 0) | (labels >= V) | (labels == blank))[:1]:
+        what = "the blank" if labels[position] == blank else f"not within the units 0 to {V - 1}"
+        raise ValueError(f"ids[{position}] is {labels[position]}, which is {what}")
     peaks = array.max(axis=1, initial=-np.inf)  # NaN where a frame has one
     for frame in np.flatnonzero(np.isnan(peaks) | (peaks == np.inf))[:1]:
         raise ValueError(f"frame {frame}: log_probs holds {peaks[frame]}")

@@ -69,17 +69,17 @@ class _Reader:
         backoffs = [np.zeros(0, np.float32)]
         for n, count in enumerate(counts, 1):
             if line != b"\\%d-grams:" % n:
-                self.fail(f"expected \\{n}-grams: and found {_shown(line)}{self._cut(line)}")
+                self.fail(f"expected \\{n}-grams: and found {_quoted(line)}{self._cut(line)}")
             first = self.number + 1
             ids, log_prob, backoff = self._section(n, count, words)
             context = np.zeros(count, np.int64)
             for column in range(n - 1):
-                wanted = context * len(words) + ids[column]
-                below = keys[column]
-                place = np.minimum(np.searchsorted(below, wanted), len(below) - 1)
-                for bad in np.flatnonzero(below[place] != wanted)[:1]:
-                    self.fail(f"the first {column + 1} words of this {n}-gram are no {column + 1}-gram", first + bad)
-                context = place + 1 + sum(map(len, keys[:column]))
+                prefixes = context * len(words) + ids[column]
+                shorter = keys[column]
+                position = np.minimum(np.searchsorted(shorter, prefixes), len(shorter) - 1)
+                for bad in np.flatnonzero(shorter[position] != prefixes)[:1]:
+                    self.fail(f"the first {column + 1} words of this {n}-gram are not a {column + 1}-gram", first + bad)
+                context = position + 1 + sum(map(len, keys[:column]))
             key = context * len(words) + ids[n - 1]
             sort = np.argsort(key, kind="stable")
             key = key[sort]
@@ -91,7 +91,7 @@ class _Reader:
                 backoffs.append(backoff[sort])
             line = self.line()
         if line != b"\\end\\":
-            self.fail(f"expected \\end\\ and found {_shown(line)}{self._cut(line)}")
+            self.fail(f"expected \\end\\ and found {_quoted(line)}{self._cut(line)}")
         key = np.concatenate(keys)
         return (
             tuple(word.decode() for word in words),
@@ -106,14 +106,14 @@ class _Reader:
         r"""Return how many n-grams of each length the head announces, and the line after it."""
         line = self.line()
         if line != b"\\data\\":
-            self.fail(f"not an ARPA file: it must begin with \\data\\, and begins with {_shown(line)}")
+            self.fail(f"not an ARPA file: it must begin with \\data\\, and begins with {_quoted(line)}")
         counts: list[int] = []
         while match := _COUNT.fullmatch(line := self.line()):
             counts.append(int(match[2]))
             if int(match[1]) != len(counts) or not counts[-1]:
-                self.fail(f"expected the number of {len(counts)}-grams, at least 1, and found {_shown(line)}")
+                self.fail(f"expected the number of {len(counts)}-grams, at least 1, and found {_quoted(line)}")
         if not counts:
-            self.fail(f"expected `ngram 1=...` and found {_shown(line)}{self._cut(line)}")
+            self.fail(f"expected `ngram 1=...` and found {_quoted(line)}{self._cut(line)}")
         return counts, line
 
     def _section(self, n: int, count: int, words: dict[bytes, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,13 +138,15 @@ class _Reader:
                 )
             except KeyError as error:
                 bad = next(i for i, row in enumerate(rows) if error.args[0] in row[1 : n + 1])
-                self.fail(f"{_shown(error.args[0])} is not among the 1-grams", first + bad)
+                self.fail(f"{_quoted(error.args[0])} is not among the 1-grams", first + bad)
             try:
                 block = np.array([[float(row[0]), float(row[-1]) if len(row) == n + 2 else 0.0] for row in rows])
             except ValueError:
                 block = np.array([[_number(row[0]), _number(row[-1]) if len(row) == n + 2 else 0.0] for row in rows])
             for bad in np.flatnonzero(~np.isfinite(block).all(axis=1) | (block[:, 0] > 1e-4))[:1]:
-                self.fail(f"{_shown(b' '.join(rows[bad]))}: no logarithms of a probability and a back-off", first + bad)
+                self.fail(
+                    f"{_quoted(b' '.join(rows[bad]))}: not logarithms of a probability and a back-off", first + bad
+                )
             numbers.append((block * LN10).astype(np.float32))
             done += len(rows)
         both = np.concatenate(numbers)
@@ -161,14 +163,14 @@ class _Reader:
     def _bad_row(self, row: list[bytes], n: int, done: int, count: int, number: int) -> NoReturn:
         if not row or row[0].startswith(b"\\"):
             self.fail(f"the {n}-grams end after {done} of {count}: the file is cut off; copy it again", number)
-        self.fail(f"expected a logarithm, {n} words and perhaps another; found {_shown(b' '.join(row))}", number)
+        self.fail(f"expected a logarithm, {n} words and perhaps another; found {_quoted(b' '.join(row))}", number)
 
     @staticmethod
     def _cut(line: bytes) -> str:
         return "" if line else ": the file is cut off; copy it again"
 
 
-def _shown(line: bytes) -> str:
+def _quoted(line: bytes) -> str:
     return repr(b" ".join(line.split())[:60].decode("utf-8", "replace")) if line else "the end of the file"
 
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from ctc_decode.automaton import Automaton
 from ctc_decode.confusion import ConfusionNetwork
+from ctc_decode.engine import BadFrameError, Engine, Result, Settings
 from ctc_decode.hotwords import Hotwords
 from ctc_decode.hypothesis import Hypothesis
 from ctc_decode.inputs import checked_batch, checked_vocabulary, row_fault, rows_for_search
 from ctc_decode.lm import NgramModel
 from ctc_decode.numpy_search import NumpyEngine
 from ctc_decode.rescoring import weigh
-from ctc_decode.settings import BadFrameError, Engine, Result, Settings
 from ctc_decode.streaming import Stream
 
 _MAX_SIZE = 100_000  # prefixes in a beam, units of a frame, hypotheses
@@ -32,21 +32,21 @@ class HasAutomaton(Protocol):
 
 
 class BeamSearchDecoder:
-    """Find the labellings of highest probability, summed over their alignments.
+    """Find the label sequences of highest probability, summed over their alignments.
 
     vocabulary: V units, each once, the blank's place among them (its text is never used).
     beam_width: how many prefixes are kept from frame to frame.
     top_k: how many units of a frame, its best, may make a prefix longer. The blank and the repetition of a prefix's
         last unit are always looked at.
     lm: an NgramModel, or the path of an ARPA file. lm_weight: what its natural logs are multiplied by.
-    length_bonus: natural log, added for each token. A language model makes longer labellings less likely, so it needs
-        some: see `python -m ramospeech.tune`.
+    length_bonus: natural log, added for each token. A language model makes longer label sequences less likely, so it
+        needs some: see `python -m ramospeech.tune`.
     hotwords: Hotwords, or what Hotwords takes: phrases, or a mapping from phrases to boosts.
     nbest: how many hypotheses an item has at most.
     num_threads: how many items of a batch are decoded side by side.
     engine: "compiled", "numpy", or "auto": the compiled one where it is built, else numpy with one warning.
 
-    The score of a labelling is am_score + lm_weight * lm_score + boosts + length_bonus * U.
+    The score of a label sequence is am_score + lm_weight * lm_score + boosts + length_bonus * U.
     Raises ValueError for what is out of range, and where lm or hotwords do not fit the vocabulary.
 
     >>> import numpy as np
@@ -92,7 +92,7 @@ class BeamSearchDecoder:
             words = hotwords if hasattr(hotwords, "automaton") else Hotwords(hotwords)
             automaton = words.automaton(self.vocabulary)
             if np.any(automaton.unit == blank):
-                raise ValueError(f"a hotword has the blank, {self.vocabulary[blank]!r}, which no labelling has")
+                raise ValueError(f"a hotword has the blank, {self.vocabulary[blank]!r}, which no label sequence has")
             automata.append((automaton, 1.0))
         for automaton, _ in automata:
             if automaton.unit.max(initial=0) >= len(self.vocabulary):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ctc_decode import _core
-from ctc_decode.settings import BadFrameError, Result, Settings
+from ctc_decode.engine import BadFrameError, Result, Settings
 
 
 class CompiledEngine:
@@ -33,7 +33,8 @@ class CompiledEngine:
             )
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
-        """Decode (B, T', V) float32 or float16, (B,) frames: the best labellings of each item, or BadFrameError."""
+        """Decode (B, T', V) float32 or float16, (B,) frames: the best label sequences of each item, or
+        BadFrameError."""
         decoded = self._core.decode(_bits(log_probs), lengths.tolist(), num_threads)
         for item, (_, bad_frame) in enumerate(decoded):
             if bad_frame >= 0:
@@ -58,11 +59,11 @@ class CompiledStream:
             raise BadFrameError(0, bad_frame)
 
     def partial(self) -> tuple[list[int], int]:
-        """Return the best labelling so far, and how many of its first units are settled."""
+        """Return the best label sequence so far, and how many of its first units are settled."""
         return self._stream.partial()
 
     def finish(self, log_probs: np.ndarray) -> list[Result]:
-        """Return the best labellings of all frames that were pushed, which are given again, best first."""
+        """Return the best label sequences of all frames that were pushed, which are given again, best first."""
         return [Result(*row) for row in self._stream.finish(_bits(log_probs))]
 
 

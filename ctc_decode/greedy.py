@@ -27,7 +27,7 @@ class GreedyDecoder:
 
         log_probs: (B, T', V) natural logs, an array or a torch tensor; lengths: (B,) valid frames.
         Returns B lists of one Hypothesis. Its score is the log probability of the best path, a lower bound
-        of the labelling's own. Among equal units of a frame the first wins.
+        of the label sequence's own. Among equal units of a frame the first wins.
         Raises ValueError for wrong shapes and for NaN or +inf, naming the item and the frame.
         """
         array, frames = checked_batch(log_probs, lengths, len(self.vocabulary))

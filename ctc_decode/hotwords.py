@@ -1,6 +1,6 @@
 """Hotwords: phrases that the search shall find more easily, as an automaton (Aho and Corasick, 1975) with boosts.
 
-Every occurrence of a phrase in a labelling adds its boost, once it is complete. So that the beam does not lose a
+Every occurrence of a phrase in a label sequence adds its boost, once it is complete. So that the beam does not lose a
 phrase before its end, each of its units adds a part of the boost at once, and the boost of a phrase that is not
 completed is taken back in full: the total counts whole phrases only.
 """
@@ -12,7 +12,7 @@ from math import isfinite
 import numpy as np
 
 from ctc_decode.automaton import Automaton
-from ctc_decode.near import near_syllables
+from ctc_decode.similar import similar_syllables
 
 BOOST = 5.0
 _MAX_SPELLINGS = 2_000_000  # of all phrases; some 200 bytes each while the automaton is built
@@ -25,7 +25,7 @@ class Hotwords:
         As units are pinyin, every homophone is found.
     boost: natural log, what a whole phrase adds to the score: 5 makes it exp(5) = 148 times as likely.
     near: 0 to 1. Above 0 phrases are found under near-homophones too (z for zh, l for n, ang for an, another tone;
-        see `near_syllables`), each of which multiplies the boost by `near`.
+        see `similar_syllables`), each of which multiplies the boost by `near`.
     near_units: how many units of a phrase may be such near ones.
 
     Phrases that overlap or lie within one another all count; one spelling counts once, with its highest boost.
@@ -70,7 +70,7 @@ class Hotwords:
                         "write units separated by spaces, as in 'bei3 jing1'"
                     )
                 if unit not in near:
-                    near[unit] = sorted(ids[other] for other in near_syllables(unit) if other in ids)
+                    near[unit] = sorted(ids[other] for other in similar_syllables(unit) if other in ids)
             choices.append([(ids[unit], near[unit]) for unit in units])
         count = sum(_spellings_of([len(others) for _, others in phrase], self._changes(phrase)) for phrase in choices)
         if count > _MAX_SPELLINGS:
@@ -91,12 +91,12 @@ class Hotwords:
             exact = [unit for unit, _ in phrase]
             for changes in range(self._changes(phrase) + 1):
                 gain = boost * self.near**changes
-                for places in combinations(range(len(phrase)), changes):
-                    others = [phrase[place][1] for place in places]
+                for positions in combinations(range(len(phrase)), changes):
+                    others = [phrase[position][1] for position in positions]
                     for units in product(*others):
                         spelling = exact.copy()
-                        for place, unit in zip(places, units, strict=True):
-                            spelling[place] = unit
+                        for position, unit in zip(positions, units, strict=True):
+                            spelling[position] = unit
                         key = tuple(spelling)
                         spellings[key] = max(gain, spellings.get(key, 0.0))
         return spellings
@@ -104,10 +104,10 @@ class Hotwords:
 
 def _spellings_of(near: Sequence[int], changes: int) -> int:
     """Return how many spellings a phrase has: `near` near units at each place, at most `changes` of them at a time."""
-    ways = [1] + [0] * changes  # with so many changes, in the places so far
+    counts = [1] + [0] * changes  # with so many changes, in the places so far
     for others in near:
-        ways = [ways[0], *(more + others * fewer for fewer, more in pairwise(ways))]
-    return sum(ways)
+        counts = [counts[0], *(more + others * fewer for fewer, more in pairwise(counts))]
+    return sum(counts)
 
 
 def _build(spellings: Mapping[tuple[int, ...], float], V: int) -> Automaton:
@@ -116,7 +116,7 @@ def _build(spellings: Mapping[tuple[int, ...], float], V: int) -> Automaton:
 
     States are numbered by depth, then parent, then unit. So the arc into state s is arc s - 1, and arcs are sorted.
     The weight of an arc is what it completes plus the change of `ahead`, the part given in advance for the phrases
-    that a state is within; changes along a labelling cancel out, as both ends of it have none.
+    that a state is within; changes along a label sequence cancel out, as both ends of it have none.
     """
     lengths = np.fromiter(map(len, spellings), np.int64, len(spellings))
     gains = np.fromiter(spellings.values(), np.float64, len(spellings))
@@ -130,12 +130,12 @@ def _build(spellings: Mapping[tuple[int, ...], float], V: int) -> Automaton:
         longer = np.flatnonzero(lengths >= depth)
         level, index = np.unique(at[longer] * V + units[longer, depth - 1], return_inverse=True)
         at[longer] = levels[-1] + index
-        given, complete = np.zeros((2, len(level)))
+        advanced, complete = np.zeros((2, len(level)))
         whole = lengths[longer] == depth
         complete[index[whole]] = gains[longer[whole]]
-        np.maximum.at(given, index[~whole], (gains * depth / lengths)[longer[~whole]])
+        np.maximum.at(advanced, index[~whole], (gains * depth / lengths)[longer[~whole]])
         keys.append(level)
-        ahead.append(given)
+        ahead.append(advanced)
         done.append(complete)
         levels.append(levels[-1] + len(level))
 
@@ -170,8 +170,8 @@ def _follow(state: np.ndarray, unit: np.ndarray, key: np.ndarray, fallback: np.n
     while len(open_):
         wanted = state[open_] * V + unit[open_]
         arc = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        found = key[arc] == wanted
-        result[open_[found]] = arc[found] + 1
-        open_ = open_[~found & (state[open_] > 0)]
+        has_arc = key[arc] == wanted
+        result[open_[has_arc]] = arc[has_arc] + 1
+        open_ = open_[~has_arc & (state[open_] > 0)]
         state[open_] = fallback[state[open_]]
     return result

@@ -26,7 +26,7 @@ class NgramModel:
     A state is a history: 0 the empty one, i + 1 n-gram i. N-grams of length n are levels[n-1] <= i < levels[n], and
     all are sorted by (context, word).
 
-    words: W words; word ids are places in it. levels: (order + 1,) int64.
+    words: W words; word ids are indices of it. levels: (order + 1,) int64.
     context: (A,) int32, the state of all but the final word; word: (A,) int32, the final word.
     log_prob: (A,) float32; backoff: (levels[-2],) float32, for each n-gram that can be a history.
     """
@@ -87,13 +87,13 @@ class NgramModel:
         pending, states = np.arange(len(states)), np.asarray(states, np.int64)
         while len(pending):
             keys = states * len(self.words) + words[pending]
-            places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            found = (self._keys[places] == keys) & (words[pending] >= 0)
-            ngrams[pending[found]] = places[found]
-            log_probs[pending[found]] += self.log_prob[places[found]]
-            nowhere = ~found & (states == 0)
+            positions = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            known = (self._keys[positions] == keys) & (words[pending] >= 0)
+            ngrams[pending[known]] = positions[known]
+            log_probs[pending[known]] += self.log_prob[positions[known]]
+            nowhere = ~known & (states == 0)
             log_probs[pending[nowhere]] += self._unknown_log_prob
-            pending, states = pending[~found & ~nowhere], states[~found & ~nowhere]
+            pending, states = pending[~known & ~nowhere], states[~known & ~nowhere]
             log_probs[pending] += self.backoff[states - 1]
             states = self.suffix[states]
         return ngrams, log_probs
@@ -112,11 +112,11 @@ class NgramModel:
             )
         by_word = np.argsort(words, kind="stable")  # units of word w: by_word[first[w]] and on, many[w] of them
         first = np.searchsorted(words[by_word], np.arange(len(self.words)))
-        many = np.bincount(words[words >= 0], minlength=len(self.words))
+        units_per_word = np.bincount(words[words >= 0], minlength=len(self.words))
 
-        sayable = many[self.word] > 0
-        arcs, states, number = self._spelt(sayable)
-        copies = many[self.word[arcs]]  # several units may be <unk>
+        readable = units_per_word[self.word] > 0
+        arcs, states, number = self._spelt(readable)
+        copies = units_per_word[self.word[arcs]]  # several units may be <unk>
         of_arc = np.repeat(np.arange(len(arcs)), copies)
         nth = np.arange(len(of_arc)) - (np.cumsum(copies) - copies)[of_arc]
         unit = by_word[first[self.word[arcs]][of_arc] + nth]
@@ -137,19 +137,19 @@ class NgramModel:
             start=int(number[self._start]),
         )
 
-    def _spelt(self, sayable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _spelt(self, readable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Restrict the model to n-grams that end in a word of the vocabulary: sayable (A,).
 
         The n-grams that can be read; the histories that then differ from what they fall back to; and for each history
-        of the model the place, among those, of the one that stands for it.
+        of the model the index, among those, of the one that stands for it.
         """
         starts, ends = self.levels[: self.order - 1], self.levels[1 : self.order]
         histories = int(self.levels[-2])
         alive = np.ones(histories + 1, bool)
         for low, high in zip(starts, ends, strict=True):
             opening = (self.word[low:high] == self._begin) & (self.context[low:high] == 0)
-            alive[low + 1 : high + 1] = alive[self.context[low:high]] & (sayable[low:high] | opening)
-        ngrams = np.flatnonzero(sayable & alive[self.context])
+            alive[low + 1 : high + 1] = alive[self.context[low:high]] & (readable[low:high] | opening)
+        ngrams = np.flatnonzero(readable & alive[self.context])
 
         differs = np.append(True, self.backoff != 0)
         differs[self.context[ngrams]] = True
@@ -197,13 +197,13 @@ class NgramModel:
     @cached_property
     def _start(self) -> int:
         """The state at the beginning of a sentence."""
-        found = np.flatnonzero(self.word[: self.levels[1]] == self._begin)
-        return int(found[0]) + 1 if len(found) and self.order > 1 else 0
+        ids = np.flatnonzero(self.word[: self.levels[1]] == self._begin)
+        return int(ids[0]) + 1 if len(ids) and self.order > 1 else 0
 
     @cached_property
     def _unknown_log_prob(self) -> float:
-        found = np.flatnonzero(self.word[: self.levels[1]] == self._unknown)
-        return float(self.log_prob[found[0]]) if len(found) else NO_UNKNOWN
+        ids = np.flatnonzero(self.word[: self.levels[1]] == self._unknown)
+        return float(self.log_prob[ids[0]]) if len(ids) else NO_UNKNOWN
 
     @cached_property
     def _keys(self) -> np.ndarray:

@@ -2,20 +2,31 @@
 
 
 class Node:
-    """A prefix. `slot`: its place in the beam, or -1. `extra`: what automata and length add to its score."""
+    """A prefix. `slot`: its position in the beam, or -1. `external_score`: what automata and length add."""
 
-    __slots__ = ("__weakref__", "alternatives", "born", "depth", "extra", "name", "parent", "slot", "states", "unit")
+    __slots__ = (
+        "__weakref__",
+        "alternatives",
+        "born",
+        "depth",
+        "external_score",
+        "name",
+        "parent",
+        "slot",
+        "states",
+        "unit",
+    )
 
-    def __init__(self, name: int, parent: "Node | None", unit: int, extra: float, states: tuple[int, ...]):
+    def __init__(self, name: int, parent: "Node | None", unit: int, external_score: float, states: tuple[int, ...]):
         self.name = name
         self.parent = parent
         self.unit = unit
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.extra = extra
+        self.external_score = external_score
         self.states = states
         self.slot = -1
         self.born = 0  # the frame in which it first came into the beam
-        self.alternatives: dict[Node, tuple[float, int]] = {}  # scores less its own, frames in which they were folded
+        self.alternatives: dict[Node, tuple[float, int]] = {}  # scores less its own, frames in which they were merged
 
     def begins(self, other: "Node") -> bool:
         """Return whether the other prefix begins with this one."""

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ctc_decode.engine import BadFrameError, Result, StreamEngine
 from ctc_decode.hypothesis import Hypothesis
 from ctc_decode.inputs import checked_chunk, row_fault, rows_for_search
-from ctc_decode.settings import BadFrameError, Result, StreamEngine
 
 
 @dataclass(frozen=True)
 class Partial:
-    """The best labelling so far.
+    """The best label sequence so far.
 
     tokens, ids: its units. stable: how many of the first of them are settled: every prefix that the search still
     holds begins with them, so they will be the first of the final result. (With nbest > 1, which ranks earlier
@@ -56,7 +56,7 @@ class Stream:
         self._frames += len(chunk)
 
     def partial(self) -> Partial:
-        """Return the best labelling of the frames so far. Raises ValueError after `finish`."""
+        """Return the best label sequence of the frames so far. Raises ValueError after `finish`."""
         self._check_open()
         ids, stable = self._engine.partial()
         return Partial(tuple(self._vocabulary[i] for i in ids), tuple(ids), stable)

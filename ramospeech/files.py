@@ -102,19 +102,19 @@ def explore(folder: Path) -> Walked:
     entered: dict[tuple[int, int], Path] = {}
     pending, links = [folder], list[Path]()
     while pending or links:
-        place = pending.pop() if pending else links.pop(0)
+        directory = pending.pop() if pending else links.pop(0)
         try:
-            status = place.stat()
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            status = directory.stat()
+            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError as error:
-            walked.unreadable.append((place, error))
+            walked.unreadable.append((directory, error))
             continue
-        first = entered.setdefault((status.st_dev, status.st_ino), place)
-        if first is not place:
-            walked.again.append((place, first))
+        first = entered.setdefault((status.st_dev, status.st_ino), directory)
+        if first is not directory:
+            walked.again.append((directory, first))
             continue
         for entry in entries:
-            path = place / entry.name
+            path = directory / entry.name
             if not _is_folder(entry):
                 walked.files.append(path)
             else:
@@ -133,7 +133,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def walk(folder: Path) -> list[Path]:
     """Return every file below a folder, sorted; see `explore`. Raises ListError for a folder that cannot be read."""
     walked = explore(folder)
-    for place, error in walked.unreadable:
-        raise ListError(f"{place}: cannot look into this folder ({error.strerror})")
+    for directory, error in walked.unreadable:
+        raise ListError(f"{directory}: cannot look into this folder ({error.strerror})")
     # Names that begin with ._ are the other half of a file that a Mac has copied.
     return [path for path in walked.files if not path.name.startswith("._")]

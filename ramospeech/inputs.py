@@ -41,28 +41,28 @@ def find_inputs(inputs: Iterable[str], data_root: str | Path = "data") -> Inputs
     are. The id of a recording is its path as given; in a .scp, the id there.
     Raises UsageError where there is nothing to transcribe, ListError for a list that cannot be read.
     """
-    found: list[tuple[str, Path]] = []
+    named: list[tuple[str, Path]] = []
     left_out: list[str] = []
     notes: list[str] = []
     for name in inputs:
         path = Path(name)
         if path.is_dir():
-            inside = find_recordings(path)
-            found += [(str(p), p) for p in inside.recordings]
-            left_out += inside.left_out
-            notes += inside.notes
-            if not inside.recordings:
+            in_folder = find_recordings(path)
+            named += [(str(p), p) for p in in_folder.recordings]
+            left_out += in_folder.left_out
+            notes += in_folder.notes
+            if not in_folder.recordings:
                 left_out.append(f"{name}: no audio in this folder ({', '.join(sorted(EXTENSIONS))}, m4a, mp4 ...)")
         elif path.suffix.lower() in LISTS:
             entries = list(_entries(path))
             if not entries:
                 left_out.append(f"{name}: the list names no recordings")
-            found += [(id, _located(entry, path, Path(data_root))) for id, entry in entries]
+            named += [(id, _located(entry, path, Path(data_root))) for id, entry in entries]
         else:
-            found.append((name, path))
-    if not found:
+            named.append((name, path))
+    if not named:
         raise UsageError("; ".join(left_out) or "no recordings given; name audio files, folders or lists")
-    return Inputs(tuple(found), tuple(left_out), (*notes, *_repeated(id for id, _ in found)))
+    return Inputs(tuple(named), tuple(left_out), (*notes, *_repeated(id for id, _ in named)))
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str]]:
@@ -98,8 +98,8 @@ def _path_column(cells: list[str]) -> int | None:
 
 def _located(entry: str, listed_in: Path, data_root: Path) -> Path:
     """Return where the recording of a list is."""
-    places = (data_root, data_root / "clips", Path(), listed_in.parent, listed_in.parent / "clips")
-    return next((place / entry for place in places if os.path.exists(place / entry)), Path(entry))
+    candidates = (data_root, data_root / "clips", Path(), listed_in.parent, listed_in.parent / "clips")
+    return next((folder / entry for folder in candidates if os.path.exists(folder / entry)), Path(entry))
 
 
 def _repeated(ids: Iterable[str]) -> list[str]:

@@ -22,7 +22,7 @@ struct Automaton {
     double otherwise;
     int32_t start;
     double scale;             // what all its weights are multiplied by
-    std::vector<float> most;  // that any unit adds in a state, scaled
+    std::vector<float> max_gain;  // that any unit adds in a state, scaled
     std::vector<int32_t> dense_target;  // of state 0, whose arcs are looked for most, by unit; -1 without an arc
     std::vector<double> dense_weight;
 
@@ -34,23 +34,24 @@ struct Automaton {
             dense_target[unit[a]] = target[a];
             dense_weight[unit[a]] = weight[a];
         }
-        const float sign = scale < 0 ? -1.0f : 1.0f;  // what is most once it is scaled
-        most.resize(states);
+        const float sign = scale < 0 ? -1.0f : 1.0f;  // the largest once it is scaled
+        max_gain.resize(states);
         std::vector<char> known(states, 0);
-        std::vector<int32_t> way;
+        std::vector<int32_t> path;
         for (int32_t s = 0; s < states; ++s) {
             for (int32_t at = s; !known[at]; at = fallback[at]) {
-                way.push_back(at);
+                path.push_back(at);
                 known[at] = 1;
                 if (at == 0) break;
             }
-            for (; !way.empty(); way.pop_back()) {  // a fallback before the states that lead to it
-                const int32_t at = way.back();
-                most[at] = at ? sign * fallback_weight[at] + most[fallback[at]] : sign * static_cast<float>(otherwise);
-                for (int64_t a = begin[at]; a < begin[at + 1]; ++a) most[at] = std::max(most[at], sign * weight[a]);
+            for (; !path.empty(); path.pop_back()) {  // a fallback before the states that lead to it
+                const int32_t at = path.back();
+                float& gain = max_gain[at];
+                gain = at ? sign * fallback_weight[at] + max_gain[fallback[at]] : sign * static_cast<float>(otherwise);
+                for (int64_t a = begin[at]; a < begin[at + 1]; ++a) gain = std::max(gain, sign * weight[a]);
             }
         }
-        for (float& bound : most) bound = bound * static_cast<float>(std::fabs(scale)) + kRounding;
+        for (float& bound : max_gain) bound = bound * static_cast<float>(std::fabs(scale)) + kRounding;
     }
 
     // Reads a unit, moves `state` on and returns what that adds, not scaled.

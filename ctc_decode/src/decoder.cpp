@@ -27,35 +27,35 @@ Decoded decode_item(const Settings& settings, const Posteriors& posteriors) {
 }  // namespace
 
 std::vector<Result> conclude(const Settings& settings, const Search& search, const Posteriors& posteriors) {
-    Examiner examiner(posteriors, settings.blank);
+    LabelScorer scorer(posteriors, settings.blank);
     const int wanted = settings.nbest;
     std::vector<Result> results;
-    for (Labelling& labelling : search.best(std::max(wanted, kCompared))) {
-        if (static_cast<int>(results.size()) >= wanted && labelling.score < results[0].score - kClose) break;
+    for (LabelSequence& labels : search.best(std::max(wanted, kRescored))) {
+        if (static_cast<int>(results.size()) >= wanted && labels.score < results[0].score - kRescoringMargin) break;
         Result result;
-        result.ids = std::move(labelling.ids);
-        double extra = settings.length_bonus * static_cast<double>(result.ids.size());
+        result.ids = std::move(labels.ids);
+        double external = settings.length_bonus * static_cast<double>(result.ids.size());
         for (const Automaton& automaton : settings.automata) {
             int32_t state = automaton.start;
             double total = 0.0;
             for (const int32_t id : result.ids) total += automaton.step(state, id);
             total += automaton.final[state];
             result.automaton_scores.push_back(total);
-            extra += automaton.scale * total;
+            external += automaton.scale * total;
         }
-        result.am_score = examiner.score(result.ids, labelling.searched ? labelling.score - extra : kZero);
+        result.am_score = scorer.score(result.ids, labels.searched ? labels.score - external : kLogZero);
         // What was not searched to its end may have no alignment at all.
-        if (result.am_score == kZero && !results.empty()) continue;
-        result.score = result.am_score + extra;
-        if (wanted > 1) result.tokens = examiner.tokens();
+        if (result.am_score == kLogZero && !results.empty()) continue;
+        result.score = result.am_score + external;
+        if (wanted > 1) result.tokens = scorer.tokens();
         results.push_back(std::move(result));
     }
     std::stable_sort(results.begin(), results.end(),
                      [](const Result& a, const Result& b) { return a.score > b.score; });
     if (static_cast<int>(results.size()) > wanted) results.resize(wanted);
     if (wanted == 1) {
-        examiner.score(results[0].ids, results[0].am_score);
-        results[0].tokens = examiner.tokens();
+        scorer.score(results[0].ids, results[0].am_score);
+        results[0].tokens = scorer.tokens();
     }
     return results;
 }

@@ -1,9 +1,9 @@
-// Whole utterances: search, then the best labellings examined by themselves; batches on several threads.
+// Whole utterances: search, then the best label sequences examined by themselves; batches on several threads.
 #pragma once
 
 #include <vector>
 
-#include "labelling.hpp"
+#include "label_scorer.hpp"
 #include "posteriors.hpp"
 #include "search.hpp"
 
@@ -21,7 +21,7 @@ struct Decoded {
     int bad_frame = -1;  // the first that is not a distribution; there are no results then
 };
 
-// The search's best labellings, scored exactly, with times and confidences, best first.
+// The search's best label sequences, scored exactly, with times and confidences, best first.
 std::vector<Result> conclude(const Settings& settings, const Search& search, const Posteriors& posteriors);
 
 std::vector<Decoded> decode(const Settings& settings, const std::vector<Posteriors>& items, int threads);

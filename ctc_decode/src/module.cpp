@@ -60,7 +60,7 @@ class Core {
     void add(Array<int64_t> begin, Array<int32_t> unit, Array<int32_t> target, Array<float> weight,
              Array<int32_t> fallback, Array<float> fallback_weight, Array<float> final, double otherwise,
              int32_t start, double scale) {
-        if (settings_->automata.size() == ctc::kMostAutomata) throw std::invalid_argument("too many automata");
+        if (settings_->automata.size() == ctc::kMaxAutomata) throw std::invalid_argument("too many automata");
         ctc::Automaton automaton{};
         automaton.begin = begin.data();
         automaton.unit = unit.data();

@@ -4,7 +4,7 @@
 
 namespace ctc {
 
-int32_t PrefixTree::add(int32_t parent, int32_t unit, double extra) {
+int32_t PrefixTree::add(int32_t parent, int32_t unit, double external) {
     if (free_.empty()) {
         free_.push_back(static_cast<int32_t>(nodes_.size()));
         nodes_.emplace_back();
@@ -21,7 +21,7 @@ int32_t PrefixTree::add(int32_t parent, int32_t unit, double extra) {
     node.slot = -1;
     node.depth = 0;
     node.born = 0;
-    node.extra = extra;
+    node.external = external;
     if (parent >= 0) {
         node.depth = nodes_[parent].depth + 1;
         node.next_sibling = nodes_[parent].first_child;
@@ -61,17 +61,17 @@ bool PrefixTree::begins(int32_t shorter, int32_t longer) const {
     return longer == shorter;
 }
 
-void PrefixTree::keep(int32_t host, const Alternative& alternative, size_t most) {
+void PrefixTree::keep(int32_t host, const Alternative& alternative, size_t max_kept) {
     auto& kept = nodes_[host].alternatives;
     for (const Alternative& other : kept) {
         if (other.node == alternative.node) return release(alternative.node);
     }
     kept.push_back(alternative);
-    if (kept.size() <= most) return;
-    const auto least = std::min_element(
+    if (kept.size() <= max_kept) return;
+    const auto worst = std::min_element(
         kept.begin(), kept.end(), [](const Alternative& a, const Alternative& b) { return a.delta < b.delta; });
-    const int32_t out = least->node;
-    kept.erase(least);
+    const int32_t out = worst->node;
+    kept.erase(worst);
     release(out);
 }
 

@@ -10,7 +10,7 @@ namespace ctc {
 
 struct Alternative {
     int32_t node;
-    double delta;   // its score less that of the prefix it was folded into, not above 0
+    double delta;   // its score less that of the prefix it was merged into, not above 0
     int64_t frame;  // when that was
 };
 
@@ -24,7 +24,7 @@ struct Node {
     int32_t slot;  // in the beam, or -1
     int32_t depth;
     int64_t born;  // the frame in which it first came into the beam
-    double extra;  // what language model, hotwords and length add to the prefix
+    double external;  // what language model, hotwords and length add to the prefix
     std::vector<Alternative> alternatives;
 };
 
@@ -40,16 +40,16 @@ class PrefixTree {
     const int32_t* states(int32_t node) const { return states_.data() + static_cast<size_t>(node) * automata_; }
 
     // A new node, which nothing refers to yet; without a parent (-1) the root.
-    int32_t add(int32_t parent, int32_t unit, double extra);
+    int32_t add(int32_t parent, int32_t unit, double external);
     // The child of this unit, or -1.
     int32_t find(int32_t parent, int32_t unit) const;
     // One reference less; a node without any goes, and so perhaps its parent and its alternatives.
     void release(int32_t node);
     // Whether one prefix is the beginning of the other.
     bool begins(int32_t shorter, int32_t longer) const;
-    // Hands a reference over to the alternatives of `host`, of which the best `most` are kept. One that is there
+    // Hands a reference over to the alternatives of `host`, of which the best `max_kept` are kept. One that is there
     // already, and came into the beam again since, stays as it is.
-    void keep(int32_t host, const Alternative& alternative, size_t most);
+    void keep(int32_t host, const Alternative& alternative, size_t max_kept);
 
    private:
     const int automata_;

@@ -6,18 +6,18 @@
 namespace ctc {
 void Search::Beam::resize(int width) {
     for (auto* array : {&node, &unit, &parent}) array->resize(width);
-    for (auto* array : {&blank, &unblank, &total, &extra}) array->resize(width);
+    for (auto* array : {&blank, &unblank, &total, &external}) array->resize(width);
 }
 
 void Search::Beam::put(int slot, int32_t node_, int32_t unit_, int32_t parent_, double blank_, double unblank_,
-                       double total_, double extra_) {
+                       double total_, double external_) {
     node[slot] = node_;
     unit[slot] = unit_;
     parent[slot] = parent_;
     blank[slot] = blank_;
     unblank[slot] = unblank_;
     total[slot] = total_;
-    extra[slot] = extra_;
+    external[slot] = external_;
 }
 
 // Better ones first; equal ones in the order in which numpy_search.py has them.
@@ -32,7 +32,7 @@ Search::Search(const Settings& settings)
       width_(settings.beam_width),
       automata_(static_cast<int>(settings.automata.size())),
       nodes_(automata_) {
-    for (auto* array : {&inflow_, &most_gain_, &stay_blank_, &stay_unblank_, &stay_total_}) array->resize(width_);
+    for (auto* array : {&inflow_, &max_gain_, &stay_blank_, &stay_unblank_, &stay_total_}) array->resize(width_);
     for (auto* array : {&first_child_, &next_child_}) array->resize(width_);
     for (auto* beam : {&beam_, &next_}) beam->resize(width_);
     rank_.assign(settings.units, -1);
@@ -44,25 +44,25 @@ Search::Search(const Settings& settings)
     for (int a = 0; a < automata_; ++a) nodes_.states(root)[a] = settings.automata[a].start;
     nodes_[root].slot = 0;
     nodes_[root].references = 1;
-    beam_.put(0, root, settings.blank, -1, 0.0, kZero, 0.0, 0.0);
+    beam_.put(0, root, settings.blank, -1, 0.0, kLogZero, 0.0, 0.0);
     beam_.size = 1;
 }
 
 bool Search::push(const float* row) {
     summarize(row, settings_.units, summary_);
     if (!is_distribution(summary_)) return false;
-    if (beam_.size == width_) fold();
+    if (beam_.size == width_) merge_equivalent();
     stay(row);
-    double bound = kZero;
-    for (int i = 0; i < beam_.size; ++i) pool_[i].score = stay_total_[i] + beam_.extra[i];
+    double bound = kLogZero;
+    for (int i = 0; i < beam_.size; ++i) pool_[i].score = stay_total_[i] + beam_.external[i];
     if (beam_.size == width_) {
         bound = pool_[0].score;
         for (int i = 1; i < beam_.size; ++i) bound = std::min(bound, pool_[i].score);
     }
-    double best = kZero;  // before what a unit makes of it
+    double best = kLogZero;  // before what a unit makes of it
     for (int i = 0; i < beam_.size; ++i) {
-        most_gain_[i] = most_gain(beam_.node[i]);
-        best = std::max(best, beam_.total[i] + beam_.extra[i] + most_gain_[i]);
+        max_gain_[i] = max_gain(beam_.node[i]);
+        best = std::max(best, beam_.total[i] + beam_.external[i] + max_gain_[i]);
     }
     choose_units(row, bound - best - settings_.length_bonus);
     if (!emissions_.empty()) extend(bound);
@@ -82,7 +82,7 @@ void Search::stay(const float* row) {
         pool_[i].rank = -1;
         const int32_t parent = beam_.parent[i];
         const int32_t j = parent < 0 ? -1 : nodes_[parent].slot;
-        inflow_[i] = kZero;
+        inflow_[i] = kLogZero;
         if (j >= 0) {
             inflow_[i] = beam_.unit[j] == beam_.unit[i] ? beam_.blank[j] : beam_.total[j];
             next_child_[i] = first_child_[j];
@@ -112,17 +112,17 @@ void Search::choose_units(const float* row, double bound) {
     for (int j = 0; j < kLanes; ++j) above += groups[j] >= bound;
     if (above == 0) return;
     const size_t k = static_cast<size_t>(settings_.top_k);
-    float least = std::max(static_cast<float>(bound), std::numeric_limits<float>::lowest());
+    float min_log_prob = std::max(static_cast<float>(bound), std::numeric_limits<float>::lowest());
     if (above > settings_.top_k) {
         std::copy_n(groups, kLanes, best_groups_.begin());
         const auto last = best_groups_.begin() + (k - 1);
         std::nth_element(best_groups_.begin(), last, best_groups_.end(), std::greater<float>());
-        least = std::max(least, *last);
+        min_log_prob = std::max(min_log_prob, *last);
     }
     for (int j = 0; j < kLanes; ++j) {
-        if (groups[j] < least) continue;
+        if (groups[j] < min_log_prob) continue;
         for (int v = j; v < settings_.units; v += kLanes) {
-            if (row[v] >= least && v != blank) emissions_.push_back({row[v], v});
+            if (row[v] >= min_log_prob && v != blank) emissions_.push_back({row[v], v});
         }
     }
     const auto better = [](const Emission& a, const Emission& b) {
@@ -148,11 +148,11 @@ void Search::extend(double bound) {
     }
     const size_t full = 2 * static_cast<size_t>(width_) + 64;
     for (int slot = 0; slot < n; ++slot) {
-        const double base = beam_.total[slot] + beam_.extra[slot] + settings_.length_bonus;
-        const double least = bound - base - most_gain_[slot];
+        const double base = beam_.total[slot] + beam_.external[slot] + settings_.length_bonus;
+        const double min_log_prob = bound - base - max_gain_[slot];
         const int limit = automata_ ? count : std::min(count, width_ / (slot + 1) + 2);
         int taken = 0;
-        for (; taken < limit && emissions_[taken].log_prob >= least; ++taken) {
+        for (; taken < limit && emissions_[taken].log_prob >= min_log_prob; ++taken) {
             scores_[taken] = base + emissions_[taken].log_prob;
         }
         if (taken == 0) continue;
@@ -162,7 +162,7 @@ void Search::extend(double bound) {
                                             scores_.data(), gains_);
         }
         for (int r = 0; r < taken; ++r) {
-            if (scores_[r] >= bound && scores_[r] != kZero) pool_.push_back({scores_[r], slot, r});
+            if (scores_[r] >= bound && scores_[r] != kLogZero) pool_.push_back({scores_[r], slot, r});
         }
         if (pool_.size() >= full) {
             std::nth_element(pool_.begin(), pool_.begin() + (width_ - 1), pool_.end());
@@ -179,7 +179,7 @@ void Search::patch(int slot, int taken) {
     if (last >= 0 && last < taken) scores_[last] += beam_.blank[slot] - beam_.total[slot];
     for (int c = first_child_[slot]; c >= 0; c = next_child_[c]) {
         const int r = rank_[beam_.unit[c]];
-        if (r >= 0 && r < taken) scores_[r] = kZero;
+        if (r >= 0 && r < taken) scores_[r] = kLogZero;
     }
 }
 
@@ -193,12 +193,12 @@ void Search::select() {
     next_.size = 0;
     for (int i = 0; i < beam_.size; ++i) nodes_[beam_.node[i]].slot = -1;
     for (const Entry& entry : pool_) {
-        if (entry.score == kZero) continue;
+        if (entry.score == kLogZero) continue;
         const int from = entry.slot, to = next_.size++;
         const int32_t node = beam_.node[from];
         if (entry.rank < 0) {
             next_.put(to, node, beam_.unit[from], beam_.parent[from], stay_blank_[from], stay_unblank_[from],
-                      stay_total_[from], beam_.extra[from]);
+                      stay_total_[from], beam_.external[from]);
             nodes_[node].slot = to;
             ++nodes_[node].references;
             continue;
@@ -207,7 +207,7 @@ void Search::select() {
         const int32_t grown = child(node, emission.unit);
         const double base = emission.unit == beam_.unit[from] ? beam_.blank[from] : beam_.total[from];
         const double total = base + emission.log_prob;
-        next_.put(to, grown, emission.unit, node, kZero, total, total, nodes_[grown].extra);
+        next_.put(to, grown, emission.unit, node, kLogZero, total, total, nodes_[grown].external);
         nodes_[grown].slot = to;
         ++nodes_[grown].references;
     }
@@ -229,18 +229,18 @@ double Search::gain(int32_t node, int32_t unit, int32_t* states) const {
 int32_t Search::child(int32_t parent, int32_t unit) {
     const int32_t known = nodes_.find(parent, unit);
     if (known >= 0) return known;
-    int32_t states[kMostAutomata];
-    const double extra = nodes_[parent].extra + settings_.length_bonus + gain(parent, unit, states);
-    const int32_t node = nodes_.add(parent, unit, extra);
+    int32_t states[kMaxAutomata];
+    const double external = nodes_[parent].external + settings_.length_bonus + gain(parent, unit, states);
+    const int32_t node = nodes_.add(parent, unit, external);
     nodes_[node].born = frame_;
     std::copy_n(states, automata_, nodes_.states(node));
     return node;
 }
 
 // No unit adds more than this to a prefix, without the length bonus.
-double Search::most_gain(int32_t node) const {
+double Search::max_gain(int32_t node) const {
     double total = 0.0;
-    for (int a = 0; a < automata_; ++a) total += settings_.automata[a].most[nodes_.states(node)[a]];
+    for (int a = 0; a < automata_; ++a) total += settings_.automata[a].max_gain[nodes_.states(node)[a]];
     return total;
 }
 

@@ -90,9 +90,9 @@ def find_pairs(inputs: Sequence[str]) -> tuple[list[tuple[Path, Path]], list[str
             recordings.append((path, None))
     for recording, text in recordings:
         beside = [recording.with_suffix(suffix) for suffix in SUFFIXES]
-        found = text or next((path for path in beside if path.is_file()), None)
-        if found:
-            pairs.append((recording, found))
+        text_path = text or next((path for path in beside if path.is_file()), None)
+        if text_path:
+            pairs.append((recording, text_path))
         else:
             left_out.append(f"{recording}: no text beside it ({', '.join(path.name for path in beside)})")
     if not pairs:

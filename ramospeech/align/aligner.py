@@ -46,7 +46,7 @@ class AlignedWord:
 
 @dataclass(frozen=True)
 class Misfit:
-    """A place where text and audio do not belong together.
+    """A part of the text or of the audio that the other does not have.
 
     kind: "text" that is not in the audio, or "speech" that is not in the text. text: the words of either.
     start, end: seconds; of text, the time between the words around it. line: number of the line in the file, with the
@@ -125,19 +125,19 @@ class Aligner:
             )
         warnings: list[str] = []
         posteriors = posteriors_of(source, self.model, self.device, report=warnings.append, progress=progress)
-        placed = self._place(posteriors, words)
-        kept = _without_bad_runs(placed)
-        fitting = sum(place is not None for place in kept)
+        spans = self._find_spans(posteriors, words)
+        kept = _without_bad_runs(spans)
+        fitting = sum(span is not None for span in kept)
         if fitting < _MIN_FITTING * len(words):
             raise AudioError(
                 f"{name_of(source)}: only {fitting} of {len(words)} characters of {name} are in it; "
                 "is it the text of this recording?"
             )
         frame = self.model.seconds_per_frame
-        spans = [
+        frame_times = [
             (float(posteriors.times[p.begin]), float(posteriors.times[p.end - 1]) + frame) if p else None for p in kept
         ]
-        times = word_times(spans, posteriors.loudness, posteriors.seconds)
+        times = word_times(frame_times, posteriors.loudness, posteriors.seconds)
         aligned = tuple(_aligned(*row) for row in zip(words, kept, times, strict=True))
         misfits = [*_unspoken(aligned, lines, posteriors.seconds), *self._unwritten(posteriors, kept)]
         return Alignment(
@@ -150,7 +150,7 @@ class Aligner:
             tuple(warnings),
         )
 
-    def _place(self, posteriors: Posteriors, words: Sequence[Word]) -> list["_Place | None"]:
+    def _find_spans(self, posteriors: Posteriors, words: Sequence[Word]) -> list["_Span | None"]:
         """Return the frames of each word; None for those that are in no window, or whose window has too few frames."""
         units = self.model.vocabulary.units
         best = [self._base(units[number]) for number in posteriors.best.tolist()]
@@ -161,28 +161,28 @@ class Aligner:
             len(posteriors.times),
             [self._base(word.label) for word in words],
         )
-        places: list[_Place | None] = [None] * len(words)
+        spans: list[_Span | None] = [None] * len(words)
         for window in matching.windows:
             log_probs = posteriors.window(window.begin, window.end)
             while True:
-                found = _place_in(window, log_probs, words, units)
-                fewer = _without_core(window, found)
+                in_window = _spans_in(window, log_probs, words, units)
+                fewer = _without_core(window, in_window)
                 if fewer == window:
                     break
                 window = fewer
-            for index, place in found.items():
-                places[index] = place
-        return places
+            for index, span in in_window.items():
+                spans[index] = span
+        return spans
 
     def _base(self, unit: str) -> str:
         return pinyin.toneless(unit) if self._is_pinyin else unit
 
-    def _unwritten(self, posteriors: Posteriors, places: Sequence["_Place | None"]) -> Iterator[Misfit]:
+    def _unwritten(self, posteriors: Posteriors, spans: Sequence["_Span | None"]) -> Iterator[Misfit]:
         """Runs of recognised units where no word is."""
         taken = np.zeros(len(posteriors.times) + 2, bool)
-        for place in places:
-            if place:
-                taken[max(0, place.begin - 1) : place.end + 1] = True
+        for span in spans:
+            if span:
+                taken[max(0, span.begin - 1) : span.end + 1] = True
         free = [not taken[a:b].any() for a, b in zip(posteriors.first, posteriors.last, strict=True)]
         frame = self.model.seconds_per_frame
         for begin, end in runs(free):
@@ -194,7 +194,7 @@ class Aligner:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Span:
     """The frames begin <= t < end of a word, its score, and the label that was spoken."""
 
     begin: int
@@ -203,13 +203,13 @@ class _Place:
     label: str
 
 
-def _without_core(window: Window, places: Mapping[int, _Place]) -> Window:
+def _without_core(window: Window, spans: Mapping[int, _Span]) -> Window:
     """Return a window without the words inside of a run that the audio does not have, which keep the others from their
-    place.
+    span.
 
     The first and the last word of such a run are tried again.
     """
-    bad = [index == STAR or index not in places or places[index].score < BAD_SCORE for index in window.words]
+    bad = [index == STAR or index not in spans or spans[index].score < BAD_SCORE for index in window.words]
     words = list(window.words)
     for begin, end in reversed(runs(bad)):
         if sum(index != STAR for index in words[begin:end]) >= _FEW:
@@ -218,8 +218,8 @@ def _without_core(window: Window, places: Mapping[int, _Place]) -> Window:
     return replace(window, words=tuple(words))
 
 
-def _place_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], units: Sequence[str]) -> dict[int, _Place]:
-    """Return the places of the words of a window, log_probs (T', V), by index; none where the frames are too few."""
+def _spans_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], units: Sequence[str]) -> dict[int, _Span]:
+    """Return the spans of the words of a window, log_probs (T', V), by index; none where the frames are too few."""
     if all(word == STAR for word in window.words):
         return {}
     columns = [log_probs[:, 0]]  # the blank, then one column for each way to spell a word
@@ -233,16 +233,16 @@ def _place_in(window: Window, log_probs: np.ndarray, words: Sequence[Word], unit
             columns.append(np.max(costs, axis=0))
         labels.append(column_of[spellings])
     try:
-        found = align(np.stack(columns, axis=1), labels)
+        tokens = align(np.stack(columns, axis=1), labels)
     except ValueError:  # too many words for these frames: they are not of this audio
         return {}
-    places = {}
-    for index, token in zip(window.words, found, strict=True):
+    spans = {}
+    for index, token in zip(window.words, tokens, strict=True):
         if index != STAR:
             frames = slice(token.start_frame, token.end_frame)
             label = _spoken_label(words[index], log_probs[frames], units)
-            places[index] = _Place(window.begin + frames.start, window.begin + frames.stop, token.score, label)
-    return places
+            spans[index] = _Span(window.begin + frames.start, window.begin + frames.stop, token.score, label)
+    return spans
 
 
 def _spoken_label(word: Word, log_probs: np.ndarray, units: Sequence[str]) -> str:
@@ -255,22 +255,22 @@ def _spoken_label(word: Word, log_probs: np.ndarray, units: Sequence[str]) -> st
     return units[best] if is_reading and scores[best] > scores[word.spellings[0][0]] + _MARGIN else word.label
 
 
-def _aligned(word: Word, place: _Place | None, times: tuple[float, float] | None) -> AlignedWord:
+def _aligned(word: Word, span: _Span | None, times: tuple[float, float] | None) -> AlignedWord:
     aligned = AlignedWord(word.line, word.column, word.text, word.label)
-    if place is None or times is None:
+    if span is None or times is None:
         return aligned
-    return replace(aligned, label=place.label, start=times[0], end=times[1], score=place.score)
+    return replace(aligned, label=span.label, start=times[0], end=times[1], score=span.score)
 
 
-def _without_bad_runs(places: Sequence[_Place | None]) -> list[_Place | None]:
+def _without_bad_runs(spans: Sequence[_Span | None]) -> list[_Span | None]:
     """Put None for all words of a run that the audio does not have; a good word between two bad ones is chance."""
-    bad = [place is None or place.score < BAD_SCORE for place in places]
+    bad = [span is None or span.score < BAD_SCORE for span in spans]
     joined = [
         flag or (0 < index < len(bad) - 1 and bad[index - 1] and bad[index + 1]) for index, flag in enumerate(bad)
     ]
-    kept = list(places)
+    kept = list(spans)
     for begin, end in runs(joined):
-        if sum(bad[begin:end]) >= _FEW or any(place is None for place in places[begin:end]):
+        if sum(bad[begin:end]) >= _FEW or any(span is None for span in spans[begin:end]):
             kept[begin:end] = [None] * (end - begin)
     return kept
 

@@ -81,8 +81,8 @@ class Corpus:
         """
         rows = ["recording\treason\tline\tcolumn\tstart\tend\ttext\n"]
         for id, part in self.left_out:
-            place = ("" if number is None else str(number) for number in (part.line, part.column))
-            cells = (id, part.reason, *place, f"{part.start:.2f}", f"{part.end:.2f}", part.text)
+            position = ("" if number is None else str(number) for number in (part.line, part.column))
+            cells = (id, part.reason, *position, f"{part.start:.2f}", f"{part.end:.2f}", part.text)
             rows.append("\t".join(" ".join(cell.split()) for cell in cells) + "\n")
         write_text(self.folder / f"{self.name}_left_out.tsv", "".join(rows))
         if not self.utterances:

@@ -57,12 +57,12 @@ def match(
             unplaced += left_out
             continue
         i, j, size = block
-        for place in range(size):
-            if len(words) >= _MIN_UNITS and _INSIDE <= place <= size - _INSIDE:
-                cut = (last[i + place - 1] + first[i + place]) // 2
+        for offset in range(size):
+            if len(words) >= _MIN_UNITS and _INSIDE <= offset <= size - _INSIDE:
+                cut = (last[i + offset - 1] + first[i + offset]) // 2
                 windows.append(Window(begin, cut, tuple(words)))
                 begin, words = cut, []
-            words.append(j + place)
+            words.append(j + offset)
     windows.append(Window(begin, num_frames, tuple(words)))
     return Matching(tuple(windows), tuple(unplaced))
 
@@ -108,9 +108,9 @@ def _judged(gap: _Gap) -> tuple[list[int], Sequence[int]]:
 
 def _edge(words: Sequence[int], matches: Sequence[int]) -> int:
     """Return how many of the first words may be placed: as far as half of them match, and a few that may be errors."""
-    count = found = 0
+    count = matched = 0
     for number, word in enumerate(words, 1):
-        found += word in matches
-        if 2 * found >= number and word in matches:
+        matched += word in matches
+        if 2 * matched >= number and word in matches:
             count = number
     return min(count + _EXTRA, len(words))

@@ -102,7 +102,7 @@ def posteriors_of(
 
 def _part(start: float, log_probs: np.ndarray, decoder: GreedyDecoder, frame: float) -> _Part:
     T, V = log_probs.shape
-    [[found]] = decoder.decode(log_probs[None], np.array([T]))
+    [[hypothesis]] = decoder.decode(log_probs[None], np.array([T]))
     kept = min(_KEPT, V)
     ranked = log_probs.copy()
     ranked[:, decoder.blank] = np.inf
@@ -114,7 +114,7 @@ def _part(start: float, log_probs: np.ndarray, decoder: GreedyDecoder, frame: fl
         top,
         np.log(others).astype(np.float32),
         start + frame * np.arange(T),
-        *(np.array(numbers, np.int64) for numbers in (found.ids, found.start_frames, found.end_frames)),
+        *(np.array(numbers, np.int64) for numbers in (hypothesis.ids, hypothesis.start_frames, hypothesis.end_frames)),
     )
 
 

@@ -79,10 +79,10 @@ def words_of(lines: Sequence[Line], units: Units, vocabulary: Vocabulary, path: 
             labels = units.from_normalised(normalised)
         except UnitError as error:
             raise ListError(f"{path}:{line.number}: {error}") from None
-        shown = normalised.words if len(normalised.words) == len(labels) else tuple(labels)
-        columns = _columns(line.text, shown)
+        written = normalised.words if len(normalised.words) == len(labels) else tuple(labels)
+        columns = _columns(line.text, written)
         readable = isinstance(units, PinyinUnits)
-        for text, label, column in zip(shown, labels, columns, strict=True):
+        for text, label, column in zip(written, labels, columns, strict=True):
             spellings = _spellings(text, label, vocabulary) if readable else _exactly(label, vocabulary)
             words.append(Word(number, column, text, label, spellings))
     return words
@@ -115,17 +115,17 @@ def readings(character: str) -> tuple[str, ...]:
         from pypinyin import Style
         from pypinyin import pinyin as readings_of
 
-    found = readings_of(character, style=Style.TONE3, heteronym=True, errors="ignore")
-    return tuple(dict.fromkeys(found[0])) if found else ()
+    listed = readings_of(character, style=Style.TONE3, heteronym=True, errors="ignore")
+    return tuple(dict.fromkeys(listed[0])) if listed else ()
 
 
-def _columns(text: str, shown: Sequence[str]) -> list[int]:
+def _columns(text: str, written: Sequence[str]) -> list[int]:
     """Return where each word begins in the text, from 1; one that is not written there has the place of the one
     before."""
-    letters = "".join(shown)
-    places = [0] * len(letters)
+    letters = "".join(written)
+    positions = [0] * len(letters)
     if letters == text:
-        places = list(range(len(letters)))
+        positions = list(range(len(letters)))
     else:
         matcher = SequenceMatcher(
             None, letters, hanzi.fold(text) if len(hanzi.fold(text)) == len(text) else text, False
@@ -133,14 +133,14 @@ def _columns(text: str, shown: Sequence[str]) -> list[int]:
         column = 0
         for a, b, size in matcher.get_matching_blocks():
             for offset in range(size):
-                places[a + offset] = b + offset
+                positions[a + offset] = b + offset
         known = {a + offset for a, _, size in matcher.get_matching_blocks() for offset in range(size)}
         for index in range(len(letters)):
-            column = places[index] if index in known else min(column + (index - 1 in known), max(0, len(text) - 1))
-            places[index] = column
+            column = positions[index] if index in known else min(column + (index - 1 in known), max(0, len(text) - 1))
+            positions[index] = column
     starts, length = [], 0
-    for word in shown:
-        starts.append(places[length] + 1 if length < len(places) else len(text))
+    for word in written:
+        starts.append(positions[length] + 1 if length < len(positions) else len(text))
         length += len(word)
     return starts
 

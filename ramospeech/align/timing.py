@@ -36,7 +36,7 @@ def word_times(
     steps = [b - a for a, b in pairwise(starts) if 0 < b - a <= _LONGEST]
     usual = median(steps or [_USUAL])
     silences = _Silences(loudness)
-    found: list[tuple[float, float] | None] = [None] * len(frames)
+    times: list[tuple[float, float] | None] = [None] * len(frames)
     begin = (
         silences.end_before(starts[0], max(0.0, starts[0] - _FAR), max(0.0, starts[0] - EARLY * usual))
         if known
@@ -56,9 +56,9 @@ def word_times(
                 end = after = following - EARLY * (following - start)
         if following - start > _LONGEST:  # what lies between may be sound, too: a syllable is never so long
             end, after = min(end, start + _MAX_SYLLABLE), max(after, following - _MAX_SYLLABLE)
-        found[index] = begin, max(end, begin)
-        begin = max(after, found[index][1])  # type: ignore[index]
-    return found
+        times[index] = begin, max(end, begin)
+        begin = max(after, times[index][1])  # type: ignore[index]
+    return times
 
 
 class _Silences:
@@ -76,8 +76,8 @@ class _Silences:
     def between(self, begin: float, end: float) -> tuple[float | None, float | None]:
         """Return the start of the first pause and the end of the last within some seconds; None where there is none."""
         offset = round(begin / HOP_SECONDS)
-        found = runs(self._silent[offset : round(end / HOP_SECONDS)])
-        pauses = [(a + offset, b + offset) for a, b in found if (b - a) * HOP_SECONDS >= _PAUSE]
+        silent = runs(self._silent[offset : round(end / HOP_SECONDS)])
+        pauses = [(a + offset, b + offset) for a, b in silent if (b - a) * HOP_SECONDS >= _PAUSE]
         return (pauses[0][0] * HOP_SECONDS, pauses[-1][1] * HOP_SECONDS) if pauses else (None, None)
 
     def end_before(self, start: float, begin: float, otherwise: float) -> float:
@@ -88,12 +88,12 @@ class _Silences:
 
 def _thresholds(loudness: np.ndarray) -> np.ndarray:
     """Return decibels below which each hop counts as silence."""
-    found = np.empty(len(loudness))
+    thresholds = np.empty(len(loudness))
     for begin in range(0, len(loudness), _REACH):
         around = loudness[max(0, begin - _REACH // 2) : begin + _REACH + _REACH // 2]
         noise, speech = np.quantile(around, [0.05, 0.95])
-        found[begin : begin + _REACH] = max(noise + _QUIET * (speech - noise), speech - _DEEP)
-    return found
+        thresholds[begin : begin + _REACH] = max(noise + _QUIET * (speech - noise), speech - _DEEP)
+    return thresholds
 
 
 def runs(flags: Sequence[bool] | np.ndarray) -> list[tuple[int, int]]:

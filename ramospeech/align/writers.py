@@ -69,25 +69,25 @@ def as_json(alignment: Alignment) -> str:
 
 def srt(alignment: Alignment) -> str:
     """Return a cue for each line, as it is written; long lines are cut at pauses (see `output.cues`)."""
-    found: list[Interval] = []
+    cue_list: list[Interval] = []
     for line, words in alignment.words_of_line():
         tokens = tuple(Token(word.label, word.text, word.start or 0.0, word.end or 0.0) for word in words)
         if not tokens:
             continue
         begin = 0
-        shown = list(cues(Transcript(line.text, tokens=tokens, seconds=alignment.seconds)))
-        for number, (start, end, text) in enumerate(shown, 1):
+        line_cues = list(cues(Transcript(line.text, tokens=tokens, seconds=alignment.seconds)))
+        for number, (start, end, text) in enumerate(line_cues, 1):
             stop, length = begin, 0
             while length < len(text):
                 length += len(words[stop].text)
                 stop += 1
-            last = len(line.text) if number == len(shown) else words[stop].column - 1
+            last = len(line.text) if number == len(line_cues) else words[stop].column - 1
             first = 0 if number == 1 else words[begin].column - 1
-            found.append((start, end, line.text[first:last].strip() or text))
+            cue_list.append((start, end, line.text[first:last].strip() or text))
             begin = stop
-    starts = [start for start, _, _ in found[1:]] + [alignment.seconds]
+    starts = [start for start, _, _ in cue_list[1:]] + [alignment.seconds]
     rows = []
-    for number, ((start, end, text), after) in enumerate(zip(found, starts, strict=True), 1):
+    for number, ((start, end, text), after) in enumerate(zip(cue_list, starts, strict=True), 1):
         rows.append(f"{number}\n{clock(start, ',')} --> {clock(min(end, max(after, start)), ',')}\n{text}\n")
     return "\n".join(rows)
 

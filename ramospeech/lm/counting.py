@@ -34,7 +34,7 @@ def count_characters(texts: Sequence[TextFile], exclude: frozenset[str] = frozen
 
 
 def count_trigrams(texts: Sequence[TextFile], characters: str, exclude: frozenset[str] = frozenset()) -> Counts:
-    """Counts all trigrams of `characters` (ids are places in it) within sentences, edges included."""
+    """Counts all trigrams of `characters` (ids are indices of it) within sentences, edges included."""
     ids = np.full(CODE_POINTS, BOUNDARY, np.int64)
     ids[[ord(character) for character in characters]] = np.arange(len(characters))
     for variant, character in VARIANTS.items():

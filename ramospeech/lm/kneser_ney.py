@@ -37,7 +37,7 @@ class _Level:
     """All N n-grams of one length that the text has, sorted.
 
     keys (N,) uint64, in which the first word weighs most; counts (N,): occurrences; kinds (N,): what Kneser-Ney
-    counts; context, suffix (N,): the places of all but the last and all but the first word, a level below; p (N,):
+    counts; context, suffix (N,): the indices of all but the last and all but the first word, a level below; p (N,):
     probability; gain (N,): what the model loses, in nats per token, where this n-gram alone is pruned.
     """
 
@@ -92,8 +92,8 @@ class NgramTrainer:
         if W**self.order >= 1 << 64:
             raise ValueError(f"{W} different words are too many for order {self.order}; train a shorter one")
         levels = _estimate(_counted(np.frombuffer(self._text, np.int32), self.order, W), W, self.order)
-        least = [*min_counts, *[min_counts[-1] if min_counts else 1] * self.order]
-        for level, count in zip(levels[1:], least[1:], strict=False):
+        minimums = [*min_counts, *[min_counts[-1] if min_counts else 1] * self.order]
+        for level, count in zip(levels[1:], minimums[1:], strict=False):
             level.gain[level.counts < count] = -np.inf
         return _pruned(levels, tuple(self._ids.words), max_ngrams)
 
@@ -163,9 +163,9 @@ def _counted(text: np.ndarray, order: int, W: int) -> tuple[np.ndarray, np.ndarr
     for begin in range(0, len(text), BLOCK):
         low = max(begin - order + 1, 0)
         block = text[low : begin + BLOCK]
-        place = np.arange(len(block))
-        behind = place - np.maximum.accumulate(np.where(block == _BEGIN, place, -order))  # words since <s>
-        ends = np.flatnonzero((behind > 0) & (place >= begin - low))
+        position = np.arange(len(block))
+        behind = position - np.maximum.accumulate(np.where(block == _BEGIN, position, -order))  # words since <s>
+        ends = np.flatnonzero((behind > 0) & (position >= begin - low))
         key = np.zeros(len(ends), np.uint64)
         for back in range(order - 1, -1, -1):
             key = key * np.uint64(W) + block[ends - np.minimum(behind[ends], back)].astype(np.uint64)
@@ -224,31 +224,31 @@ def _pruned(levels: list[_Level], words: tuple[str, ...], max_ngrams: int | None
     best = [level.gain for level in levels]
     for n in range(len(levels) - 1, 1, -1):
         np.maximum.at(best[n - 1], levels[n].context, best[n])
-    least = -np.inf
+    min_gain = -np.inf
     if max_ngrams is not None:
         room = max_ngrams - len(words)
         if room < 0:
             raise ValueError(f"max_ngrams is {max_ngrams}, and the {len(words)} words alone are more than that")
         gains = np.concatenate(best[1:]) if len(best) > 1 else np.zeros(0)
         if room < len(gains):
-            least = float(np.partition(gains, len(gains) - room - 1)[len(gains) - room - 1])
-    kept = [np.flatnonzero(each > least) for each in best]
-    kept = [places for places in kept if len(places)]  # none of a length: a model of lower order
+            min_gain = float(np.partition(gains, len(gains) - room - 1)[len(gains) - room - 1])
+    kept = [np.flatnonzero(each > min_gain) for each in best]
+    kept = [indices for indices in kept if len(indices)]  # none of a length: a model of lower order
 
     contexts = [np.zeros(len(words), np.int32)]
     states = np.arange(1, len(words) + 1)  # of the n-grams a level below
     bounds = np.cumsum([0, *map(len, kept)])
-    for n, places in enumerate(kept[1:], 1):
-        contexts.append(states[levels[n].context[places]].astype(np.int32))
+    for n, indices in enumerate(kept[1:], 1):
+        contexts.append(states[levels[n].context[indices]].astype(np.int32))
         states = np.zeros(len(levels[n].keys), np.int64)
-        states[places] = np.arange(bounds[n] + 1, bounds[n + 1] + 1)
+        states[indices] = np.arange(bounds[n] + 1, bounds[n + 1] + 1)
     chosen = list(zip(levels, kept, strict=False))
     model = NgramModel(
         words,
         bounds,
         np.concatenate(contexts),
-        np.concatenate([level.keys[places] % np.uint64(len(words)) for level, places in chosen]).astype(np.int32),
-        np.log(np.concatenate([level.p[places] for level, places in chosen])),
+        np.concatenate([level.keys[indices] % np.uint64(len(words)) for level, indices in chosen]).astype(np.int32),
+        np.log(np.concatenate([level.p[indices] for level, indices in chosen])),
         np.zeros(bounds[-2]),
     )
     _weigh(model)

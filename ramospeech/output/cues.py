@@ -65,10 +65,10 @@ def _cut(tokens: Sequence[Token]) -> int:
     if len(tokens) == 1 or not (too_long or longest >= _LONG_PAUSE):
         return 0
     if longest >= _PAUSE:
-        places = [i for i, pause in pauses.items() if pause > longest - 0.001]
+        candidates = [i for i, pause in pauses.items() if pause > longest - 0.001]
     else:
-        places = _word_starts(tokens) or list(pauses)
-    return min(places, key=lambda i: abs(i - len(tokens) / 2))
+        candidates = _word_starts(tokens) or list(pauses)
+    return min(candidates, key=lambda i: abs(i - len(tokens) / 2))
 
 
 def timed_words(tokens: Sequence[Token]) -> Iterator[tuple[float, float, str]]:
@@ -85,12 +85,12 @@ def _word_starts(tokens: Sequence[Token]) -> list[int]:
     for word in _words()("".join(token.hanzi for token in tokens)):
         starts.add(length)
         length += len(word)
-    found, length = [], 0
+    numbers, length = [], 0
     for number, token in enumerate(tokens):
         if number and length in starts:
-            found.append(number)
+            numbers.append(number)
         length += len(token.hanzi)
-    return found
+    return numbers
 
 
 @cache

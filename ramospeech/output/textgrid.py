@@ -43,10 +43,10 @@ def textgrid_of(tiers: Mapping[str, Iterable[Interval]], seconds: float) -> str:
         rows += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
         rows += ["        xmin = 0", f"        xmax = {seconds:.6f}"]
         rows.append(f"        intervals: size = {len(intervals)}")
-        for place, (start, end, text) in enumerate(intervals, 1):
+        for number, (start, end, text) in enumerate(intervals, 1):
             quoted = text.replace('"', '""')
             rows += [
-                f"        intervals [{place}]:",
+                f"        intervals [{number}]:",
                 f"            xmin = {start:.6f}",
                 f"            xmax = {end:.6f}",
             ]

@@ -23,7 +23,7 @@ import numpy as np
 
 from ctc_decode import ConfusionNetwork
 from ctc_decode.confusion import Slot
-from ctc_decode.near import near_syllables
+from ctc_decode.similar import similar_syllables
 from ramospeech.errors import ListError
 from ramospeech.text import Vocabulary, parts, pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
@@ -50,7 +50,7 @@ class Syllables:
         tones: list[list[int]] = [[] for _ in range(len(self))]
         near: list[list[int]] = [[] for _ in range(len(self))]
         for unit in units:
-            for other in sorted(near_syllables(unit) & inventory):
+            for other in sorted(similar_syllables(unit) & inventory):
                 rows = tones if pinyin.toneless(other) == pinyin.toneless(unit) else near
                 rows[self._id(unit)].append(self._id(other))
         self.tones, self.near = tones, near

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ctc_decode.near import near_syllables
+from ctc_decode.similar import similar_syllables
 from ramospeech.errors import UnitError, extra
 from ramospeech.text import pinyin
 from ramospeech.text.vocabulary import UNK_UNIT
@@ -176,7 +176,7 @@ class Lexicon:
             for other in _tones(base):
                 costs.setdefault(other, WRONG_TONE_COST if tone_cost is None else tone_cost)
         if near_cost is not None and not toneless:
-            for other in sorted(near_syllables(syllable)):
+            for other in sorted(similar_syllables(syllable)):
                 costs.setdefault(other, near_cost)
         return tuple((reading, cost) for reading, cost in costs.items() if reading in self._index)
 

@@ -1,4 +1,4 @@
-"""The decoder benchmark: its posteriors, and how it judges labellings."""
+"""The decoder benchmark: its posteriors, and how it judges label sequences."""
 
 import sys
 from itertools import groupby, product
@@ -37,8 +37,8 @@ def test_labellings_are_judged_by_their_exact_probability(benchmark, rng):
     log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     exact: dict[tuple[int, ...], float] = {}
     for path in product(range(3), repeat=5):
-        labelling = tuple(unit for unit, _ in groupby(path) if unit)
-        exact[labelling] = exact.get(labelling, 0.0) + float(np.exp(log_probs[range(5), path].sum()))
+        labels = tuple(unit for unit, _ in groupby(path) if unit)
+        exact[labels] = exact.get(labels, 0.0) + float(np.exp(log_probs[range(5), path].sum()))
     judge = benchmark.Judge([log_probs])
     answers = [(1, 2), (2,), (), (1, 1)]
     for answer in answers:

@@ -30,7 +30,7 @@ def posteriors(rng):
 
 @pytest.fixture(scope="session")
 def every_labelling():
-    """Brute force: the probability of every labelling of one item, by going through all V ** T' alignments."""
+    """Brute force: the probability of every label sequence of one item, by going through all V ** T' alignments."""
 
     def enumerate_all(log_probs: np.ndarray, blank: int = 0) -> dict[tuple[int, ...], float]:
         masses: dict[tuple[int, ...], list[float]] = defaultdict(list)

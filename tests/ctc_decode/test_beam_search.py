@@ -19,7 +19,7 @@ def units(V: int) -> list[str]:
 
 
 def exact_score(log_probs: np.ndarray, ids, blank: int = 0) -> float:
-    """log probability of a labelling by torch."""
+    """log probability of a label sequence by torch."""
     torch = pytest.importorskip("torch")
     if not ids:
         return float(log_probs[:, blank].sum(dtype=np.float64))
@@ -98,7 +98,7 @@ def test_certain_frames(engine):
 
 
 def test_language_model_hotwords_and_length(engine, rng, posteriors, every_labelling):
-    """The best total over all labellings, each scored by hand."""
+    """The best total over all label sequences, each scored by hand."""
     V = 4
     batch = posteriors(4, 5, V, 2.0)
     bigrams = Bigrams(rng, V)

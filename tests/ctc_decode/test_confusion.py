@@ -59,8 +59,10 @@ def test_every_token_has_its_alternatives_by_the_posteriors():
     ]
     assert [(slot.start_frame, slot.end_frame) for slot in network.slots] == [(0, 1), (2, 3), (4, 5)]
     assert network.best() == greedy.tokens
-    every = ConfusionNetwork.from_posteriors(log_probs, greedy, UNITS, least=0.0)
+    every = ConfusionNetwork.from_posteriors(log_probs, greedy, UNITS, min_probability=0.0)
     assert "a" in readable(every)[2]
+    with pytest.warns(DeprecationWarning, match="min_probability"):
+        assert ConfusionNetwork.from_posteriors(log_probs, greedy, UNITS, least=0.0) == every
 
 
 def test_gaps_before_and_after_all_tokens_and_between_two_alike():

@@ -1,4 +1,5 @@
-"""Anything that arrays can hold: a decoder answers with labellings or a ValueError, and both engines say the same."""
+"""Anything that arrays can hold: a decoder answers with label sequences or a ValueError, and both engines say the
+same."""
 
 import numpy as np
 import pytest

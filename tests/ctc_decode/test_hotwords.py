@@ -1,4 +1,4 @@
-"""Hotwords: what an automaton adds to a labelling against counting phrases in it, by hand and by hypothesis."""
+"""Hotwords: what an automaton adds to a label sequence against counting phrases in it, by hand and by hypothesis."""
 
 import time
 from itertools import product
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from ctc_decode import BeamSearchDecoder, Hotwords
 from ctc_decode.hotwords import _spellings_of
-from ctc_decode.near import near_syllables
+from ctc_decode.similar import similar_syllables
 
 VOCABULARY = ("<blank>", "<UNK>", "a1", "b2", "c3", "d4")
 CHINESE = ("<blank>", "<UNK>", "bei3", "bei4", "jing1", "jin1", "zhong1", "zong1", "guo2", "guo")
 
 
 def total(automaton, ids):
-    """What the automaton adds to a whole labelling."""
+    """What the automaton adds to a whole label sequence."""
     state, score = automaton.start, 0.0
     for unit in ids:
         state, weight = automaton.step(state, unit)
@@ -25,12 +25,12 @@ def total(automaton, ids):
     return score + float(automaton.final[state])
 
 
-def counted(spellings, labelling):
+def counted(spellings, labels):
     """Each occurrence of each spelling adds its boost."""
     score = 0.0
     for units, boost in spellings.items():
         n = len(units)
-        score += boost * sum(tuple(labelling[i : i + n]) == units for i in range(len(labelling) - n + 1))
+        score += boost * sum(tuple(labels[i : i + n]) == units for i in range(len(labels) - n + 1))
     return score
 
 
@@ -70,7 +70,7 @@ def test_near_spellings_by_enumeration(phrases, near_units, ids):
         units = phrase.split()
         for spelling in product(vocabulary[1:], repeat=len(units)):
             changes = [(unit, other) for unit, other in zip(units, spelling, strict=True) if unit != other]
-            if len(changes) <= near_units and all(other in near_syllables(unit) for unit, other in changes):
+            if len(changes) <= near_units and all(other in similar_syllables(unit) for unit, other in changes):
                 spellings[spelling] = max(boost * 0.5 ** len(changes), spellings.get(spelling, 0.0))
     automaton = Hotwords(phrases, near=0.5, near_units=near_units).automaton(vocabulary)
     expected = counted(spellings, [vocabulary[i] for i in ids])
@@ -139,9 +139,9 @@ def test_near_homophones_at_lower_weight():
         ("ma", {"ma1", "ma2", "ma3", "ma4"}, {"ma"}),
     ],
 )
-def test_near_syllables(syllable, near, not_near):
-    assert near <= near_syllables(syllable)
-    assert not not_near & near_syllables(syllable)
+def test_similar_syllables(syllable, near, not_near):
+    assert near <= similar_syllables(syllable)
+    assert not not_near & similar_syllables(syllable)
 
 
 def test_no_hotwords_add_nothing():
@@ -174,7 +174,7 @@ def test_bad_hotwords_are_named(make, message):
 
 def test_too_many_spellings_are_refused_before_they_fill_the_memory():
     syllables = [f"{base}{tone}" for base in ("lan", "lin", "zhan", "shan") for tone in ("", *"1234")]
-    vocabulary = ["<blank>", *sorted({other for s in syllables for other in near_syllables(s)} | set(syllables))]
+    vocabulary = ["<blank>", *sorted({other for s in syllables for other in similar_syllables(s)} | set(syllables))]
     hotwords = Hotwords([" ".join(["lan2"] * 12)], near=0.5, near_units=12)
     with pytest.raises(ValueError, match=r"[\d,]+ spellings, more than .* a near_units below 12"):
         hotwords.automaton(vocabulary)

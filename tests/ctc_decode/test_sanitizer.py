@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 pytestmark = pytest.mark.slow
-TESTS = ("test_fuzz.py", "test_streaming.py", "test_labelling.py")  # without torch, which takes long to load so
+TESTS = ("test_fuzz.py", "test_streaming.py", "test_label_scorer.py")  # without torch, which takes long to load so
 
 
 def test_the_core_is_clean(root, tmp_path):

@@ -21,7 +21,7 @@ def log_add(a: float, b: float) -> float:
 def prefix_beam_search(
     log_probs: Sequence[Sequence[float]], blank: int = 0, beam_width: int = 30, top_k: int | None = None, nbest: int = 1
 ) -> list[tuple[tuple[int, ...], float]]:
-    """The best labellings of one item and their log probabilities, best first.
+    """The best label sequences of one item and their log probabilities, best first.
 
     log_probs: (T', V) natural logs. top_k: how many units of a frame are looked at, the blank aside; None is all.
     """

@@ -12,7 +12,7 @@ from math import log
 
 import numpy as np
 
-from ctc_decode.near import near_syllables
+from ctc_decode.similar import similar_syllables
 from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, FALLBACK_ID, Candidates, Lexicon, Slot, normalise
 
 ENTRY_COST = 6.5  # nats for the first character of a phrase in hanzi, about the LM cost of a character in text
@@ -56,7 +56,7 @@ class Phrases:
         self._by_first: dict[str, list[Phrase]] = {}
         for spoken, boost in hotwords.items():
             phrase = Phrase(tuple(map(normalise, spoken.split())), written.get(spoken, ""), boost)
-            for first in {phrase.syllables[0], *(near_syllables(phrase.syllables[0]) if near else ())}:
+            for first in {phrase.syllables[0], *(similar_syllables(phrase.syllables[0]) if near else ())}:
                 self._by_first.setdefault(first, []).append(phrase)
 
     def matches(self, positions: Sequence[Slot], empty: Sequence[float]) -> Iterator[tuple[Phrase, list[Match]]]:
@@ -93,7 +93,7 @@ class Phrases:
 
 def _best(wanted: str, position: int, spoken: Slot, given: Slot, near: bool) -> Match | None:
     exact = [n for n, (syllable, _) in enumerate(spoken) if syllable == wanted]
-    others = near_syllables(wanted) if near and not exact else set()
+    others = similar_syllables(wanted) if near and not exact else set()
     for n in exact or [n for n, (syllable, _) in enumerate(spoken) if syllable in others]:
         return Match(position, given[n][0], log(given[n][1]), not exact)
     return None

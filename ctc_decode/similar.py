@@ -8,13 +8,13 @@ _WHOLE = (("fei", "hui"), ("fen", "hun"), ("feng", "hong"))  # f and h before u,
 _TONES = ("", "1", "2", "3", "4")
 
 
-def near_syllables(syllable: str) -> set[str]:
+def similar_syllables(syllable: str) -> set[str]:
     """Return what differs from a syllable (pypinyin's TONE3, neutral tone bare) by one confusion: initial, final or
     tone.
 
     Some of them are not syllables of Mandarin: the caller keeps those of its vocabulary.
 
-    >>> sorted(near_syllables("lin2"))
+    >>> sorted(similar_syllables("lin2"))
     ['lin', 'lin1', 'lin3', 'lin4', 'ling2', 'nin2', 'rin2']
     """
     tone = syllable[-1:] if syllable[-1:] in _TONES else ""

@@ -1,4 +1,4 @@
-"""Score, times and confidences of a labelling, by both engines, against brute force over all alignments."""
+"""Score, times and confidences of a label sequence, by both engines, against brute force over all alignments."""
 
 import math
 from itertools import groupby, pairwise, product
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from ctc_decode import BeamSearchDecoder
-from ctc_decode.labelling import Examiner
+from ctc_decode.label_scorer import LabelScorer
 
 V, T = 4, 6
 
 
 @pytest.fixture(params=["compiled", "numpy"])
 def examine(request):
-    """ids -> (score, starts, ends, confidences), by way of a beam that holds every labelling."""
+    """ids -> (score, starts, ends, confidences), by way of a beam that holds every label sequence."""
     if request.param == "compiled":
         pytest.importorskip("ctc_decode._core")
 
@@ -27,7 +27,7 @@ def examine(request):
 
 
 def best_paths(log_probs):
-    """The best alignment of every labelling."""
+    """The best alignment of every label sequence."""
     best = {}
     for path in product(range(V), repeat=len(log_probs)):
         ids = tuple(unit for unit, _ in groupby(path) if unit)
@@ -45,7 +45,7 @@ def spans(path):
 
 
 def plain_forward(log_probs, ids):
-    """The exact score of a labelling, state by state."""
+    """The exact score of a label sequence, state by state."""
     labels = [0]
     for unit in ids:
         labels += [unit, 0]
@@ -63,10 +63,10 @@ def plain_forward(log_probs, ids):
 @pytest.mark.parametrize("peak", [0.0, 3.0])
 def test_long_and_short_labellings(rng, posteriors, peak):
     log_probs = posteriors(1, 60, 10, peak)[0]
-    examiner = Examiner(log_probs, 0)
+    scorer = LabelScorer(log_probs, 0)
     for length in (0, 1, 5, 30, 45):
         ids = rng.integers(1, 10, length).tolist()
-        assert examiner.score(ids, -np.inf) == pytest.approx(plain_forward(log_probs, ids), abs=1e-6)
+        assert scorer.score(ids, -np.inf) == pytest.approx(plain_forward(log_probs, ids), abs=1e-6)
 
 
 @pytest.mark.parametrize("peak", [0.0, 3.0])
@@ -88,11 +88,11 @@ def test_confidence_is_the_largest_probability_in_the_frames_of_a_token(examine,
 
 def test_an_impossible_labelling_and_a_tight_one(posteriors):
     log_probs = posteriors(1, 3, V)[0]
-    examiner = Examiner(log_probs, 0)
-    assert examiner.score([1, 1, 2], -np.inf) == -np.inf  # a repeat needs a blank between
-    tight = examiner.score([1, 2, 3], -np.inf)
+    scorer = LabelScorer(log_probs, 0)
+    assert scorer.score([1, 1, 2], -np.inf) == -np.inf  # a repeat needs a blank between
+    tight = scorer.score([1, 2, 3], -np.inf)
     assert tight == pytest.approx(float(log_probs[[0, 1, 2], [1, 2, 3]].sum()), abs=1e-6)
-    assert examiner.tokens()[:2] == ([0, 1, 2], [1, 2, 3])
+    assert scorer.tokens()[:2] == ([0, 1, 2], [1, 2, 3])
 
 
 def test_what_the_margin_leaves_out_is_looked_at_again():
@@ -102,4 +102,4 @@ def test_what_the_margin_leaves_out_is_looked_at_again():
     p[20:, 2] = 1.0
     log_probs = np.log(p / p.sum(axis=1, keepdims=True))
     expected = plain_forward(log_probs, (1, 2))
-    assert Examiner(log_probs, 0).score([1, 2], expected) == pytest.approx(expected, abs=1e-6)
+    assert LabelScorer(log_probs, 0).score([1, 2], expected) == pytest.approx(expected, abs=1e-6)

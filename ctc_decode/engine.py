@@ -22,7 +22,7 @@ class Settings:
 
 
 class Result(NamedTuple):
-    """One labelling. automaton_scores: of each automaton, not scaled, with the end of the utterance."""
+    """One label sequence. automaton_scores: of each automaton, not scaled, with the end of the utterance."""
 
     ids: list[int]
     score: float
@@ -49,17 +49,18 @@ class StreamEngine(Protocol):
         """Take (T', V) more frames, or none of them and raise BadFrameError."""
 
     def partial(self) -> tuple[list[int], int]:
-        """Return the best labelling so far, and how many of its first units are settled."""
+        """Return the best label sequence so far, and how many of its first units are settled."""
 
     def finish(self, log_probs: np.ndarray) -> list[Result]:
-        """Return the best labellings of all frames that were pushed, which are given again, best first."""
+        """Return the best label sequences of all frames that were pushed, which are given again, best first."""
 
 
 class Engine(Protocol):
     """Searches batches."""
 
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray, num_threads: int) -> list[list[Result]]:
-        """Decode (B, T', V) float32 or float16, (B,) frames: the best labellings of each item, or BadFrameError."""
+        """Decode (B, T', V) float32 or float16, (B,) frames: the best label sequences of each item, or
+        BadFrameError."""
 
     def stream(self) -> StreamEngine:
         """Return a new utterance."""

@@ -7,7 +7,7 @@ import numpy as np
 from ctc_decode.automaton import Automaton
 
 
-class Stepper:
+class BatchedAutomaton:
     """An automaton whose units are read for many states at once."""
 
     def __init__(self, automaton: Automaton, scale: float, units: int):
@@ -25,21 +25,21 @@ class Stepper:
         open_ = np.arange(len(states))
         while len(open_):
             at = states[open_]
-            wanted = at * self._units + units[open_]
-            arc = np.searchsorted(self._keys, wanted)
-            found = arc < len(self._keys)
-            found[found] = self._keys[arc[found]] == wanted[found]
-            hit, arc = open_[found], arc[found]
+            keys = at * self._units + units[open_]
+            arc = np.searchsorted(self._keys, keys)
+            has_arc = arc < len(self._keys)
+            has_arc[has_arc] = self._keys[arc[has_arc]] == keys[has_arc]
+            hit, arc = open_[has_arc], arc[has_arc]
             total[hit] += a.weight[arc]
             states[hit] = a.target[arc]
-            total[open_[~found & (at == 0)]] += a.otherwise
-            open_, at = open_[~found & (at > 0)], at[~found & (at > 0)]
+            total[open_[~has_arc & (at == 0)]] += a.otherwise
+            open_, at = open_[~has_arc & (at > 0)], at[~has_arc & (at > 0)]
             total[open_] += a.fallback_weight[at]
             states[open_] = a.fallback[at]
         return states, total
 
     def score(self, ids: Sequence[int]) -> float:
-        """Return what a whole labelling has, with the end of the utterance, not scaled."""
+        """Return what a whole label sequence has, with the end of the utterance, not scaled."""
         state, total = self.automaton.start, 0.0
         for unit in ids:
             state, gain = self.automaton.step(state, unit)

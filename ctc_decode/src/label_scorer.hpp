@@ -1,5 +1,5 @@
-// One labelling by itself: its exact CTC log probability and its best alignment, over the 2 U + 1 states of its units
-// and blanks (Graves et al., 2006).
+// One label sequence by itself: its exact CTC log probability and its best alignment, over the 2 U + 1 states of its
+// units and blanks (Graves et al., 2006).
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,15 @@ struct Token {
     double confidence;   // the largest probability of the token in these frames
 };
 
-class Examiner {
+class LabelScorer {
    public:
-    Examiner(const Posteriors& posteriors, int blank) : posteriors_(posteriors), blank_(blank) {}
+    LabelScorer(const Posteriors& posteriors, int blank) : posteriors_(posteriors), blank_(blank) {}
 
-    // Log probability of a labelling, summed over its alignments. Those that are far below the best at some frame are
-    // left out, unless that loses what it has at least: about `expected`.
+    // Log probability of a label sequence, summed over its alignments. Those that are far below the best at some frame
+    // are left out, unless that loses what it has at least: about `expected`.
     double score(const std::vector<int32_t>& ids, double expected);
 
-    // Times and confidences, of the labelling that was scored last.
+    // Times and confidences, of the label sequence that was scored last.
     std::vector<Token> tokens();
 
    private:
