@@ -73,29 +73,42 @@ class CtcRecogniser:
         """The shortest waveform that gives a frame of output."""
         return self.model.min_samples
 
-    @torch.inference_mode()
     def __call__(self, waveforms: Tensor, lengths: Tensor) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
+        posteriors, frames = self.posteriors(waveforms, lengths)
+        return [
+            self._recognised(rows[:length], found, self.silence)
+            for rows, length, found in zip(posteriors, frames, self._decoded(posteriors, frames), strict=True)
+        ]
+
+    @torch.inference_mode()
+    def posteriors(self, waveforms: Tensor, lengths: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Map (B, S), (B,) samples to log-posteriors (B, T', V), (B,) frames, `silence` frames before and after each
+        waveform among them."""
         around = self.silence * self.model.reduction * HOP
         waveforms, lengths = pad(waveforms, (around, around)), lengths + 2 * around
         log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
-        posteriors = log_probs.float().cpu().numpy()
+        return log_probs.float().cpu().numpy(), frames.cpu().numpy()
+
+    def read(self, log_probs: np.ndarray) -> Recognised:
+        """Recognise one utterance by its log-posteriors (T', V), without frames of silence around it. Raises
+        ModelError as a call does."""
+        [found] = self._decoded(log_probs[None], np.array([len(log_probs)]))
+        return self._recognised(log_probs, found, 0)
+
+    def _decoded(self, posteriors: np.ndarray, frames: np.ndarray) -> list[list[Hypothesis]]:
         try:
-            hypotheses = self.decoder.decode(posteriors, frames.cpu().numpy())
+            return self.decoder.decode(posteriors, frames)
         except ValueError as error:
             raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-        return [
-            self._recognised(rows[:length], found)
-            for rows, length, found in zip(posteriors, frames.tolist(), hypotheses, strict=True)
-        ]
 
-    def _recognised(self, log_probs: np.ndarray, found: list[Hypothesis]) -> Recognised:
+    def _recognised(self, log_probs: np.ndarray, found: list[Hypothesis], silence: int) -> Recognised:
         spans: tuple[Span, ...] = ()
         if self.min_confidence > 0 and found[0].tokens:
             log_probs, best, spans = speech_only(log_probs, found[0], self.model.seconds_per_frame, self.min_confidence)
             found = [best] if spans else found
         result = Recognised(found, self._network(log_probs, found[0]) if self.networks else None, spans)
-        return without_silence(result, self.silence, len(log_probs) - 2 * self.silence) if self.silence else result
+        return without_silence(result, silence, len(log_probs) - 2 * silence) if silence else result
 
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
         network = ConfusionNetwork.from_posteriors(log_probs, best, self.model.vocabulary.units)

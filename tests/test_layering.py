@@ -42,6 +42,7 @@ ROOMS = (
     "train_lm",
     "tune",
     "align",
+    "live",
     "serve",
     "programs",
     "__main__",

@@ -4,7 +4,10 @@ ramospeech serve
 curl -F file=@talk.mp3 http://127.0.0.1:8000/v1/audio/transcriptions
 """
 
+import asyncio
+import contextlib
 import os
+import socket
 from collections.abc import Sequence
 
 from ramospeech import environment
@@ -15,11 +18,13 @@ from ramospeech.cli import Parser, count, number, positive  # noqa: E402
 from ramospeech.errors import UsageError, extra, program  # noqa: E402
 from ramospeech.pipeline import Transcriber  # noqa: E402
 from ramospeech.serve.app import Limits, create_app  # noqa: E402
+from ramospeech.serve.live import MESSAGE_BYTES, Streams  # noqa: E402
 
 with extra("serve"):
     import uvicorn
 
 KEY = "RAMOSPEECH_API_KEY"
+END_SECONDS = 60  # for what runs, once the process is told to end
 
 
 def parser() -> Parser:
@@ -35,8 +40,21 @@ def parser() -> Parser:
     parser.add_argument("--max_minutes", type=positive, default=Limits.minutes, help="of audio in a request, at most")
     parser.add_argument("--timeout", type=positive, default=Limits.timeout, help="seconds until an answer, at most")
     parser.add_argument("--waiting", type=count, default=Limits.waiting, help="requests in the queue, at most")
+    parser.add_argument("--streams", type=count, default=Limits.streams, help="live streams at once, at most")
+    parser.add_argument("--idle", type=positive, default=Limits.idle, help="seconds a stream may send no audio")
     parser.epilog = f"{parser.epilog}\nClients need the key in the environment variable {KEY}, where it is set."
     return parser
+
+
+class Server(uvicorn.Server):
+    """Lets live streams end with their last text before it closes connections."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        streams: Streams = self.config.app.state.streams  # type: ignore[union-attr]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await streams.close()
+        await super().shutdown(sockets)
 
 
 @program
@@ -47,9 +65,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if key == "":
         raise UsageError(f"{KEY} is set and empty; set a key, or unset it")
     transcriber = Transcriber.from_pretrained(args.model, args.translator, device=args.device)
-    limits = Limits(args.max_megabytes, args.max_minutes, args.timeout, args.waiting)
-    uvicorn.run(create_app(transcriber, limits, key), host=args.host, port=args.port, timeout_graceful_shutdown=60)
-    return 0
+    limits = Limits(args.max_megabytes, args.max_minutes, args.timeout, args.waiting, args.streams, args.idle)
+    config = uvicorn.Config(
+        create_app(transcriber, limits, key),
+        host=args.host,
+        port=args.port,
+        timeout_graceful_shutdown=END_SECONDS,
+        ws_max_size=2 * MESSAGE_BYTES,
+        ws_ping_interval=None,  # an answer waits behind audio that is not read yet; streams have limits of their own
+        ws_per_message_deflate=False,
+    )
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):  # once all has ended
+        server.run()
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases
 
 with extra("serve"):
-    from fastapi import FastAPI, File, Form, Request, UploadFile
+    from fastapi import FastAPI, File, Form, Request, UploadFile, WebSocket
     from fastapi.concurrency import run_in_threadpool
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
     from ramospeech.serve.body import Guard
+    from ramospeech.serve.live import Streams
     from ramospeech.serve.web import add_page
 
 LANGUAGES = ("", "zh", "zh-cn", "chinese", "cmn")
@@ -34,12 +35,15 @@ GONE = 499  # as nginx counts clients that leave
 
 @dataclass(frozen=True)
 class Limits:
-    """Of each request: megabytes, minutes of audio, seconds until its answer. waiting: requests in the queue."""
+    """Of each request: megabytes, minutes of audio, seconds until its answer. waiting: requests in the queue.
+    streams: live ones at once. idle: seconds without audio after which one ends."""
 
     megabytes: float = 100.0
     minutes: float = 60.0
     timeout: float = 600.0
     waiting: int = 32
+    streams: int = 4
+    idle: float = 60.0
 
 
 class RefusedError(Exception):
@@ -54,8 +58,9 @@ class RefusedError(Exception):
 class Service:
     """What the routes share: the queue, the limits and the counters."""
 
-    def __init__(self, transcriber: Transcriber, limits: Limits):
+    def __init__(self, transcriber: Transcriber, limits: Limits, api_key: str | None):
         self.limits, self.jobs = limits, Jobs(transcriber, limits.waiting)
+        self.streams = Streams(transcriber, limits.streams, limits.minutes, limits.idle, api_key)
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "ramospeech_requests", "Transcriptions by status of the answer", ["status"], registry=self.registry
@@ -64,6 +69,10 @@ class Service:
         self.latency = Histogram("ramospeech_latency_seconds", "Time to the answer", registry=self.registry)
         waiting = Gauge("ramospeech_waiting", "Recordings in the queue", registry=self.registry)
         waiting.set_function(lambda: len(self.jobs))
+        streams = Gauge("ramospeech_streams", "Live streams that are open", registry=self.registry)
+        streams.set_function(lambda: len(self.streams))
+        heard = Gauge("ramospeech_streams_audio_seconds", "Audio of all live streams", registry=self.registry)
+        heard.set_function(lambda: self.streams.seconds)
 
     async def transcribe(self, request: Request, file: UploadFile, prompt: str = "") -> Transcript:
         """Transcribe an uploaded file. Raises RefusedError."""
@@ -122,15 +131,17 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
 
     limits: see Limits. api_key: clients send it as `Authorization: Bearer KEY`; None lets everybody in.
     """
-    service = Service(transcriber, limits or Limits())
+    service = Service(transcriber, limits or Limits(), api_key)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await service.streams.close()
         await run_in_threadpool(service.jobs.close)
 
     # FastAPI's own pages on the API load their scripts from elsewhere; its description is at /openapi.json.
     app = FastAPI(title="ramospeech", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.streams = service.streams
     app.add_middleware(Guard, max_bytes=int(1e6 * service.limits.megabytes), api_key=api_key)
 
     @app.exception_handler(RefusedError)
@@ -184,6 +195,10 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
             return JSONResponse(verbose(transcript, wanted))
         kind = "text/vtt" if response_format == "vtt" else "text/plain"
         return PlainTextResponse(document(transcript, response_format), media_type=kind)
+
+    @app.websocket("/v1/listen")
+    async def listen(socket: WebSocket) -> None:
+        await service.streams.listen(socket)
 
     @app.post("/transcribe")
     async def transcribe(request: Request, file: Annotated[UploadFile, File()]) -> JSONResponse:
