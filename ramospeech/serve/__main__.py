@@ -18,7 +18,8 @@ from ramospeech.cli import Parser, count, number, positive  # noqa: E402
 from ramospeech.errors import UsageError, extra, program  # noqa: E402
 from ramospeech.pipeline import Transcriber  # noqa: E402
 from ramospeech.serve.app import Limits, create_app  # noqa: E402
-from ramospeech.serve.live import MESSAGE_BYTES, Streams  # noqa: E402
+from ramospeech.serve.live import Streams  # noqa: E402
+from ramospeech.serve.messages import MESSAGE_BYTES  # noqa: E402
 
 with extra("serve"):
     import uvicorn

@@ -8,65 +8,37 @@ slowly, is held up by its own connection.
 import asyncio
 import contextlib
 import hmac
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from ramospeech.audio.framing import SAMPLE_RATE
-from ramospeech.errors import AudioError, RamospeechError, UsageError, extra
+from ramospeech.errors import AudioError, RamospeechError, extra
 from ramospeech.live import LiveRecogniser, Pcm16, Update
 from ramospeech.pipeline import Transcriber
-from ramospeech.text.hotwords import collect_hotwords
-from ramospeech.translate import Phrases
 
 with extra("serve"):
     from fastapi import WebSocket, WebSocketDisconnect
 
-BAD, REFUSED, TOO_LARGE, BUSY = 1003, 1008, 1009, 1013  # codes of RFC 6455
-GOING_AWAY = 1001
-MESSAGE_BYTES = 1 << 20  # of a message, at most
+    from ramospeech.serve.messages import (
+        BAD,
+        BROKEN,
+        BUSY,
+        GOING_AWAY,
+        REFUSED,
+        ProblemError,
+        Start,
+        receive,
+        same_origin,
+        send,
+    )
+
 BACKLOG_BYTES = 2 << 20  # that wait to be recognised: a minute at 16 kHz
 AT_ONCE = SAMPLE_RATE  # samples that a stream has recognised before it is another one's turn
 START_SECONDS = 10.0  # until the first message
-SEND_SECONDS = 30.0  # until a client has read what it is sent
 OPENING = 64  # connections that have not sent their first message
-HOTWORDS = 1000
-
-
-class ProblemError(Exception):
-    """Why a stream ends: the code of the close, and a line for the client."""
-
-    def __init__(self, code: int, message: str):
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Start:
-    """The first message of a stream."""
-
-    sample_rate: float
-    hotwords: Phrases | None
-
-    @classmethod
-    def parse(cls, message: dict[str, Any], takes_hotwords: bool) -> "Start":
-        """Read it. Raises ProblemError."""
-        rate, words = message.get("sample_rate", SAMPLE_RATE), message.get("hotwords", [])
-        if not isinstance(rate, int | float) or isinstance(rate, bool):
-            raise ProblemError(BAD, f"sample_rate must be a number of Hz, not {json.dumps(rate)[:40]}")
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or len(words) > HOTWORDS:
-            raise ProblemError(BAD, f"hotwords must be a list of at most {HOTWORDS} words in hanzi or pinyin")
-        if words and not takes_hotwords:
-            raise ProblemError(BAD, "the model of this server takes no hotwords")
-        try:
-            return cls(rate, Phrases(collect_hotwords(None, words)) if words else None)
-        except UsageError as error:
-            raise ProblemError(BAD, str(error).replace("--hotword", "hotwords:")) from error
 
 
 class Backlog:
@@ -148,7 +120,7 @@ class Streams:
             except (WebSocketDisconnect, TimeoutError):
                 raise
             except Exception:
-                await socket.close(1011)
+                await socket.close(BROKEN)
                 raise
 
     async def _serve(self, socket: WebSocket) -> None:
@@ -268,34 +240,3 @@ class Streams:
     async def _send(self, socket: WebSocket, updates: list[Update]) -> None:
         for update in updates:
             await send(socket, update.to_dict())
-
-
-async def receive(socket: WebSocket) -> bytes | dict[str, Any]:
-    """Return the next message, text as what its JSON holds. Raises WebSocketDisconnect, and ProblemError."""
-    message = await socket.receive()
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005))
-    content: bytes | str = message["text"] if message.get("bytes") is None else message["bytes"]
-    if len(content) > MESSAGE_BYTES:
-        raise ProblemError(TOO_LARGE, f"a message of {len(content)} bytes; send at most {MESSAGE_BYTES}")
-    if isinstance(content, bytes):
-        return content
-    try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise ProblemError(BAD, "text that is not a JSON object; audio goes in binary messages")
-    return parsed
-
-
-async def send(socket: WebSocket, message: dict[str, Any]) -> None:
-    """Send JSON. Raises TimeoutError where the client does not read it."""
-    async with asyncio.timeout(SEND_SECONDS):
-        await socket.send_text(json.dumps(message, ensure_ascii=False))
-
-
-def same_origin(socket: WebSocket) -> bool:
-    """Return whether no page of another site asks: a browser names the site of the page in `Origin`."""
-    origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")

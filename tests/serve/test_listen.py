@@ -22,7 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from ramospeech import audio
 from ramospeech.pipeline import Transcriber
-from ramospeech.serve import Limits, create_app, live
+from ramospeech.serve import Limits, create_app, live, messages
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = ROOT / "demo" / "audio" / "test" / "0001.ogg"
@@ -58,11 +58,11 @@ def received(socket: Any) -> tuple[list[dict], int]:
             return found, closed.code
 
 
-def listen(client: TestClient, messages: list[bytes | dict], start: dict = START) -> tuple[list[dict], int]:
+def listen(client: TestClient, sent: list[bytes | dict], start: dict = START) -> tuple[list[dict], int]:
     """What the service says to a client that sends these messages."""
     with client.websocket_connect("/v1/listen") as socket:
         socket.send_json(start)
-        for message in messages:
+        for message in sent:
             socket.send_bytes(message) if isinstance(message, bytes) else socket.send_json(message)
         return received(socket)
 
@@ -136,7 +136,7 @@ def test_audio_before_the_start(client: TestClient) -> None:
     [
         ({"type": "start"}, 1003, "not known"),
         ({"text": "hello"}, 1003, "not known"),
-        (bytes(live.MESSAGE_BYTES + 2), 1009, "bytes"),
+        (bytes(messages.MESSAGE_BYTES + 2), 1009, "bytes"),
     ],
     ids=["a second start", "unknown", "too large"],
 )

@@ -58,6 +58,7 @@ class Listener:
         self.start: dict = {}
         self.pcm = b""
         app.add_api_websocket_route("/v1/listen", self)
+        app.router.routes.insert(0, app.router.routes.pop())  # before the service's own
 
     async def __call__(self, socket: WebSocket) -> None:
         await socket.accept()
