@@ -140,7 +140,7 @@ def test_audio_before_the_start(client: TestClient) -> None:
     ],
     ids=["a second start", "unknown", "too large"],
 )
-def test_bad_messages_end_the_stream_with_what_was_said(client: TestClient, bad: Any, code: int, words: str) -> None:
+def test_bad_messages_end_the_stream_with_the_text_so_far(client: TestClient, bad: Any, code: int, words: str) -> None:
     found, closed = listen(client, [pcm(clip(0.0)), bad])
     assert closed == code and found[-1]["type"] == "error" and words in found[-1]["message"]
     assert len(finals(found)) == 1
