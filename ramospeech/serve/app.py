@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ramospeech.errors import AudioError, UsageError, extra
 from ramospeech.output import cues
 from ramospeech.pipeline import Transcriber
 from ramospeech.serve.answers import FORMATS, GRANULARITIES, document, failure, of_deepspeech, text_of, verbose
-from ramospeech.serve.jobs import BusyError, Job, Jobs
+from ramospeech.serve.jobs import TOGETHER, BusyError, Job, Jobs
 from ramospeech.text.hotwords import collect_hotwords
 from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases
@@ -21,7 +22,7 @@ from ramospeech.translate import Phrases
 with extra("serve"):
     from fastapi import FastAPI, File, Form, Request, UploadFile, WebSocket
     from fastapi.concurrency import run_in_threadpool
-    from fastapi.exceptions import RequestValidationError
+    from fastapi.exceptions import RequestValidationError, StarletteHTTPException
     from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -85,11 +86,15 @@ class Service:
             raise RefusedError(
                 413, f"{seconds / 60:.1f} minutes of audio; this server takes {self.limits.minutes:g}", "file"
             )
-        file.file.seek(0)
-        job = Job(file.file, seconds, hotwords)
+        # A file of the job's own: that of the upload is closed when its client leaves, maybe while it is being read.
+        recording = os.fdopen(os.dup(file.file.fileno()), "rb")
+        recording.seek(0)
+        job = Job(recording, seconds, hotwords)
+        job.result.add_done_callback(lambda _: recording.close())
         try:
             self.jobs.submit(job)
         except BusyError:
+            job.abandon()
             raise RefusedError(429, "all places are taken; try again later", retry=5) from None
         transcript = await self._outcome(job, request)
         if transcript.error:
@@ -142,7 +147,13 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
     # FastAPI's own pages on the API load their scripts from elsewhere; its description is at /openapi.json.
     app = FastAPI(title="ramospeech", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.streams = service.streams
-    app.add_middleware(Guard, max_bytes=int(1e6 * service.limits.megabytes), api_key=api_key)
+    app.add_middleware(
+        Guard,
+        max_bytes=int(1e6 * service.limits.megabytes),
+        seconds=service.limits.timeout,
+        places=TOGETHER + 2 * service.limits.waiting,  # some come in while others wait
+        api_key=api_key,
+    )
 
     @app.exception_handler(RefusedError)
     async def refuse(_: Request, refusal: RefusedError) -> JSONResponse:
@@ -154,6 +165,14 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
         first = error.errors()[0]
         name = str(first["loc"][-1])
         return JSONResponse(failure(f"{name}: {first['msg']}", parameter=name), 422)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def wrong(_: Request, error: StarletteHTTPException) -> JSONResponse:
+        return JSONResponse(failure(str(error.detail)), error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(failure("an error within the server; its log says more", "server_error"), 500)
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:
@@ -191,10 +210,11 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
             return StreamingResponse(events(transcript), media_type="text/event-stream")
         if response_format == "json":
             return JSONResponse({"text": text_of(transcript)})
+        # Of a long recording this takes a while, as does the dictionary of words when it is read the first time.
         if response_format == "verbose_json":
-            return JSONResponse(verbose(transcript, wanted))
+            return JSONResponse(await run_in_threadpool(verbose, transcript, wanted))
         kind = "text/vtt" if response_format == "vtt" else "text/plain"
-        return PlainTextResponse(document(transcript, response_format), media_type=kind)
+        return PlainTextResponse(await run_in_threadpool(document, transcript, response_format), media_type=kind)
 
     @app.websocket("/v1/listen")
     async def listen(socket: WebSocket) -> None:
