@@ -25,6 +25,7 @@ with extra("serve"):
     import uvicorn
 
 KEY = "RAMOSPEECH_API_KEY"
+CONNECTIONS = 1000  # at once; more are refused with 503
 END_SECONDS = 60  # for what runs, once the process is told to end
 
 
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         host=args.host,
         port=args.port,
         timeout_graceful_shutdown=END_SECONDS,
+        limit_concurrency=CONNECTIONS,
         ws_max_size=2 * MESSAGE_BYTES,
         ws_ping_interval=None,  # an answer waits behind audio that is not read yet; streams have limits of their own
         ws_per_message_deflate=False,

@@ -1,12 +1,9 @@
 """The page of the service in a headless browser, with a fake microphone fed from a WAV file and a fake transcriber."""
 
-import asyncio
 import json
 import re
 import shutil
-import socket
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,17 +12,19 @@ import pytest
 import soundfile
 
 pytest.importorskip("fastapi")
-import uvicorn
 from fastapi import FastAPI, WebSocket
 from fastapi.testclient import TestClient
+from running import Running
 
 from ramospeech import audio
-from ramospeech.serve import Limits, create_app
+from ramospeech.pipeline import Transcriber
+from ramospeech.serve import create_app
 from ramospeech.serve.web import FOLDER
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Translation
 
 pytestmark = pytest.mark.xdist_group("browser")
+ROOT = Path(__file__).resolve().parents[2]
 SYLLABLES = (("ni3", "你", 0.97), ("hao3", "好", 0.9), ("lv4", "绿", 0.3), ("se4", "色", None))
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -52,15 +51,20 @@ class Speaker:
 
 
 class Listener:
-    """A WebSocket that finds a syllable in each 0.2 s of sound. It keeps what came in."""
+    """A WebSocket that finds a syllable in each 0.2 s of sound, or refuses to. It keeps what came in."""
 
-    def __init__(self, app: FastAPI):
+    def __init__(self, app: FastAPI, takes: bool):
+        self.takes = takes
         self.start: dict = {}
         self.pcm = b""
         app.add_api_websocket_route("/v1/listen", self)
+        app.router.routes.insert(0, app.router.routes.pop())  # in place of the one of the service
         app.router.routes.insert(0, app.router.routes.pop())  # before the service's own
 
     async def __call__(self, socket: WebSocket) -> None:
+        if not self.takes:
+            await socket.close()
+            return
         await socket.accept()
         self.start, self.pcm = json.loads(await socket.receive_text()), b""
         await socket.send_json({"type": "ready"})
@@ -85,28 +89,18 @@ class Listener:
         return {"type": kind, **times, "text": text, "stable": len(text) // 2, "syllables": syllables}
 
 
-class Server:
-    """A service in a thread. A context manager."""
+class Server(Running):
+    """A service with a Speaker and a Listener."""
 
-    def __init__(self, limits: Limits | None = None, api_key: str | None = None, live: bool = True):
+    def __init__(self, api_key: str | None = None, live: bool = True):
         self.speaker = Speaker()
-        app = create_app(self.speaker, limits, api_key)  # type: ignore[arg-type]
-        self.listener = Listener(app) if live else None
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
-        self.thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([self.socket])))
+        app = create_app(self.speaker, api_key=api_key)  # type: ignore[arg-type]
+        self.listener = Listener(app, live)
+        super().__init__(app)
 
-    def __enter__(self) -> "Server":
-        self.thread.start()
-        while not self.server.started and self.thread.is_alive():
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         self.speaker.gate.set()
-        self.server.should_exit = True
-        self.thread.join(30)
+        super().end()
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +118,13 @@ def browser(recording: Path) -> Iterator:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={recording}%noloop"]
     with api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *microphone])
+        yield launch(playwright.chromium, recording)
+
+
+def launch(chromium, recording: Path):
+    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={recording}%noloop"]
+    return chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *microphone])
 
 
 @pytest.fixture
@@ -280,7 +278,7 @@ def test_what_is_spoken(open_page, server: Server, recording: Path) -> None:
     page.get_by_role("button", name="Stop").click()
     page.wait_for_selector(".playable[data-state=done]")
     listener = server.listener
-    assert listener is not None and server.speaker.heard == []  # no second time as a file
+    assert server.speaker.heard == []  # no second time as a file
     assert listener.start == {"type": "start", "sample_rate": 16_000, "hotwords": ["肖战", "北京", "大学"]}
     assert page.locator(".open").count() == 0
     count = int(len(listener.pcm) / 32_000 / 0.2)
@@ -292,6 +290,23 @@ def test_what_is_spoken(open_page, server: Server, recording: Path) -> None:
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     peak = np.argmax(spectrum) / len(heard) * 16_000
     assert 250 < peak < 1_150 and np.abs(heard).max() > 0.1 * np.abs(sent).max()  # the tone, at its frequency
+
+
+def test_what_is_spoken_to_the_shipped_model(browser, tmp_path: Path) -> None:
+    clips = [audio.load(ROOT / "demo" / "audio" / "test" / f"000{n}.ogg") for n in (2, 4)]
+    pause = np.zeros(16_000, np.float32)
+    soundfile.write(tmp_path / "clip.wav", np.concatenate([pause, clips[0], pause, clips[1], pause]), 16_000)
+    app = create_app(Transcriber.from_pretrained("fast"))
+    with Running(app) as running, launch(browser.browser_type, tmp_path / "clip.wav") as speaking:
+        page = speaking.new_context(permissions=["microphone"], locale="en-GB").new_page()
+        page.goto(running.url)
+        page.get_by_role("button", name="Record").click()
+        page.wait_for_selector("#spoken:not(:empty)", state="attached", timeout=60_000)  # the first utterance has ended
+        page.wait_for_selector("#transcript p:nth-child(2) .syllable", timeout=60_000)
+        page.get_by_role("button", name="Stop").click()
+        page.wait_for_selector("[data-state=done]", timeout=60_000)
+        text = downloaded(page, "txt")
+    assert len(text.splitlines()) >= 2 and len(set(text) & set("买周四去天津的车票把客厅空调开到二十三度")) > 10
 
 
 def test_without_live_text_the_recording_is_sent_when_it_stops(open_page) -> None:
@@ -328,7 +343,7 @@ def test_the_key_is_asked_for(open_page, recording: Path) -> None:
         assert page.locator("ruby").count() == 4
         page.get_by_role("button", name="Record").click()
         page.wait_for_selector(".syllable.open")
-        assert server.listener is not None and server.listener.start["api_key"] == "secret"
+        assert server.listener.start["api_key"] == "secret"
 
 
 def test_an_error_of_the_server_is_shown(open_page, server: Server) -> None:
