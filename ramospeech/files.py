@@ -20,12 +20,17 @@ MEDIA_EXTENSIONS = frozenset({
 # fmt: on
 
 
+def is_device(path: Path) -> bool:
+    """Return whether something is there that is neither a file nor a folder: a device or a pipe."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 @contextmanager
 def whole_file(path: str | Path, mode: str, error: type[RamospeechError], advice: str) -> Iterator[IO[Any]]:
     """Open `path` for writing: `mode` is "w" (UTF-8 text) or "wb". It gets its name when all of it is written.
 
-    What had that name before is untouched until then. Folders are made. Raises `error`, which ends with `advice`,
-    where it cannot be written.
+    What had that name before is untouched until then, but a device or a pipe is written to as it is. Folders are made.
+    Raises `error`, which ends with `advice`, where it cannot be written.
     """
     path = Path(path)
     name = path.name
@@ -35,6 +40,10 @@ def whole_file(path: str | Path, mode: str, error: type[RamospeechError], advice
     # Names of files, which go into our tables, need not be valid Unicode; such bytes are written as escapes.
     text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"} if mode == "w" else {}
     try:
+        if is_device(path):
+            with path.open(mode, **text) as device:
+                yield device
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open(mode, **text) as file:
             yield file

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ramospeech.audio import EXTENSIONS, find_recordings
+from ramospeech.audio import EXTENSIONS, find_recordings, is_url
 from ramospeech.errors import ListError, UsageError
 from ramospeech.files import list_lines
 
@@ -46,7 +46,9 @@ def find_inputs(inputs: Iterable[str], data_root: str | Path = "data") -> Inputs
     notes: list[str] = []
     for name in inputs:
         path = Path(name)
-        if path.is_dir():
+        if is_url(name):
+            named.append((name, path))  # is refused when its turn comes
+        elif path.is_dir():
             in_folder = find_recordings(path)
             named += [(str(p), p) for p in in_folder.recordings]
             left_out += in_folder.left_out

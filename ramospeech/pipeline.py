@@ -11,7 +11,7 @@ from typing import Literal
 
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
-from ramospeech.audio import Source
+from ramospeech.audio import Source, Whole, channels
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
@@ -123,6 +123,13 @@ class Transcriber:
         if transcript.error:
             raise AudioError(transcript.error)
         return transcript
+
+    def transcribe_channels(self, source: Whole) -> list[Transcript]:
+        """Transcribe each channel of a recording by itself, for instance the two sides of a call.
+
+        Of one channel that is the transcript of the recording. Raises AudioError where it cannot be read.
+        """
+        return [self.transcribe(channel) for channel in channels(source)]
 
     def transcribe_batch(
         self,

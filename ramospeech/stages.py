@@ -14,7 +14,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Hypothesis
-from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments, too_short
+from ramospeech.audio import SAMPLE_RATE, Channel, Source, name_of, segments, too_short
 from ramospeech.data.batching import map_by_length, windows
 from ramospeech.errors import AudioError
 from ramospeech.recogniser import Recognised, Recogniser
@@ -28,12 +28,13 @@ _WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
 
 @dataclass(frozen=True)
 class End:
-    """A recording, once all of it was read. error: None, or why it has no transcript."""
+    """A recording, once all of it was read. error: None, or why it has no transcript. channel: None of a whole one."""
 
     id: str
     seconds: float
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def cut(
                 raise too_short(name, samples, min_samples)
         except AudioError as reason:
             error = str(reason)
-        yield End(name, samples / SAMPLE_RATE, tuple(warnings), error)
+        channel = source.number if isinstance(source, Channel) else None
+        yield End(name, samples / SAMPLE_RATE, tuple(warnings), error, channel)
 
 
 def recognise(
@@ -172,7 +174,9 @@ def join(
             waiting.append(item)
             continue
         if item.error is not None:
-            yield Transcript(item.id, seconds=item.seconds, error=item.error, warnings=item.warnings)
+            yield Transcript(
+                item.id, seconds=item.seconds, error=item.error, warnings=item.warnings, channel=item.channel
+            )
         else:
             texts = _combined([piece.texts for piece in waiting], nbest)
             tokens = _tokens(waiting, texts[0], item.seconds, seconds_per_frame, translated, written)
@@ -183,10 +187,11 @@ def join(
                 pinyin=() if written else texts[0].syllables,
                 tokens=tokens,
                 seconds=item.seconds,
-                score=sum(piece.hypothesis.score for piece in waiting),
+                score=texts[0].score if translated else sum(piece.hypothesis.score for piece in waiting),
                 nbest=tuple(texts) if translated else (),
                 warnings=item.warnings + no_speech_warnings(item.id, no_speech, item.seconds),
                 no_speech=no_speech,
+                channel=item.channel,
             )
         waiting = []
 

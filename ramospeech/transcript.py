@@ -51,10 +51,11 @@ def written_tokens(
 class Transcript:
     """The transcript of one recording.
 
-    id: the source as it was given. text: hanzi; "" without a translator. seconds: length of the recording.
-    score: of the decoder, summed over the pieces of a long recording: log probability of the syllables that it found,
-        before a translator chose among them.
-    nbest: as many texts for the syllables as were asked for, best first, with the translator's scores.
+    id: the source as it was given; of a channel with `#` and its number, which is in `channel` too. text: hanzi; ""
+        without a translator. seconds: length of the recording.
+    score: of the text, the sum of natural logarithms by which the translator chose it (that of the first of `nbest`);
+        without a translator, of the syllables or characters by the decoder. Compares texts of one recording only.
+    nbest: as many texts for the syllables as were asked for, best first, with their scores on that scale.
     error: None, or why it could not be transcribed; everything but id and seconds is then empty.
     warnings: what should be known about the recording although it was transcribed, such as bytes that are not audio.
     no_speech: from where to where in seconds syllables were found that were taken as noise or music and left out;
@@ -71,6 +72,7 @@ class Transcript:
     nbest: tuple[Translation, ...] = ()
     warnings: tuple[str, ...] = ()
     no_speech: tuple[tuple[float, float], ...] = ()
+    channel: int | None = None
 
 
 def no_speech_warnings(name: str, spans: Sequence[tuple[float, float]], seconds: float) -> tuple[str, ...]:

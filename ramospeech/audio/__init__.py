@@ -2,22 +2,28 @@
 
 from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
 from ramospeech.audio.framing import SAMPLE_RATE
-from ramospeech.audio.reading import AudioWarning, Report, duration, load, warn
+from ramospeech.audio.reading import AudioWarning, Report, channels, duration, load, warn
 from ramospeech.audio.segmenting import segments, too_short
-from ramospeech.audio.sources import Source, name_of
+from ramospeech.audio.sources import Channel, Source, Whole, is_url, name_of
+from ramospeech.audio.stated import stated_seconds
 
 __all__ = [
     "EXTENSIONS",
     "SAMPLE_RATE",
     "AudioWarning",
+    "Channel",
     "Found",
     "Report",
     "Source",
+    "Whole",
+    "channels",
     "duration",
     "find_recordings",
+    "is_url",
     "load",
     "name_of",
     "segments",
+    "stated_seconds",
     "too_short",
     "warn",
 ]

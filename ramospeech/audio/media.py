@@ -64,6 +64,17 @@ def blocks(
         raise AudioError(f"cannot be read as audio ({reason}); convert it to wav or flac") from error
 
 
+def stated_seconds(path: str) -> float:
+    """Return seconds of the first audio stream by the header of a file, 0 where it says nothing. Raises AudioError."""
+    av = _pyav()
+    try:
+        with av.open(path, mode="r", metadata_errors="ignore") as container:
+            streams = container.streams.audio
+            return (streams and _stated_seconds(av, container, streams[0])) or 0.0
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(f"cannot be read as audio ({error})") from error
+
+
 def _stated_seconds(av: ModuleType, container: Any, stream: Any) -> float | None:
     if stream.duration:
         return float(stream.duration * stream.time_base)

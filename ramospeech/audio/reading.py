@@ -21,7 +21,7 @@ from ramospeech.audio.bytesource import Bytes, Section, Window
 from ramospeech.audio.folders import EXTENSIONS
 from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.sections import sections
-from ramospeech.audio.sources import Source, check_source, name_of, opened
+from ramospeech.audio.sources import Channel, Source, Whole, check_source, name_of, opened
 from ramospeech.errors import AudioError
 from ramospeech.files import MEDIA_EXTENSIONS
 
@@ -57,6 +57,9 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
     count_only: only the lengths of blocks are used, so samples that need no counting are not read.
     Errors are AudioErrors that do not name the source yet.
     """
+    if isinstance(source, Channel):
+        yield from _one_channel(_decoded(source.source, report), source.number)
+        return
     check_source(source)
     if isinstance(source, tuple):
         yield from _of_array(*source)
@@ -75,6 +78,26 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
                 yield from _section(file, part, path if whole else None, whole, report, count_only)
     except OSError as error:
         raise AudioError(f"cannot be read ({error.strerror or error}); check the disk and the name") from error
+
+
+def _one_channel(blocks: Iterator[Decoded], number: int) -> Iterator[Decoded]:
+    """Yield one channel of all blocks. Raises AudioError for a block without it."""
+    for part, rate, block in blocks:
+        if not 1 <= number <= block.shape[1]:
+            raise AudioError(f"has no channel {number}, but {block.shape[1]}; mix them (--channels mix)")
+        yield part, rate, block[:, number - 1 : number]
+
+
+def channels(source: Whole) -> list[Source]:
+    """Return a source for each channel of a recording; of one channel the recording itself.
+
+    Raises AudioError as `load` does.
+    """
+    try:
+        count = next((block.shape[1] for _, _, block in _decoded(source, lambda note: None)), 1)
+    except AudioError as error:
+        raise AudioError(f"{name_of(source)}: {error}") from error.__cause__
+    return [source] if count == 1 else [Channel(source, number) for number in range(1, count + 1)]
 
 
 def _of_array(waveform: np.ndarray, rate: int) -> Iterator[Decoded]:

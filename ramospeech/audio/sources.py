@@ -1,4 +1,4 @@
-"""Where audio comes from: paths, bytes, file objects and arrays; what is none of these is refused by name."""
+"""Where audio comes from: paths, bytes, file objects, arrays, a channel of one; what is none of these is refused."""
 
 import io
 import re
@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -14,19 +15,38 @@ import numpy as np
 
 from ramospeech.errors import AudioError
 
-Source = str | Path | bytes | IO[bytes] | tuple[np.ndarray, int]
+Whole = str | Path | bytes | IO[bytes] | tuple[np.ndarray, int]
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of two slashes a Path leaves one
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a recording, by its number from 1. It is read once for each channel, so a file object must be
+    seekable."""
+
+    source: Whole
+    number: int
+
+
+Source = Whole | Channel
 
 
 def name_of(source: Source) -> str:
     """Return what to call a source in a message."""
+    if isinstance(source, Channel):
+        return f"{name_of(source.source)}#{source.number}"
     if isinstance(source, bytes):
         return f"<{len(source)} bytes of audio>"
     if isinstance(source, tuple):
         samples = len(source[0]) if source and isinstance(source[0], np.ndarray) and source[0].ndim else "no"
         return f"<{samples} samples at {source[-1] if source else 'no'} Hz>"
     return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
+
+
+def is_url(name: str) -> bool:
+    """Return whether that is a URL and not a path that exists."""
+    return bool(_URL.match(name)) and not Path(name).exists()
 
 
 def check_source(source: object) -> None:
@@ -66,7 +86,7 @@ def opened(source: str | Path | bytes | IO[bytes]) -> Iterator[IO[bytes]]:
 
 def _check_path(name: str) -> None:
     """Refuse a path that is not a file, with the reason."""
-    if _URL.match(name):
+    if is_url(name):
         raise AudioError("is a URL; download the recording first and give its file")
     if name.rstrip().endswith("|"):
         raise AudioError("is a command; run it first and list the file that it makes")

@@ -3,7 +3,7 @@
 `Output` is where they go; `read_tsv` reads one format back.
 """
 
-from ramospeech.output.cues import clock, cues, timed_words
+from ramospeech.output.cues import clock, cues
 from ramospeech.output.formats import WRITERS, get_writer
 from ramospeech.output.html import HtmlWriter
 from ramospeech.output.json import JsonWriter
@@ -13,15 +13,18 @@ from ramospeech.output.textgrid import TextGridWriter
 from ramospeech.output.tsv import COLUMNS, TsvWriter, read_tsv
 from ramospeech.output.txt import TxtWriter
 from ramospeech.output.vtt import VttWriter
-from ramospeech.output.writer import Writer
+from ramospeech.output.words import timed_words
+from ramospeech.output.writer import DOUBTFUL, Style, Writer
 
 __all__ = [
     "COLUMNS",
+    "DOUBTFUL",
     "WRITERS",
     "HtmlWriter",
     "JsonWriter",
     "Output",
     "SrtWriter",
+    "Style",
     "TextGridWriter",
     "TsvWriter",
     "TxtWriter",

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from ramospeech.text.units import spaced
+from ramospeech.output.words import text_of, word_starts
 
 if TYPE_CHECKING:
     from ramospeech.transcript import Token, Transcript
@@ -49,12 +43,7 @@ def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
             continue
         following = parts[-1][0].start if parts else transcript.seconds
         end = max(tokens[-1].end, min(tokens[-1].end + _LINGER, following))
-        yield tokens[0].start, min(end, max(tokens[-1].end, tokens[0].start + MAX_SECONDS)), _text(tokens)
-
-
-def _text(tokens: Sequence[Token]) -> str:
-    hanzi = all(token.hanzi for token in tokens)
-    return spaced(t.hanzi for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
+        yield tokens[0].start, min(end, max(tokens[-1].end, tokens[0].start + MAX_SECONDS)), text_of(tokens)
 
 
 def _cut(tokens: Sequence[Token]) -> int:
@@ -67,47 +56,5 @@ def _cut(tokens: Sequence[Token]) -> int:
     if longest >= _PAUSE:
         candidates = [i for i, pause in pauses.items() if pause > longest - 0.001]
     else:
-        candidates = _word_starts(tokens) or list(pauses)
+        candidates = word_starts(tokens) or list(pauses)
     return min(candidates, key=lambda i: abs(i - len(tokens) / 2))
-
-
-def timed_words(tokens: Sequence[Token]) -> Iterator[tuple[float, float, str]]:
-    """Yield the words (start, end, text) of tokens, by jieba; syllables without hanzi are words."""
-    for first, end in itertools.pairwise([0, *_word_starts(tokens), len(tokens)] if tokens else []):
-        yield tokens[first].start, tokens[end - 1].end, _text(tokens[first:end])
-
-
-def _word_starts(tokens: Sequence[Token]) -> list[int]:
-    """Return numbers of the tokens, but for the first, with which a word begins; syllables without hanzi are words."""
-    if not all(token.hanzi for token in tokens):
-        return list(range(1, len(tokens)))
-    starts, length = set(), 0
-    for word in _words()("".join(token.hanzi for token in tokens)):
-        starts.add(length)
-        length += len(word)
-    numbers, length = [], 0
-    for number, token in enumerate(tokens):
-        if number and length in starts:
-            numbers.append(number)
-        length += len(token.hanzi)
-    return numbers
-
-
-@cache
-def _words() -> Callable[[str], Sequence[str]]:
-    """Cuts a text into words, by jieba; without it each character is one, which a line on stderr says."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pkg_resources, which jieba asks for its dictionary
-            import jieba  # its dictionary takes a second, and few transcripts need it
-    except ImportError:
-        tqdm.write(
-            "note: jieba is not installed, so subtitles may be cut inside a word: pip install 'ramospeech[text]'",
-            sys.stderr,
-        )
-        return list
-    tokenizer = jieba.Tokenizer()
-    # Otherwise jieba keeps its dictionary in a file of the temporary folder, where others could have put one.
-    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
-    tokenizer.initialized = True
-    return tokenizer.lcut

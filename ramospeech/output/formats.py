@@ -10,7 +10,7 @@ from ramospeech.output.textgrid import TextGridWriter
 from ramospeech.output.tsv import TsvWriter
 from ramospeech.output.txt import TxtWriter
 from ramospeech.output.vtt import VttWriter
-from ramospeech.output.writer import Writer
+from ramospeech.output.writer import Style, Writer
 
 WRITERS: dict[str, type[Writer]] = {
     "txt": TxtWriter,
@@ -23,8 +23,8 @@ WRITERS: dict[str, type[Writer]] = {
 }
 
 
-def get_writer(form: str, file: IO[str], several: bool = False) -> Writer:
+def get_writer(form: str, file: IO[str], several: bool = False, style: Style | None = None) -> Writer:
     """Return the writer of a format to an open text file. Raises UsageError for an unknown format."""
     if form not in WRITERS:
         raise UsageError(f"unknown format {form!r}; choose one of {', '.join(WRITERS)}")
-    return WRITERS[form](file, several)
+    return WRITERS[form](file, several, style)

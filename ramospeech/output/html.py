@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ramospeech.output.cues import clock, cues
-from ramospeech.output.writer import Writer
+from ramospeech.output.writer import Style, Writer
 
 if TYPE_CHECKING:
     from ramospeech.transcript import Token, Transcript
 
-DOUBTFUL = 0.5  # confidence below which a syllable is marked
 EMBEDDED_BYTES = 64 * 2**20  # of a recording that the page holds itself; a larger one is linked
 
 PAGE = """<!DOCTYPE html>
@@ -57,34 +56,36 @@ class HtmlWriter(Writer):
         self.file.write(
             PAGE.format(
                 title=escape(Path(transcript.id).name or transcript.id),
-                audio=_audio(transcript.id),
+                audio=_audio(transcript),
                 notes="".join(f"<p><em>{escape(note)}</em></p>\n" for note in notes),
-                body="\n".join(_paragraphs(transcript)),
+                body="\n".join(_paragraphs(transcript, self.style)),
             )
         )
 
 
-def _paragraphs(transcript: Transcript) -> list[str]:
+def _paragraphs(transcript: Transcript, style: Style) -> list[str]:
     """A paragraph for each cue, with its time."""
     starts = [start for start, _, _ in cues(transcript)]
     paragraphs = []
     for start, following in itertools.pairwise([*starts, math.inf]):
         tokens = [token for token in transcript.tokens if start <= token.start < following]
         time = clock(start, ".")[:8]
-        paragraphs.append(f"<p><time>{time}</time>{''.join(map(_ruby, tokens))}</p>")
+        paragraphs.append(f"<p><time>{time}</time>{''.join(_ruby(token, style) for token in tokens)}</p>")
     return paragraphs
 
 
-def _ruby(token: Token) -> str:
-    doubtful = token.confidence is not None and token.confidence < DOUBTFUL
+def _ruby(token: Token, style: Style) -> str:
     above = f"<rt>{escape(token.pinyin)}</rt>" if token.hanzi and token.pinyin else ""
     text = escape(token.hanzi or f"{token.pinyin} ")
-    attributes = f'data-start="{token.start:.3f}" data-end="{token.end:.3f}"' + ' class="doubtful"' * doubtful
+    attributes = f'data-start="{token.start:.3f}" data-end="{token.end:.3f}"' + ' class="doubtful"' * style.is_doubtful(
+        token
+    )
     return f"<ruby {attributes}>{text}{above}</ruby>"
 
 
-def _audio(source: str) -> str:
+def _audio(transcript: Transcript) -> str:
     """The recording itself as a data URL; where it is large or not a file, its name."""
+    source = transcript.id if transcript.channel is None else transcript.id.removesuffix(f"#{transcript.channel}")
     path = Path(source)
     try:
         if path.is_file() and path.stat().st_size <= EMBEDDED_BYTES:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ramospeech.errors import OutputError, UsageError
 from ramospeech.files import whole_file
 from ramospeech.output.formats import WRITERS, get_writer
+from ramospeech.output.writer import Style
 
 if TYPE_CHECKING:
     from ramospeech.transcript import Transcript
@@ -28,10 +29,10 @@ def output_file(path: Path) -> AbstractContextManager[IO[str]]:
 class _Document:
     """A file of all recordings. What goes wrong with it is kept in `error`, and leaves other documents alone."""
 
-    def __init__(self, form: str, path: Path | None, several: bool):
+    def __init__(self, form: str, path: Path | None, several: bool, style: Style | None = None):
         self.error: UsageError | None = None
         self._context = output_file(path) if path else None
-        self._writer = get_writer(form, self._context.__enter__() if self._context else sys.stdout, several)
+        self._writer = get_writer(form, self._context.__enter__() if self._context else sys.stdout, several, style)
 
     def write(self, transcript: Transcript) -> None:
         """Write a transcript; nothing more after an error."""
@@ -76,9 +77,10 @@ class Output:
     Raises UsageError where that cannot be; at the end, for documents that could not be written: the others are.
     """
 
-    def __init__(self, form: str, output: str, several: bool):
+    def __init__(self, form: str, output: str, several: bool, style: Style | None = None):
         self.forms = list(WRITERS) if form == "all" else [form]
         self.several = several
+        self.style = style
         needs_folder = form == "all" or (several and WRITERS[form].single)
         if needs_folder and (output == "-" or Path(output).is_file()):
             what = "all formats" if form == "all" else f"{form} of several recordings"
@@ -94,7 +96,7 @@ class Output:
             for form in self.forms:
                 if not (self.folder and WRITERS[form].single):
                     path = self.path / f"transcripts.{form}" if self.folder else self.path
-                    self._documents.append(_Document(form, None if self.stdout else path, self.several))
+                    self._documents.append(_Document(form, None if self.stdout else path, self.several, self.style))
         except UsageError:
             self.__exit__(*sys.exc_info())
             raise
@@ -124,7 +126,7 @@ class Output:
             if self.folder and WRITERS[form].single:
                 try:
                     with output_file(self.path / f"{name}.{WRITERS[form].ending or form}") as file:
-                        writer = get_writer(form, file)
+                        writer = get_writer(form, file, style=self.style)
                         writer.write(transcript)
                         writer.close()
                 except UsageError as error:
@@ -133,11 +135,12 @@ class Output:
             raise OutputError(f"{transcript.id}: " + "; ".join(failed))
 
     def _name(self, transcript: Transcript) -> str:
-        """Return a file name of its own for each recording: `a` of `x/a.wav`, `a-2` of `y/a.wav`.
+        """Return a file name of its own for each recording: `a` of `x/a.wav`, `a-2` of `y/a.wav`; `a-channel2`.
 
         A name that is too long with our suffixes is cut and ends with a part of its hash.
         """
-        stem = PurePath(transcript.id).stem or "recording"
+        channel = "" if transcript.channel is None else f"-channel{transcript.channel}"
+        stem = (PurePath(transcript.id.removesuffix(f"#{transcript.channel}")).stem or "recording") + channel
         if len(os.fsencode(stem)) > _MAX_STEM:
             digest = sha256(os.fsencode(stem)).hexdigest()[:8]
             while len(os.fsencode(stem)) > _MAX_STEM - 9:

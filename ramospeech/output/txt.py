@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ramospeech.output.paragraphs import readable
 from ramospeech.output.writer import Writer, flat
 
 if TYPE_CHECKING:
@@ -13,9 +14,14 @@ if TYPE_CHECKING:
 class TxtWriter(Writer):
     """One line for each recording: its hanzi, or its syllables without a translator; empty where it failed.
 
-    Of several recordings each line starts with the recording's id and a tab.
+    Of several recordings each line starts with the recording's id and a tab. Where the style asks for paragraphs, these
+    with their times, under the id where there are several, and an empty line behind each recording.
     """
 
     def write(self, transcript: Transcript) -> None:
+        if self.style.paragraphs:
+            heading, end = (f"{flat(transcript.id)}\n\n", "\n\n") if self.several else ("", "\n")
+            print(heading + readable(transcript, self.style), end=end, file=self.file)
+            return
         name = f"{flat(transcript.id)}\t" if self.several else ""
         print(name + (transcript.text or " ".join(transcript.pinyin)), file=self.file)

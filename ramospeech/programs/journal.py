@@ -1,6 +1,7 @@
 """The transcripts of a run that has not ended, so that `--resume` need not make them again."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -8,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from ramospeech.audio import Channel, Source
 from ramospeech.errors import UsageError
+from ramospeech.files import is_device
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Translation
 
@@ -16,14 +19,14 @@ from ramospeech.translate import Translation
 class Journal:
     """A file beside the output that gets each transcript as soon as it is made. A context manager.
 
-    path: of the output, `-` for stdout, which has no journal. options: those that transcripts depend on; a journal of
-    others is not resumed. resume: take the transcripts of the file; otherwise it begins anew.
+    path: of the output; stdout (`-`) and devices have no journal. options: those that transcripts depend on; a journal
+    of others is not resumed. resume: take the transcripts of the file; otherwise it begins anew.
     A transcript counts for the same file with the same size and time. Recordings that failed are tried again.
     Raises UsageError: `resume` for stdout, with nothing to resume, or where the options differ.
     """
 
     def __init__(self, path: str, options: Mapping[str, object], resume: bool):
-        self.path = None if path == "-" else Path(path.rstrip("/") + ".unfinished")
+        self.path = None if path == "-" or is_device(Path(path)) else Path(path.rstrip("/") + ".unfinished")
         self.options = json.loads(json.dumps(options, default=str))
         self.done: dict[str, Transcript] = {}
         if resume:
@@ -52,14 +55,15 @@ class Journal:
                 print(f"note: what was done is in {self.path}; --resume continues", file=sys.stderr)
 
     def complete(
-        self, paths: Sequence[Path], make: Callable[[list[Path]], Iterator[Transcript]]
+        self, sources: Sequence[Source], make: Callable[[list[Source]], Iterator[Transcript]]
     ) -> Iterator[Transcript]:
-        """Yield the transcripts of all paths in order: those at hand, and between them those that `make` makes.
+        """Yield the transcripts of all sources in order: those at hand, and between them those that `make` makes.
 
-        make: gets the paths of which there is no transcript yet. A file that changes meanwhile shifts nothing.
+        sources: paths, or channels of them. make: gets those of which there is no transcript yet. A file that changes
+        meanwhile shifts nothing.
         """
-        keys = [_key(path) for path in paths]
-        made = make([path for path, key in zip(paths, keys, strict=True) if key not in self.done])
+        keys = [_key(source) for source in sources]
+        made = make([source for source, key in zip(sources, keys, strict=True) if key not in self.done])
         for key in keys:
             if key in self.done:
                 yield self.done[key]
@@ -113,10 +117,13 @@ def _transcript(values: dict[str, Any]) -> Transcript:
     return Transcript(**{**values, **tuples, "tokens": tokens, "nbest": nbest})
 
 
-def _key(path: Path) -> str:
+def _key(source: Source) -> str:
     """Return what says that a file is still the same."""
+    if isinstance(source, Channel):
+        return f"{_key(source.source)}\t{source.number}"
+    path = str(source)
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError:  # is told when it is read
-        return str(path)
+        return path
     return f"{path}\t{status.st_size}\t{status.st_mtime_ns}"

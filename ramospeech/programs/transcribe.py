@@ -14,25 +14,25 @@ import argparse
 import io
 import re
 import sys
-import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
-from tqdm import tqdm
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
+from ramospeech.audio import Source, channels, name_of
 from ramospeech.cli import Parser, count, few, number, positive
-from ramospeech.errors import OutputError, UsageError, program
-from ramospeech.inputs import find_inputs
-from ramospeech.output import WRITERS, Output
+from ramospeech.errors import AudioError, OutputError, UsageError, program
+from ramospeech.inputs import Inputs, find_inputs
+from ramospeech.output import DOUBTFUL, WRITERS, Output, Style
 from ramospeech.pipeline import Decoder, Transcriber
 from ramospeech.programs.journal import Journal
+from ramospeech.programs.progress import Progress
 from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
-from ramospeech.translate import Phrases
+from ramospeech.transcript import Transcript
+from ramospeech.translate import Phrases, Translation, opennmt_block
 
 # Options that transcripts depend on.
 CHOICES = (
@@ -94,6 +94,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
     )
     group = parser.add_argument_group("input and output")
+    group.add_argument(
+        "--channels",
+        choices=["mix", "split"],
+        default="mix",
+        help="mix: one transcript per recording, of the mean of its channels; split: one per channel",
+    )
     group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
     group.add_argument(
         "--format",
@@ -107,6 +113,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PATH",
         help="a file, - for stdout, or a folder (needed for `all` and for one file per recording of several)",
     )
+    group.add_argument("--paragraphs", action="store_true", help="txt: paragraphs with times, doubtful words marked")
+    group.add_argument("--words", action="store_true", help="json: the times of words too, by jieba")
+    group.add_argument(
+        "--doubtful",
+        type=number(float, 0, 1),
+        default=DOUBTFUL,
+        metavar="X",
+        help="html, --paragraphs: confidence below which a syllable, or its word, is marked; 0 marks none",
+    )
+    group.add_argument("--verbose", action="store_true", help="on stderr: syllables, text and score of each recording")
     group.add_argument("--resume", action="store_true", help="continue a run that was stopped, with the same --output")
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)
@@ -161,8 +177,9 @@ def main(argv: list[str] | None = None) -> int:
     inputs = find_inputs(args.inputs, args.data_root)
     for line in (*inputs.notes, *inputs.left_out):
         print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
-    found = inputs.recordings
-    output = Output(args.format, args.output, several=len(found) > 1)
+    found = _sources(inputs, split=args.channels == "split")
+    style = Style(args.paragraphs, args.words, args.doubtful)
+    output = Output(args.format, args.output, len(found) > 1, style)
     hotwords = hotwords_of(args)
     transcriber = Transcriber.from_pretrained(
         args.model,
@@ -176,17 +193,23 @@ def main(argv: list[str] | None = None) -> int:
     reasons: Counter[str] = Counter()
     noisy = 0
     journal = Journal(args.output, {name: getattr(args, name) for name in CHOICES}, args.resume)
-    paths = [path for _, path in found]
     with journal, output, Progress(len(found)) as progress:
-        transcribe = partial(transcriber.transcribe_batch, batch_seconds=args.batch_seconds, progress=progress.audio)
-        transcripts = journal.complete(paths, transcribe)
-        for (name, path), transcript in zip(found, transcripts, strict=True):
+
+        def transcribe(sources: list[Source]) -> Iterator[Transcript]:
+            progress.expect(sources)
+            return transcriber.transcribe_batch(sources, args.batch_seconds, progress=progress.audio)
+
+        transcripts = journal.complete([source for _, source in found], transcribe)
+        for order, ((name, source), transcript) in enumerate(zip(found, transcripts, strict=True), 1):
             for warning in transcript.warnings:
                 progress.say(f"warning: {warning}")
             noisy += bool(transcript.no_speech)
             if transcript.error:
-                reasons[_reason(transcript.error, str(path))] += 1
+                reasons[_reason(transcript.error, name_of(source))] += 1
                 progress.say(f"error: {transcript.error}")
+            elif args.verbose:
+                text = transcript.nbest or [Translation(transcript.text, transcript.score)]
+                progress.say(opennmt_block(order, transcript.pinyin, text))
             try:
                 with progress.paused():
                     output.write(replace(transcript, id=name))
@@ -196,6 +219,8 @@ def main(argv: list[str] | None = None) -> int:
                     reasons["not written"] += 1
                 progress.say(f"error: {error}")
             progress.recording()
+    if args.verbose:
+        print(f"Prediction using {progress.elapsed():.1f}s", file=sys.stderr)
     failed = sum(reasons.values())
     why = ", ".join(f"{times} {reason}" for reason, times in reasons.most_common())
     counts = [f"{len(found) - failed} transcribed", f"{failed} failed" + (f" ({why})" if why else "")]
@@ -208,43 +233,19 @@ def main(argv: list[str] | None = None) -> int:
     return 3 if failed or inputs.left_out else 0
 
 
+def _sources(inputs: Inputs, split: bool) -> list[tuple[str, Source]]:
+    """Return name and source of each recording, or of each of its channels. One that cannot be read stays whole: what
+    is wrong with it is told when its turn comes."""
+    found: list[tuple[str, Source]] = []
+    for name, path in inputs.recordings:
+        try:
+            sources = channels(path) if split else [path]
+        except AudioError:
+            sources = [path]
+        found += [(f"{name}#{n}" if len(sources) > 1 else name, source) for n, source in enumerate(sources, 1)]
+    return found
+
+
 def _reason(error: str, path: str) -> str:
     """Return what kind of error that is: its first words."""
     return re.split("[:;(]", error.removeprefix(f"{path}: "))[0].strip()
-
-
-class Progress:
-    """A bar of recordings with the audio that was transcribed, where stderr is a terminal. A context manager."""
-
-    def __init__(self, recordings: int):
-        self._bar = tqdm(total=recordings, unit="clip", leave=False, disable=not sys.stderr.isatty())
-        self._begin = time.monotonic()
-        self._seconds = 0.0
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def audio(self, seconds: float) -> None:
-        """So much more audio was recognised."""
-        self._seconds += seconds
-        self._bar.set_postfix_str(self.speed())
-
-    def recording(self) -> None:
-        """Count one more recording that is written."""
-        self._bar.update()
-
-    def say(self, line: str) -> None:
-        """Print a line on stderr, above the bar."""
-        self._bar.write(line, file=sys.stderr)
-
-    def paused(self) -> AbstractContextManager[None]:
-        """While results are written, perhaps to the same terminal, the bar is away."""
-        return self._bar.external_write_mode(file=sys.stdout)
-
-    def speed(self) -> str:
-        """Return how much audio was recognised, and in how much less time than it lasts."""
-        elapsed = max(time.monotonic() - self._begin, 1e-3)
-        return f"{self._seconds:.1f} s of audio in {elapsed:.1f} s ({self._seconds / elapsed:.1f} times real time)"

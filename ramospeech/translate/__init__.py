@@ -12,6 +12,7 @@ from ramospeech.translate.error_model import LearntErrors as Confusions
 from ramospeech.translate.load import load_translator, ngram_path, pretrained_folder, translator_path
 from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import NgramTranslator
+from ramospeech.translate.opennmt import opennmt_block
 from ramospeech.translate.rescoring import choose_hypotheses, translate_nbest
 from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 from ramospeech.translate.types import Translation, Translator
@@ -27,6 +28,7 @@ __all__ = [
     "choose_hypotheses",
     "load_translator",
     "ngram_path",
+    "opennmt_block",
     "pretrained_folder",
     "translate_nbest",
     "translator_path",

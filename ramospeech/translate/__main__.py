@@ -16,8 +16,8 @@ from ramospeech.translate.lexicon import FALLBACK
 from ramospeech.translate.load import load_translator, translator_path
 from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
+from ramospeech.translate.opennmt import opennmt_block
 from ramospeech.translate.seq2seq.translator import BEAM, Seq2SeqTranslator
-from ramospeech.translate.types import Translation
 
 LINES_AT_ONCE = 64
 
@@ -74,22 +74,6 @@ def _read_token(token: str) -> list[str]:
         return [token]
 
 
-def block(number: int, syllables: Sequence[str], translations: Sequence[Translation]) -> str:
-    """Format a sentence and its translations as OpenNMT does; scores are log p(hanzi | pinyin) of the model alone."""
-    best = translations[0]
-    score = _log_prob(best)
-    average = score / max(len(best.hanzi), 1)
-    lines = [f"SENT {number}: {list(syllables)}", f"PRED {number}: {' '.join(best.hanzi)}", f"PRED SCORE: {score:.4f}"]
-    if len(translations) > 1:
-        lines += ["BEST HYP:", *(f"[{_log_prob(each):.4f}] {' '.join(each.hanzi)}" for each in translations)]
-    lines.append(f"PRED AVG SCORE: {average:.4f}, PRED PPL: {math.exp(-average):.4f}")
-    return "\n".join(lines) + "\n"
-
-
-def _log_prob(translation: Translation) -> float:
-    return translation.score if translation.log_prob is None else translation.log_prob
-
-
 def translate_lines(
     source: BinaryIO,
     translator: NgramTranslator | Seq2SeqTranslator,
@@ -114,7 +98,7 @@ def translate_lines(
         for syllables, translations in zip(pending, translated, strict=True):
             done += 1
             text = "\t".join(each.hanzi for each in translations)
-            print(block(done, syllables, translations) if verbose else text)
+            print(opennmt_block(done, syllables, translations) if verbose else text)
         pending.clear()
         sys.stdout.flush()
 

@@ -13,10 +13,8 @@ import pytest
 
 from ramospeech import output
 from ramospeech.errors import ListError, OutputError, UsageError
-from ramospeech.output import WRITERS, Output, cues, get_writer, output_file, read_tsv
+from ramospeech.output import WRITERS, Output, cues, get_writer, output_file, read_tsv, words
 from ramospeech.pipeline import Token, Transcript, Translation
-
-cues_module = sys.modules["ramospeech.output.cues"]  # the package has a function of that name
 
 
 def tokens_at(*starts: float, length: float = 0.16) -> tuple[Token, ...]:
@@ -288,10 +286,10 @@ def test_slow_speech_keeps_to_the_seconds():
 
 def test_without_jieba_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jieba", None)
-    cues_module._words.cache_clear()
+    words._segmenter.cache_clear()
     assert "".join(text for _, _, text in cues(spoken(LONG * 2))) == LONG * 2
     list(cues(spoken(LONG)))
-    cues_module._words.cache_clear()
+    words._segmenter.cache_clear()
     assert capsys.readouterr().err.count("jieba is not installed") == 1
 
 

@@ -159,6 +159,71 @@ def test_a_folder_in_which_not_all_can_be_transcribed(transcribe, tmp_path):
     assert "5 recordings: 4 transcribed, 1 failed" in done.stderr and "2 left out" in done.stderr
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_one_transcript_for_each_channel(transcribe, tmp_path, count):
+    waveform = np.random.default_rng(1).uniform(-0.3, 0.3, (32000, count))
+    soundfile.write(tmp_path / "a.wav", waveform, 16000)
+    soundfile.write(tmp_path / "b.wav", noise(1.0), 16000)
+    for number in range(count):
+        soundfile.write(tmp_path / f"c{number}.wav", waveform[:, number], 16000)
+    done = transcribe("a.wav", "b.wav", "c.wav", "--channels", "split", "--format", "tsv")
+    rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
+    assert [row[0] for row in rows] == [*(f"a.wav#{n + 1}" for n in range(count)), "b.wav", "c.wav"]
+    alone = transcribe(*(f"c{n}.wav" for n in range(count)), "--format", "tsv").stdout.splitlines()[1:]
+    assert [row[1:4] for row in rows[:count]] == [line.split("\t")[1:4] for line in alone]
+    assert done.returncode == 3 and rows[-1][5] == "c.wav: no such file; check the path and, for lists, --data_root"
+    assert f"{count + 2} recordings: {count + 1} transcribed, 1 failed (1 no such file); " in done.stderr
+    assert transcribe("a.wav", "--channels", "split", "--format", "all", "--output", "out").returncode == 0
+    entries = json.loads((tmp_path / "out" / "transcripts.json").read_text(encoding="utf-8"))
+    assert [(e["id"], e["channel"]) for e in entries] == [(f"a.wav#{n}", n) for n in range(1, count + 1)]
+    assert {f"a-channel{n}.srt" for n in range(1, count + 1)} <= set(os.listdir(tmp_path / "out"))
+    assert "data:audio" in (tmp_path / "out" / "a-channel1.html").read_text(encoding="utf-8")
+    mixed = transcribe("a.wav", "--format", "tsv").stdout.splitlines()
+    assert len(mixed) == 2 and mixed[1].startswith("a.wav\t")
+
+
+def test_the_block_of_the_original(transcribe, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(1.0), 16000)
+    done = transcribe("a.wav", "none.wav", "a.wav", "--verbose", "--format", "tsv")
+    row = done.stdout.splitlines()[1].split("\t")
+    assert f"SENT 1: {row[1].split()}\nPRED 1: {' '.join(row[2])}\nPRED SCORE: {row[4]}\n" in done.stderr
+    assert "SENT 3: [" in done.stderr and "SENT 2" not in done.stderr
+    assert re.search(r"^Prediction using \d+\.\ds$", done.stderr, re.MULTILINE)
+    assert "SENT" not in transcribe("a.wav").stderr
+
+
+def test_paragraphs_words_and_doubt(transcribe, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(3.0), 16000)
+    marked = transcribe("a.wav", "--paragraphs", "--doubtful", "1").stdout
+    plain = transcribe("a.wav", "--paragraphs", "--doubtful", "0").stdout
+    assert plain.startswith("[00:00:0") and "?" not in plain
+    assert re.sub(r"\[(.+?)\?\]", r"\1", marked.strip()) == plain.strip()
+    [entry] = json.loads(transcribe("a.wav", "--format", "json", "--words", "--nbest", "2").stdout)
+    assert "".join(word["text"] for word in entry["words"]) == entry["text"]
+    assert entry["nbest"][0] == {"text": entry["text"], "score": entry["score"]}
+
+
+def test_urls_are_refused_with_a_line(transcribe, tmp_path):
+    urls = ["https://example.org/a.mp3", "http://example.org/list.txt", "ftp://example.org/x", "s3://bucket/a.wav"]
+    done = transcribe(*urls)
+    assert done.returncode == 3
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 4 and all("is a URL; download the recording first" in line for line in errors)
+    (tmp_path / "calls:").mkdir()
+    soundfile.write(tmp_path / "calls:" / "a.wav", noise(1.0), 16000)
+    assert transcribe("calls:/a.wav").returncode == 0
+
+
+def test_a_device_as_output_stays_one(transcribe, tmp_path):
+    """A named pipe stands for /dev/null, which a run as root would have replaced by a file."""
+    soundfile.write(tmp_path / "a.wav", noise(1.0), 16000)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    done = transcribe("a.wav", "--output", "pipe")
+    assert done.returncode == 0 and os.read(reader, 10_000).decode().strip()
+    assert not os.path.isfile(tmp_path / "pipe") and sorted(os.listdir(tmp_path)) == ["a.wav", "pipe"]
+
+
 @pytest.mark.parametrize("arguments", [["--", "-a.wav"], ["--format", "tsv", "--", "-a.wav"], ["-", "--", "-a.wav"]])
 def test_names_after_two_dashes_are_inputs(transcribe, tmp_path, arguments):
     soundfile.write(tmp_path / "-a.wav", noise(1.0), 16000)
