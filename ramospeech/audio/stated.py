@@ -11,7 +11,7 @@ from ramospeech.files import MEDIA_EXTENSIONS
 
 
 def stated_seconds(source: Source) -> float:
-    """Return seconds by the header of a file; 0 where it says nothing, cannot be read, or the source is no file."""
+    """Return seconds by the header of a file; 0 where it says nothing, cannot be read, or the source is not a path."""
     if isinstance(source, Channel):
         return stated_seconds(source.source)
     if not isinstance(source, str | Path):
