@@ -34,6 +34,12 @@ PROGRAMS = {
         threads=environment.MAX_TRANSCRIBING_THREADS,
     ),
     "train": Program("train or fine-tune an acoustic model", "python train.py", "ramospeech.programs.train"),
+    "listen": Program(
+        "text while somebody speaks into a microphone",
+        "python -m ramospeech.programs.listen",
+        "ramospeech.programs.listen",
+        threads=environment.MAX_TRANSCRIBING_THREADS,
+    ),
     "serve": Program(
         "transcriptions over HTTP, as OpenAI's service",
         "python -m ramospeech.serve",
