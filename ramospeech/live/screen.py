@@ -11,7 +11,7 @@ DIM, PLAIN, CLEARED = "\033[2m", "\033[0m", "\r\033[K"
 
 
 class Screen:
-    """Writes updates to a file; what may still change is dim. Where the file is no terminal, final texts only.
+    """Writes updates to a file; what may still change is dim. Of a file that is not a terminal, final texts only.
 
     as_json: every update, as a line of JSON.
     """

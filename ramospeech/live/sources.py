@@ -37,7 +37,7 @@ def paced(source: Source, pace: float, report: Callable[[str], None]) -> Iterato
 
 
 def microphone(device: int | str | None, report: Callable[[str], None]) -> Iterator[np.ndarray]:
-    """Yield what a microphone hears: each time (n,) float32 at 16 kHz, all that has come in.
+    """Yield what a microphone records: each time (n,) float32 at 16 kHz, all that has come in.
 
     device: its number, or a part of its name; None is the default. Never ends. Raises MissingPackageError without
     sounddevice or PortAudio, and UsageError where there is no such microphone.
@@ -46,7 +46,7 @@ def microphone(device: int | str | None, report: Callable[[str], None]) -> Itera
     waiting: Queue[np.ndarray] = Queue(round(WAITING_SECONDS / BLOCK_SECONDS))
     lost: Queue[str] = Queue()
 
-    def heard(block: np.ndarray, frames: int, _: object, status: Any) -> None:  # in a thread of PortAudio's
+    def record(block: np.ndarray, frames: int, _: object, status: Any) -> None:  # in a thread of PortAudio's
         if status.input_overflow:
             lost.put("the sound card lost audio: this computer is too busy")
         try:
@@ -56,7 +56,7 @@ def microphone(device: int | str | None, report: Callable[[str], None]) -> Itera
 
     try:
         rate = float(sounddevice.query_devices(device, "input")["default_samplerate"])
-        stream = sounddevice.InputStream(rate, round(BLOCK_SECONDS * rate), device, 1, "float32", callback=heard)
+        stream = sounddevice.InputStream(rate, round(BLOCK_SECONDS * rate), device, 1, "float32", callback=record)
     except (sounddevice.PortAudioError, ValueError) as error:
         names = [f"{n}: {each['name']}" for n, each in enumerate(_devices(sounddevice)) if each["max_input_channels"]]
         there = f"give one of {', '.join(names)}" if names else "connect one, or read a recording with --file"

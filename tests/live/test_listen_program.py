@@ -99,7 +99,7 @@ def test_a_file_without_waiting() -> None:
 
 
 class Sound(SimpleNamespace):
-    """A stand-in for sounddevice: a microphone that has heard `blocks` (n, 1) as soon as it is opened."""
+    """A stand-in for sounddevice: a microphone that records `blocks` (n, 1) as soon as it is opened."""
 
     class PortAudioError(Exception):
         pass
