@@ -14,6 +14,7 @@ from ramospeech.errors import AudioError, UsageError, extra
 from ramospeech.output import cues
 from ramospeech.pipeline import Transcriber
 from ramospeech.serve.answers import FORMATS, GRANULARITIES, document, failure, of_deepspeech, text_of, verbose
+from ramospeech.serve.described import OF_DEEPSPEECH, TRANSCRIPTION
 from ramospeech.serve.jobs import TOGETHER, BusyError, Job, Jobs
 from ramospeech.text.hotwords import collect_hotwords
 from ramospeech.transcript import Transcript
@@ -182,7 +183,7 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
     async def metrics() -> PlainTextResponse:
         return PlainTextResponse(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
 
-    @app.post("/v1/audio/transcriptions")
+    @app.post("/v1/audio/transcriptions", responses=TRANSCRIPTION)
     async def transcriptions(
         request: Request,
         file: Annotated[UploadFile, File()],
@@ -220,7 +221,7 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
     async def listen(socket: WebSocket) -> None:
         await service.streams.listen(socket)
 
-    @app.post("/transcribe")
+    @app.post("/transcribe", responses=OF_DEEPSPEECH)
     async def transcribe(request: Request, file: Annotated[UploadFile, File()]) -> JSONResponse:
         """As the server of deepspeech.pytorch."""
         with service.measured():
