@@ -149,7 +149,7 @@ class Transcriber:
         batch_seconds = batch_seconds or (_CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS)
         of_each = repeat(self.hotwords) if hotwords is None else hotwords
         with_hotwords = zip(sources, of_each, strict=hotwords is not None)
-        pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples)
+        pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress)
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
         translated = stages.translate(recognised, self.translator, self.nbest)
         return stages.join(

@@ -66,6 +66,29 @@ def test_pieces_come_before_the_end_of_their_recording(rng):
     assert all(piece.hotwords is phrases for piece in pieces)
 
 
+@pytest.mark.parametrize("constant", [0.0, 0.02])
+def test_digital_silence_is_not_recognised(rng, constant):
+    """What is left out of a piece moves no time, and is told; a short silence stays."""
+    silence, sound = np.full(30 * SAMPLE_RATE, constant, np.float32), wave(2.0, rng)
+    seconds: list[float] = []
+
+    def pieces_of(*parts: np.ndarray) -> list[Piece | End]:
+        seconds.clear()
+        return list(cut([((np.concatenate(parts), SAMPLE_RATE), None)], 100.0, 160, seconds.append))
+
+    assert pieces_of(silence) == [End("<480000 samples at 16000 Hz>", 30.0)] and seconds == [30.0]
+    piece, end = pieces_of(silence, sound, silence)
+    assert isinstance(piece, Piece) and isinstance(end, End) and end.seconds == 62.0
+    assert piece.start == pytest.approx(29.5, abs=0.01) and len(piece.waveform) == pytest.approx(3 * SAMPLE_RATE, abs=9)
+    assert sum(seconds) == pytest.approx(59.0, abs=0.01)
+    for parts in ((silence[: 2 * SAMPLE_RATE], sound), (sound, sound), (silence[:SAMPLE_RATE],)):
+        [whole, _] = pieces_of(*parts)
+        assert isinstance(whole, Piece) and whole.start == 0.0 and not seconds
+        assert len(whole.waveform) == sum(map(len, parts))
+    [transcript] = join(translate(recognise(pieces_of(silence), Lengths(), 8.0), None, 1), 0.1, 1, translated=False)
+    assert (transcript.text, transcript.error, transcript.seconds) == ("", None, 30.0)
+
+
 def test_a_recording_that_breaks_off_has_its_pieces_and_an_error(rng, monkeypatch):
     def segments(source, max_seconds, report):
         yield 0.0, wave(1.0, rng)
@@ -162,19 +185,22 @@ def test_recordings_are_joined_from_their_pieces():
         return TranslatedPiece(start, hypothesis("x", score=-2.0), translations, ((0, 1),), (1.0 - start / 4,))
 
     items: list[Any] = [
-        piece(0.0, ("一", 0.0), ("二", -1.0)),
-        piece(1.0, ("三", 0.0), ("四", -3.0)),
+        piece(0.0, ("一", -0.5), ("二", -1.5)),
+        piece(1.0, ("三", -1.0), ("四", -4.0)),
         End("a", 2.0, ("note",)),
         End("b", 1.0, (), "no such file"),
         piece(0.0, ("五", 0.0)),
         End("c", 1.0),
     ]
     a, b, c = join(items, 0.1, 3, translated=True)
-    assert (a.id, a.text, a.pinyin, a.score, a.warnings) == ("a", "一三", ("一", "三"), -4.0, ("note",))
+    assert (a.id, a.text, a.pinyin, a.score, a.warnings) == ("a", "一三", ("一", "三"), -1.5, ("note",))
     assert [text.hanzi for text in a.nbest] == ["一三", "二三", "一四"]
     assert [(token.start, token.confidence) for token in a.tokens] == [(0.0, 1.0), (1.0, 0.75)]
     assert (b.text, b.error, b.seconds) == ("", "no such file", 1.0)
-    assert (c.text, c.score) == ("五", -2.0)
+    assert (c.text, c.score) == ("五", 0.0)
+    syllables = TranslatedPiece(0.0, hypothesis("x", score=-2.0), (Translation("", 0.0, ("x",)),), ((0, 1),), (0.9,))
+    [heard] = join([syllables, End("d", 1.0)], 0.1, 1, translated=False)
+    assert heard.score == -2.0  # of the decoder
 
 
 def test_records_cannot_be_changed(rng):
