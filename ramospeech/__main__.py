@@ -74,6 +74,9 @@ PROGRAMS = {
     "train_ngram": Program(
         "train the n-gram translator", "python -m ramospeech.translate.train_ngram", "ramospeech.translate.ngram.train"
     ),
+    "train_punctuation": Program(
+        "train the model that punctuates", "python -m ramospeech.display.train", "ramospeech.display.train"
+    ),
     "train_translator": Program(
         "train the seq2seq translator", "python train_translator.py", "ramospeech.programs.train_translator"
     ),

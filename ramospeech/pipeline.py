@@ -12,6 +12,7 @@ from typing import Literal
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source, Whole, channels
+from ramospeech.display import Display, Punctuator
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.inputs import recordings
 from ramospeech.model import AcousticModel, load_model
@@ -37,7 +38,8 @@ class Transcriber:
     max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. hotwords: of all
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
-    piece. Raises UsageError for a device that is not available.
+    piece. display: writes transcripts as people read them, in `Transcript.display`.
+    Raises UsageError for a device that is not available.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Transcriber:
         hotwords: Phrases | None = None,
         min_confidence: float = 0.0,
         silence: float = 0.0,
+        display: Display | None = None,
     ):
         self.device = checked_device(device)
         self.model = model.to(self.device).eval()
@@ -59,6 +62,7 @@ class Transcriber:
         self.nbest = nbest
         self.max_seconds = model.piece_seconds(max_seconds + 2 * silence) - 2 * silence
         self.hotwords = hotwords
+        self.display = display
         self.recogniser: Recogniser = CtcRecogniser(
             self.model, self.decoder, self.device, translator is not None, min_confidence, silence
         )
@@ -73,6 +77,9 @@ class Transcriber:
         decoder: Callable[[Sequence[str]], Decoder] | None = None,
         hotwords: Phrases | None = None,
         min_confidence: float | None = None,
+        punctuation: bool = False,
+        itn: bool = False,
+        script: str | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -80,7 +87,8 @@ class Transcriber:
         only: see `AcousticModel.optimise_for_inference`.
         translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy. min_confidence: None is
-        `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name.
+        `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
+        what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
         Raises ModelError for a file that is missing or cannot be used.
         """
         checked_device(device)
@@ -102,6 +110,9 @@ class Transcriber:
         chosen = None if translator is False else load_translator(translator)
         if min_confidence is None:
             min_confidence = float(loaded.summary.get("min_confidence", MIN_CONFIDENCE))
+        display = None
+        if punctuation or itn or script:
+            display = Display(Punctuator.load() if punctuation else None, itn, script)
         return cls(
             loaded,
             chosen,
@@ -111,6 +122,7 @@ class Transcriber:
             hotwords=hotwords,
             min_confidence=min_confidence,
             silence=loaded.encoder.silence,
+            display=display,
         )
 
     def transcribe(self, source: Source) -> Transcript:
@@ -152,13 +164,14 @@ class Transcriber:
         pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress)
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
         translated = stages.translate(recognised, self.translator, self.nbest)
-        return stages.join(
+        transcripts = stages.join(
             translated,
             self.model.seconds_per_frame,
             self.nbest,
             translated=self.translator is not None,
             written=self.model.units.labels_text,
         )
+        return map(self.display, transcripts) if self.display else transcripts
 
 
 def refuse_translation(path: Path, translator: object, hotwords: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ramospeech.text.units import word_spans
+from ramospeech.text.units import spaced, word_spans
 
 if TYPE_CHECKING:  # a transcript needs no torch
     from ramospeech.translate import Translation
@@ -19,6 +19,8 @@ class Token:
     Of a model that writes characters a token is a hanzi or a word of letters, in `hanzi`; `pinyin` is empty.
     confidence: from 0 to 1, the probability of the syllable among the alternatives at its position; for a word the
         minimum over its letters. None if the decoder gives none.
+    display: what people are shown where that is not the hanzi, such as the hanzi with a mark behind it. The first
+        syllable of a number in digits has all of it, the others "".
     """
 
     pinyin: str
@@ -26,6 +28,12 @@ class Token:
     start: float
     end: float
     confidence: float | None = None
+    display: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people are shown for it."""
+        return self.hanzi if self.display is None else self.display
 
 
 def written_tokens(
@@ -73,6 +81,12 @@ class Transcript:
     warnings: tuple[str, ...] = ()
     no_speech: tuple[tuple[float, float], ...] = ()
     channel: int | None = None
+
+    @property
+    def display(self) -> str:
+        """The text with punctuation, digits and script as asked for; `text` has the hanzi as they were recognised."""
+        changed = any(token.display is not None for token in self.tokens)
+        return spaced(token.shown for token in self.tokens) if changed else self.text
 
 
 def no_speech_warnings(name: str, spans: Sequence[tuple[float, float]], seconds: float) -> tuple[str, ...]:

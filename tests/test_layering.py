@@ -32,6 +32,7 @@ ROOMS = (
     "lm",
     "translate",
     "transcript",
+    "display",
     "timing",
     "inputs",
     "speech",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ramospeech.output.words import text_of, word_starts
+from ramospeech.output.words import MARKS, begins, text_of, word_starts
 
 if TYPE_CHECKING:
     from ramospeech.transcript import Token, Transcript
@@ -15,6 +15,7 @@ MAX_SECONDS = 7.0
 _LINGER = 0.5  # seconds a subtitle stays after its last syllable, if the next one lets it
 _PAUSE = 0.15  # seconds without speech that count as a pause
 _LONG_PAUSE = 1.0  # from which a new cue begins in any case
+_ENDING = "，。、"  # marks that subtitles leave out at their end
 
 
 def clock(seconds: float, point: str) -> str:
@@ -46,15 +47,25 @@ def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
         yield tokens[0].start, min(end, max(tokens[-1].end, tokens[0].start + MAX_SECONDS)), text_of(tokens)
 
 
+def without_last_mark(text: str) -> str:
+    """Return the text of a cue as subtitles have it: without a comma or full stop at its end.
+
+    >>> without_last_mark("你好，再见。")
+    '你好，再见'
+    """
+    return text.rstrip(_ENDING)
+
+
 def _cut(tokens: Sequence[Token]) -> int:
-    """Return the number of the token before which to cut; 0 for what may stay together."""
-    pauses = {i: tokens[i].start - tokens[i - 1].end for i in range(1, len(tokens))}
+    """Return the number of the token before which to cut, never within a number; 0 for what may stay together."""
+    pauses = {i: tokens[i].start - tokens[i - 1].end for i in range(1, len(tokens)) if begins(tokens[i])}
     longest = max(pauses.values(), default=0.0)
     too_long = len(tokens) > MAX_TOKENS or tokens[-1].end - tokens[0].start > MAX_SECONDS
-    if len(tokens) == 1 or not (too_long or longest >= _LONG_PAUSE):
+    if not pauses or not (too_long or longest >= _LONG_PAUSE):
         return 0
     if longest >= _PAUSE:
         candidates = [i for i, pause in pauses.items() if pause > longest - 0.001]
     else:
-        candidates = word_starts(tokens) or list(pauses)
+        marked = [i for i in pauses if tokens[i - 1].shown[-1:] in tuple(MARKS)]
+        candidates = marked or word_starts(tokens) or list(pauses)
     return min(candidates, key=lambda i: abs(i - len(tokens) / 2))

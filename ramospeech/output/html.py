@@ -6,11 +6,13 @@ import base64
 import itertools
 import math
 import mimetypes
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ramospeech.output.cues import clock, cues
+from ramospeech.output.words import begins
 from ramospeech.output.writer import Style, Writer
 
 if TYPE_CHECKING:
@@ -70,16 +72,29 @@ def _paragraphs(transcript: Transcript, style: Style) -> list[str]:
     for start, following in itertools.pairwise([*starts, math.inf]):
         tokens = [token for token in transcript.tokens if start <= token.start < following]
         time = clock(start, ".")[:8]
-        paragraphs.append(f"<p><time>{time}</time>{''.join(_ruby(token, style) for token in tokens)}</p>")
+        rubies = "".join(_ruby(group, style) for group in _groups(tokens))
+        paragraphs.append(f"<p><time>{time}</time>{rubies}</p>")
     return paragraphs
 
 
-def _ruby(token: Token, style: Style) -> str:
-    above = f"<rt>{escape(token.pinyin)}</rt>" if token.hanzi and token.pinyin else ""
-    text = escape(token.hanzi or f"{token.pinyin} ")
-    attributes = f'data-start="{token.start:.3f}" data-end="{token.end:.3f}"' + ' class="doubtful"' * style.is_doubtful(
-        token
-    )
+def _groups(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Put the syllables of a number that is written in digits together."""
+    groups: list[list[Token]] = []
+    for token in tokens:
+        if groups and not begins(token):
+            groups[-1].append(token)
+        else:
+            groups.append([token])
+    return groups
+
+
+def _ruby(tokens: Sequence[Token], style: Style) -> str:
+    """Return the markup of a syllable, or of the syllables of a number."""
+    first, pinyin = tokens[0], " ".join(token.pinyin for token in tokens)
+    above = f"<rt>{escape(pinyin)}</rt>" if first.hanzi and first.pinyin else ""
+    text = escape(first.shown or f"{first.pinyin} ")
+    attributes = f'data-start="{first.start:.3f}" data-end="{tokens[-1].end:.3f}"'
+    attributes += ' class="doubtful"' * any(map(style.is_doubtful, tokens))
     return f"<ruby {attributes}>{text}{above}</ruby>"
 
 

@@ -28,6 +28,7 @@ class JsonWriter(Writer):
             "id": transcript.id,
             **({} if transcript.channel is None else {"channel": transcript.channel}),
             "text": transcript.text,
+            **({"display": transcript.display} if transcript.display != transcript.text else {}),
             "pinyin": " ".join(transcript.pinyin),
             "seconds": round(transcript.seconds, 3),
             "score": round(transcript.score, 4),

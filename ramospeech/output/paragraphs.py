@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ramospeech.output.cues import clock
-from ramospeech.output.words import text_of, words
+from ramospeech.output.words import MARKS, text_of, words
 from ramospeech.output.writer import Style
 from ramospeech.text.units import spaced
 
@@ -43,14 +43,18 @@ def readable(transcript: Transcript, style: Style) -> str:
 
 
 def _text(tokens: Sequence[Token], style: Style) -> str:
-    """Return the words of a paragraph, with spaces where the speaker pauses."""
+    """Return the words of a paragraph, with spaces where the speaker pauses and no mark stands."""
     hanzi = all(token.hanzi for token in tokens)
     phrases: list[list[str]] = []
-    end = -_PHRASE
+    end = 0.0
     for word in words(tokens):
-        if word[0].start - end >= _PHRASE:
+        marked = phrases and phrases[-1][-1][-1:] in tuple(MARKS)
+        if not phrases or (word[0].start - end >= _PHRASE and not marked):
             phrases.append([])
         text = text_of(word)
-        phrases[-1].append(f"[{text}?]" if any(map(style.is_doubtful, word)) else text)
+        if any(map(style.is_doubtful, word)):
+            bare = text.rstrip(MARKS)
+            text = f"[{bare}?]{text[len(bare) :]}"
+        phrases[-1].append(text)
         end = word[-1].end
     return " ".join(spaced(phrase) if hanzi else " ".join(phrase) for phrase in phrases)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramospeech.output.cues import clock, cues
+from ramospeech.output.cues import clock, cues, without_last_mark
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
@@ -18,4 +18,4 @@ class SrtWriter(Writer):
 
     def write(self, transcript: Transcript) -> None:
         for number, (start, end, text) in enumerate(cues(transcript), 1):
-            print(f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n", file=self.file)
+            print(f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{without_last_mark(text)}\n", file=self.file)

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class TxtWriter(Writer):
-    """One line for each recording: its hanzi, or its syllables without a translator; empty where it failed.
+    """One line for each recording: its text as people read it; its syllables without a translator.
 
-    Of several recordings each line starts with the recording's id and a tab. Where the style asks for paragraphs, these
-    with their times, under the id where there are several, and an empty line behind each recording.
+    The line of a recording that failed is empty. Of several recordings each line starts with the recording's id and a
+    tab. Where the style asks for paragraphs, these with their times, under the id where there are several, and an empty
+    line behind each recording.
     """
 
     def write(self, transcript: Transcript) -> None:
@@ -24,4 +25,4 @@ class TxtWriter(Writer):
             print(heading + readable(transcript, self.style), end=end, file=self.file)
             return
         name = f"{flat(transcript.id)}\t" if self.several else ""
-        print(name + (transcript.text or " ".join(transcript.pinyin)), file=self.file)
+        print(name + (transcript.display or " ".join(transcript.pinyin)), file=self.file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramospeech.output.cues import clock, cues
+from ramospeech.output.cues import clock, cues, without_last_mark
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
@@ -19,5 +19,5 @@ class VttWriter(Writer):
 
     def write(self, transcript: Transcript) -> None:
         for start, end, text in cues(transcript):
-            escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            escaped = without_last_mark(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             print(f"{clock(start, '.')} --> {clock(end, '.')}\n{escaped}\n", file=self.file)

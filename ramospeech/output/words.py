@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from ramospeech.transcript import Token
 
 
+MARKS = "，。、？！"
+
+
 def text_of(tokens: Sequence[Token]) -> str:
-    """Return the hanzi of tokens; the syllables where one of them has none."""
+    """Return what people are shown of tokens; the syllables where one of them has no hanzi."""
     hanzi = all(token.hanzi for token in tokens)
-    return spaced(t.hanzi for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
+    return spaced(t.shown for t in tokens) if hanzi else " ".join(t.pinyin for t in tokens)
 
 
 def words(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
@@ -30,9 +33,14 @@ def words(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 def timed_words(tokens: Sequence[Token]) -> Iterator[tuple[float, float, str]]:
-    """Yield the words (start, end, text) of tokens; syllables without hanzi are words."""
+    """Yield the words (start, end, text) of tokens, without marks; syllables without hanzi are words."""
     for word in words(tokens):
-        yield word[0].start, word[-1].end, text_of(word)
+        yield word[0].start, word[-1].end, text_of(word).rstrip(MARKS)
+
+
+def begins(token: Token) -> bool:
+    """Return whether a token does not belong to a number in digits that has begun before."""
+    return bool(token.shown) or not token.hanzi
 
 
 def word_starts(tokens: Sequence[Token]) -> list[int]:
@@ -45,7 +53,7 @@ def word_starts(tokens: Sequence[Token]) -> list[int]:
         length += len(word)
     numbers, length = [], 0
     for number, token in enumerate(tokens):
-        if number and length in starts:
+        if number and length in starts and begins(token):
             numbers.append(number)
         length += len(token.hanzi)
     return numbers

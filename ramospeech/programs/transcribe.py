@@ -24,6 +24,7 @@ import torch
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.audio import Source, channels, name_of
 from ramospeech.cli import Parser, count, few, number, positive
+from ramospeech.display import add_options
 from ramospeech.errors import AudioError, OutputError, UsageError, program
 from ramospeech.inputs import Inputs, find_inputs
 from ramospeech.output import DOUBTFUL, WRITERS, Output, Style
@@ -37,7 +38,7 @@ from ramospeech.translate import Phrases, Translation, opennmt_block
 # Options that transcripts depend on.
 CHOICES = (
     *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
-    *("hotwords", "hotword", "hotwords_near", "min_confidence"),
+    *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script"),
 )
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
@@ -93,6 +94,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument(
         "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
     )
+    add_options(parser, punctuation=False)
     group = parser.add_argument_group("input and output")
     group.add_argument(
         "--channels",
@@ -189,6 +191,9 @@ def main(argv: list[str] | None = None) -> int:
         decoder=partial(make_decoder, args, hotwords),
         hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
         min_confidence=args.min_confidence,
+        punctuation=args.punctuation and args.translator != "none",
+        itn=args.itn,
+        script=args.script,
     )
     reasons: Counter[str] = Counter()
     noisy = 0

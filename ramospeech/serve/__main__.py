@@ -15,6 +15,7 @@ from ramospeech import environment
 environment.prepare_module()
 
 from ramospeech.cli import Parser, count, number, positive  # noqa: E402
+from ramospeech.display import add_options  # noqa: E402
 from ramospeech.errors import UsageError, extra, program  # noqa: E402
 from ramospeech.pipeline import Transcriber  # noqa: E402
 from ramospeech.serve.app import Limits, create_app  # noqa: E402
@@ -44,6 +45,7 @@ def parser() -> Parser:
     parser.add_argument("--waiting", type=count, default=Limits.waiting, help="requests in the queue, at most")
     parser.add_argument("--streams", type=count, default=Limits.streams, help="live streams at once, at most")
     parser.add_argument("--idle", type=positive, default=Limits.idle, help="seconds a stream may send no audio")
+    add_options(parser, punctuation=False)
     parser.epilog = f"{parser.epilog}\nClients need the key in the environment variable {KEY}, where it is set."
     return parser
 
@@ -66,7 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     key = os.environ.get(KEY)
     if key == "":
         raise UsageError(f"{KEY} is set and empty; set a key, or unset it")
-    transcriber = Transcriber.from_pretrained(args.model, args.translator, device=args.device)
+    transcriber = Transcriber.from_pretrained(
+        args.model,
+        args.translator,
+        device=args.device,
+        punctuation=args.punctuation,
+        itn=args.itn,
+        script=args.script,
+    )
     limits = Limits(args.max_megabytes, args.max_minutes, args.timeout, args.waiting, args.streams, args.idle)
     config = uvicorn.Config(
         create_app(transcriber, limits, key),

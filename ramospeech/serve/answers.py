@@ -12,8 +12,8 @@ GRANULARITIES = ("segment", "word")
 
 
 def text_of(transcript: Transcript) -> str:
-    """Return the hanzi; without a translator the syllables."""
-    return transcript.text or " ".join(transcript.pinyin)
+    """Return the text as people read it; without a translator the syllables."""
+    return transcript.display or " ".join(transcript.pinyin)
 
 
 def document(transcript: Transcript, form: str) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE
+from ramospeech.display import Display
 from ramospeech.errors import AudioError, ModelError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.pipeline import Transcriber, Translation
@@ -411,3 +412,12 @@ def test_the_shipped_weights_and_which_translator_is_loaded():
     assert isinstance(searching.translator, NgramTranslator)
     asked_for = Transcriber.from_pretrained(translator=translator_path())
     assert isinstance(asked_for.translator, Seq2SeqTranslator)
+
+
+def test_transcripts_are_written_as_people_read_them(say):
+    path = say("a.wav", 5, 4, 3, 2)
+    plain = transcriber().transcribe(path)
+    shown = transcriber(display=Display(itn=True)).transcribe(path)
+    assert (plain.text, plain.display, shown.text, shown.display) == ("四三二一", "四三二一", "四三二一", "4321")
+    assert [token.display for token in shown.tokens] == ["4321", "", "", ""]
+    assert replace(shown, tokens=plain.tokens) == plain
