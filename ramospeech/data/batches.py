@@ -1,8 +1,8 @@
 """Duration buckets: which clips go together, in which step and on which worker.
 
-A plan is a list of steps, a step one batch for each worker, a batch a list of clip indices. It follows from the
-durations, the seed, the epoch and the number of workers alone, so every worker makes the same plan and none has more
-steps than another.
+A plan is a list of steps, a step one batch for each worker (the last one may have fewer), a batch a list of clip
+indices. It follows from the durations, the seed, the epoch and the number of workers alone, so every worker makes the
+same plan.
 """
 
 from collections.abc import Sequence
@@ -44,16 +44,16 @@ def train_plan(
 
     That is SortaGrad (Amodei et al., arXiv 1512.02595): CTC finds its first alignments in short clips.
     Clips of similar length share a batch, and the batches of one step are similar too, so that no worker waits for
-    another. Every clip is seen; where the batches do not fill the last step, the first ones are seen twice.
+    another. Every clip is seen once; the last step has the batches that are left.
     """
     rng = np.random.default_rng((seed, epoch))
     length = np.asarray(seconds, dtype=np.float64)
     # Jittered lengths: similar clips still meet, but not the same ones every epoch.
     order = np.argsort(length * rng.uniform(0.9, 1.1, len(length)), kind="stable")
     parts = batches(seconds, order.tolist(), batch_seconds, batch_size)
-    parts += [parts[i % len(parts)] for i in range(-len(parts) % workers)]
     steps = [parts[i : i + workers] for i in range(0, len(parts), workers)]
-    return steps if epoch == 0 else [steps[i] for i in rng.permutation(len(steps))]
+    whole = len(parts) // workers
+    return steps if epoch == 0 else [steps[i] for i in rng.permutation(whole)] + steps[whole:]
 
 
 def drawn(weights: Sequence[float], seed: int, epoch: int) -> list[int]:

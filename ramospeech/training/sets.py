@@ -85,7 +85,8 @@ class TrainBatches:
     """The batches of each epoch, dealt to the workers in an order that does not depend on their number.
 
     `group` batches of similar length follow each other: the number of workers at the start of the run, so that the
-    batches of a step are similar. Where they do not fill the last step, the first ones are seen again.
+    batches of a step are similar. Where they do not fill the last step, a worker has an empty one, which adds
+    nothing.
     """
 
     def __init__(
@@ -118,7 +119,8 @@ class TrainBatches:
         if not order:
             raise TrainingError(f"--corpus_weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
         left = max(0, -(-(len(order) - taken) // size))
-        mine = [order[(taken + step * size + self.workers.rank) % len(order)] for step in range(left)]
+        order += [[]] * (taken + left * size - len(order))
+        mine = order[taken + self.workers.rank :: size]
         return taken // size + left, self.loader(mine, epoch)
 
 

@@ -59,8 +59,9 @@ def test_a_run_resumes_with_another_number_of_workers(train, before, after, epoc
     rest = [batches(train, rank, after, before, epoch, taken, monkeypatch) for rank in range(after)]
     assert len({steps for steps, _ in rest}) == 1
     later = [batch for step in zip(*(mine for _, mine in rest), strict=True) for batch in step]
-    assert order[:taken] + later[: len(order) - taken] == order
-    assert later[len(order) - taken :] == order[: len(later) - (len(order) - taken)]
+    assert [batch for batch in order[:taken] + later if batch] == [batch for batch in order if batch]
+    assert sorted(clip for batch in order for clip in batch) == list(range(203))
+    assert all(order[: -before + 1 or None]) and all(later[: -after + 1 or None]), "only the last step has empty ones"
 
 
 def test_an_epoch_is_planned_when_it_begins(train, monkeypatch):
@@ -88,8 +89,9 @@ def test_epochs_differ_and_repeat(train, monkeypatch):
 def test_batches_that_are_taken_together_are_similar(train, monkeypatch):
     seconds = np.array(train.seconds)
     steps, mine = batches(train, 0, 1, 4, 3, 0, monkeypatch)
-    longest = np.array([max(seconds[batch]) for batch in mine]).reshape(-1, 4)
-    assert steps == longest.size and np.median(longest.max(1) / longest.min(1)) < 1.3
+    longest = np.array([max(seconds[batch]) for batch in mine])
+    longest = longest[: len(longest) // 4 * 4].reshape(-1, 4)
+    assert 0 <= steps - longest.size < 4 and np.median(longest.max(1) / longest.min(1)) < 1.3
 
 
 def test_nothing_is_left_by_the_weights(train, monkeypatch):
