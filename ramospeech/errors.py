@@ -51,6 +51,17 @@ class DistributedError(RamospeechError):
     exit_status = 2
 
 
+class WorkerLostError(DistributedError):
+    """Another worker ended or cannot be reached; this one, of that rank, cannot go on without it."""
+
+    exit_status = 1
+
+    def __init__(self, rank: int, cause: Exception) -> None:
+        said = (str(cause).strip().splitlines() or [""])[0]
+        self.lost = f"worker {rank} lost another worker, whose own message stands before this one ({said})"
+        super().__init__(f"{self.lost}; resume with --load_model")
+
+
 class TrainingError(RamospeechError):
     """Training that cannot continue: nothing left to train on, a full disk, a loss that stays non-finite."""
 

@@ -131,7 +131,7 @@ def test_ctc_decode_stands_alone(path: Path) -> None:
 
 @each([*OURS, *PROGRAMS])
 def test_only_parallel_imports_horovod(path: Path) -> None:
-    assert ("horovod" in top_levels(path)) == (name_of(path) == "ramospeech/parallel.py")
+    assert ("horovod" in top_levels(path)) == (name_of(path) == "ramospeech/parallel/horovod.py")
 
 
 @each([*OURS, *PROGRAMS])

@@ -1,4 +1,4 @@
-"""Workers: the one-process twin, errors of one that become errors of all, and Horovod itself with two processes."""
+"""Workers: one process, errors of one that become errors of all, and two processes under each launcher."""
 
 import inspect
 import os
@@ -12,15 +12,27 @@ import torch
 
 from ramospeech.errors import DistributedError, ListError, RamospeechError
 from ramospeech.model import MaskedBatchNorm2d
-from ramospeech.parallel import HorovodWorkers, SingleProcess, Workers, connect
+from ramospeech.parallel import (
+    OF_HOROVOD,
+    OF_TORCHRUN,
+    HorovodWorkers,
+    SingleProcess,
+    TorchrunWorkers,
+    Workers,
+    connect,
+)
 
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
+LAUNCHERS = {
+    "horovodrun": [str(HOROVODRUN), "-np", "2", sys.executable],
+    "torchrun": [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+}
 
 
 def test_siblings_implement_every_collective():
-    for kind in (SingleProcess, HorovodWorkers):
+    for kind in (SingleProcess, HorovodWorkers, TorchrunWorkers):
         assert kind.__bases__ == (Workers,) and not inspect.isabstract(kind)
-        for name in Workers.__abstractmethods__:
+        for name in Workers.__abstractmethods__ - {"launcher"}:
             declared = inspect.signature(getattr(Workers, name)).parameters
             assert list(inspect.signature(vars(kind)[name]).parameters) == list(declared), name
     with pytest.raises(TypeError, match="abstract"):
@@ -28,7 +40,7 @@ def test_siblings_implement_every_collective():
 
 
 def test_alone_without_a_launcher(monkeypatch):
-    for name in ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"):
+    for name in OF_HOROVOD + OF_TORCHRUN:
         monkeypatch.delenv(name, raising=False)
     workers = connect()
     assert type(workers) is SingleProcess and (workers.rank, workers.size) == (0, 1)
@@ -139,9 +151,25 @@ for fp16 in (False, True):
     assert totals.tolist() == [2.0, 2.0]
     assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
     assert frozen.grad.tolist() == [0.0, 0.0]
-print("rank", w.rank, "fine")
+print(w.launcher[0], "rank", w.rank, "fine")
 """
 
+LOST = """
+import os, signal, torch
+from ramospeech import parallel
+from ramospeech.errors import program
+
+@program
+def main():
+    w = parallel.connect()
+    w.all_reduce(torch.ones(3))
+    if w.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    while True:
+        w.all_reduce(torch.ones(3))
+
+raise SystemExit(main())
+"""
 
 PARITY = """
 import numpy as np, torch
@@ -188,21 +216,39 @@ print("rank", w.rank, "fine")
 """
 
 
+def run_two(launcher, script, root):
+    """Run a program as two workers; gives what came of it."""
+    if launcher == "horovodrun" and not HOROVODRUN.exists():
+        pytest.skip("Horovod is not installed here")
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    launch = [*LAUNCHERS[launcher], str(script)]
+    return subprocess.run(launch, capture_output=True, text=True, timeout=600, env=environment)
+
+
 @pytest.mark.xdist_group("horovod")
-@pytest.mark.skipif(not HOROVODRUN.exists(), reason="Horovod is not installed here")
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 @pytest.mark.parametrize("what", ["collectives", "parity"])
-def test_two_horovod_processes(tmp_path, root, what):
+def test_two_processes(tmp_path, root, launcher, what):
     """Parity: two workers with half the batch each end where one with the whole batch does after 5 steps.
 
     In float64: in float32 rounding decides between equal maxima in the pooling, and the paths part a little.
     """
     script = tmp_path / "two.py"
     script.write_text(SCRIPT if what == "collectives" else PARITY)
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    launch = [str(HOROVODRUN), "-np", "2", sys.executable, str(script)]
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=600, env=environment)
+    done = run_two(launcher, script, root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rank 0 fine" in done.stdout and "rank 1 fine" in done.stdout
+    assert what == "parity" or f"{launcher} rank 0" in done.stdout
+
+
+@pytest.mark.xdist_group("horovod")
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_lost_worker_ends_the_run_with_a_line(tmp_path, root, launcher):
+    script = tmp_path / "lost.py"
+    script.write_text(LOST)
+    done = run_two(launcher, script, root)
+    assert done.returncode != 0
+    assert "error: worker 0 lost another worker" in done.stderr and "--load_model" in done.stderr
 
 
 def test_batch_norm_statistics_of_two_workers_are_those_of_all_clips():

@@ -3,6 +3,7 @@
     ramospeech train --data_type aishell                                  one process, CPU or GPU
     horovodrun -np 4 ramospeech train --data_type aishell                 four, on this host's GPUs
     horovodrun -np 8 -H a:4,b:4 ramospeech train --data_type aishell      eight, on two hosts
+    torchrun --nproc_per_node 4 train.py --data_type aishell              four, by torch.distributed instead
     ramospeech train --data_type aishell --load_model                     resume where the last run ended
     ramospeech train --data_type mine --init_from fast                    fine-tune the shipped model
 
@@ -12,6 +13,7 @@ NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and ten
 """
 
 import argparse
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -60,9 +62,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     check_options(args)
+    # Workers: the others of horovodrun or torchrun, or none. From here on an error of one is an error of all.
+    return parallel.run(partial(train_with, args), args.elastic)
 
-    # Workers: the others of horovodrun, or none. From here on an error of one is an error of all.
-    workers = parallel.connect()
+
+def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
+    """Train as the options say; `given` then says to resume, for when the workers of an elastic run change."""
+    args = copy(given)
+    if args.elastic:  # a worker that joins does as those that are there
+        args.load_model = workers.broadcast_object(args.load_model)
     device = workers.run_or_fail_together(
         lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
     )
@@ -110,7 +118,8 @@ def main(argv: list[str] | None = None) -> int:
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
     writer = ModelWriter(run, model, trainer, progress, args, bool(dev.clips), sum(train.seconds) / 3600)
     extra = {"left_out": windows.left_out} if windows else {}
-    checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, extra, minutes=args.save_minutes)
+    checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, extra, minutes=args.save_minutes,
+                              saved=lambda: setattr(given, "load_model", True))  # fmt: skip
     evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
 
     def evaluate(epoch: int) -> float | None:

@@ -152,7 +152,6 @@ def transcribe_command(path: Path) -> str:
     return f"{transcribing()} --model {shlex.quote(str(path))} RECORDING"
 
 
-def resume_command(workers: int) -> str:
-    """Return the command that resumes this run."""
-    launch = ["horovodrun", "-np", str(workers)] if workers > 1 else []
-    return shlex.join([*launch, "python", *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])
+def resume_command(launcher: Sequence[str]) -> str:
+    """Return the command that resumes this run, which the workers' launcher started."""
+    return shlex.join([*launcher, *sys.argv, *([] if "--load_model" in sys.argv else ["--load_model"])])

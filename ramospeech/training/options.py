@@ -176,6 +176,10 @@ def options(about: str) -> argparse.ArgumentParser:
         "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
     )
 
+    machine.add_argument(
+        "--elastic", action=flag, default=False, help="go on when workers are lost, leave or join (docs/distributed.md)"
+    )
+
     saving = parser.add_argument_group("saving")
     saving.add_argument("--save_step", type=count_or_0, default=0, help="also keep the model of every N-th epoch")
     saving.add_argument("--dev_step", type=count, default=1, help="measure the dev lists every N epochs")

@@ -68,6 +68,7 @@ class Checkpoints:
             best so far.
         extra: more of the state.
         minutes: between saves within an epoch.
+        saved: called on all workers after each save.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Checkpoints:
         write_models: Callable[[bool], None],
         extra: dict[str, Any] | None = None,
         minutes: float = math.inf,
+        saved: Callable[[], object] = lambda: None,
     ) -> None:
         self.path, self.trainer, self.progress, self.workers = path, trainer, progress, workers
         self.write_models, self.extra, self.minutes = write_models, extra or {}, minutes
+        self._tell = saved
         self._saved = time.monotonic()
 
     def due(self) -> bool:
@@ -100,3 +103,4 @@ class Checkpoints:
         state = {**self.trainer.state(), "progress": asdict(self.progress), **self.extra}
         self.workers.broadcast_from_rank_0(lambda: save_state(self.path, state))
         self._saved = time.monotonic()
+        self._tell()

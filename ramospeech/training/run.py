@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ramospeech.errors import TrainingError
+from ramospeech.errors import TrainingError, WorkerLostError
+from ramospeech.parallel import WorkersChangedError
 from ramospeech.training import advice
 from ramospeech.training.guard import Guard
 from ramospeech.training.loop import Stopper, Trainable, Trainer
@@ -48,8 +49,16 @@ class Run:
     def fit(self) -> bool:
         """Train to the end; False where the run was asked to stop, and has saved.
 
-        Raises: TrainingError: an epoch trained on nothing, or the loss diverged too often.
+        Raises: TrainingError: an epoch trained on nothing, or the loss diverged too often; WorkerLostError;
+        WorkersChangedError: of an elastic run, which has saved.
         """
+        try:
+            return self._fit()
+        except WorkerLostError:
+            self.monitor.close()
+            raise
+
+    def _fit(self) -> bool:
         guard = Guard(self.trainer, self.progress.lr_factor)
         self._began = time.monotonic() - self.progress.seconds
         with Stopper().listening() as stopper:
@@ -82,7 +91,7 @@ class Run:
             if self.augment is not None:
                 fraction = (progress.epoch + (done - 1) / steps) / self.epochs
                 self.augment.strength = min(1.0, fraction / self.ramp) if self.ramp else 1.0
-            step = trainer.step(batch, lr, stopper.wanted, self.checkpoints.due(), self._clock())
+            step = trainer.step(batch, lr, stopper.wanted or workers.changed, self.checkpoints.due(), self._clock())
             progress.seconds = step.seconds
             progress.batches += workers.size
             progress.consumed += workers.size
@@ -102,7 +111,12 @@ class Run:
                 self.checkpoints.save()
             if step.stop:
                 self.monitor.close()
-                command = advice.resume_command(workers.size)
+                if workers.elastic and not all(workers.all_gather_object(stopper.wanted)):
+                    # Not the launcher that ends the run: others go on without a worker that was asked to stop alone.
+                    if stopper.wanted:
+                        return False
+                    raise WorkersChangedError
+                command = advice.resume_command(workers.launcher)
                 self.monitor.say(f"stopped and saved; resume with: {command}")
                 return False
         if done > first and not self.moved:

@@ -49,11 +49,14 @@ def command(corpus, out, *options, name="tones"):
     return [str(part) for part in (sys.executable, ROOT / "train.py", "--data_type", name, *where, *TINY, *options)]
 
 
-def train(corpus, out, *options, workers=1, name="tones"):
+def train(corpus, out, *options, workers=1, name="tones", launcher="horovodrun"):
     """What came of train.py: of one worker in this process, where nothing is imported again."""
     line = command(corpus, out, *options, name=name)
     if workers > 1:
         launch = [str(HOROVODRUN), "-np", str(workers)]
+        if launcher == "torchrun":
+            launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(workers)]
+            line = line[1:]
         return subprocess.run([*launch, *line], capture_output=True, text=True, cwd=out.parent)
     stdout, stderr = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -306,7 +309,8 @@ def test_lists_given_themselves(corpus, tmp_path, capsys):
 
 
 @needs_horovod
-def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
+@pytest.mark.parametrize("launcher", ["horovodrun", "torchrun"])
+def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path, launcher):
     """After 5 steps of the real program in float32.
 
     Adam scales rounding up where gradients are tiny, and there single weights go other ways: so the root mean square of
@@ -318,7 +322,7 @@ def test_two_workers_are_one_with_the_whole_batch(corpus, tmp_path):
     path = tmp_path / "corpus" / "lists" / "tones_train.txt"
     path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
     alone = train(tmp_path / "corpus", tmp_path / "alone", *options, "--batch_size", 4)
-    both = train(tmp_path / "corpus", tmp_path / "both", *options, "--batch_size", 2, workers=2)
+    both = train(tmp_path / "corpus", tmp_path / "both", *options, "--batch_size", 2, workers=2, launcher=launcher)
     assert alone.returncode == 0 == both.returncode, alone.stderr + both.stderr
     for out in ("alone", "both"):
         state = torch.load(tmp_path / out / "dfcnn.state.pt", weights_only=True)

@@ -42,12 +42,13 @@ def test_a_blank_dev_set_is_usual_for_a_while():
     assert "--lr" in advice.on_blank(5_000)
 
 
-@pytest.mark.parametrize(("workers", "start"), [(1, "python train.py"), (3, "horovodrun -np 3 python train.py")])
-def test_the_command_that_resumes(monkeypatch, workers, start):
+@pytest.mark.parametrize("launcher", [("python",), ("horovodrun", "-np", "3", "python")])
+def test_the_command_that_resumes(monkeypatch, launcher):
+    start = " ".join([*launcher, "train.py"])
     monkeypatch.setattr("sys.argv", ["train.py", "--model_name", "a b"])
-    assert advice.resume_command(workers) == f"{start} --model_name 'a b' --load_model"
+    assert advice.resume_command(launcher) == f"{start} --model_name 'a b' --load_model"
     monkeypatch.setattr("sys.argv", ["train.py", "--load_model"])
-    assert advice.resume_command(workers) == f"{start} --load_model"
+    assert advice.resume_command(launcher) == f"{start} --load_model"
 
 
 @pytest.mark.parametrize(("freeze", "said"), [(0, ""), (2, ", but --freeze keeps some: better --freeze 0")])

@@ -1,0 +1,61 @@
+"""The workers that `torchrun` starts, over torch.distributed: Gloo on CPUs, NCCL where each has a GPU of its own."""
+
+import atexit
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ramospeech.errors import DistributedError, WorkerLostError
+from ramospeech.parallel.workers import Workers
+
+Result = TypeVar("Result")
+
+WAIT = timedelta(minutes=15)  # for another worker, as under Horovod; then an error, not a hang
+
+
+class TorchrunWorkers(Workers):
+    """The workers that `torchrun` started."""
+
+    def __init__(self) -> None:
+        self.local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        each_has_a_gpu = torch.cuda.is_available() and self.local_size <= torch.cuda.device_count()
+        backend = "cpu:gloo,cuda:nccl" if each_has_a_gpu and dist.is_nccl_available() else "gloo"
+        try:
+            dist.init_process_group(backend, timeout=WAIT)
+        except (RuntimeError, ValueError) as error:
+            raise DistributedError(f"the workers of torchrun did not find each other: {error}") from error
+        atexit.register(dist.destroy_process_group)
+        self.rank: int = dist.get_rank()
+        self.size: int = dist.get_world_size()
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        hosts = ("--nnodes", str(self.size // self.local_size)) if self.size > self.local_size else ()
+        return "torchrun", *hosts, "--nproc_per_node", str(self.local_size)
+
+    def all_reduce(self, values: Tensor) -> Tensor:
+        total = values.clone()
+        self._with_all(lambda: dist.all_reduce(total))
+        return total
+
+    def all_gather_object(self, item: Any) -> list[Any]:
+        items: list[Any] = [None] * self.size
+        self._with_all(lambda: dist.all_gather_object(items, item))
+        return items
+
+    def broadcast_object(self, item: Any) -> Any:
+        items = [item]
+        self._with_all(lambda: dist.broadcast_object_list(items))
+        return items[0]
+
+    def _with_all(self, what: Callable[[], Result]) -> Result:
+        try:
+            return what()
+        except RuntimeError as error:  # a DistBackendError of NCCL, or what Gloo says of a closed connection
+            raise WorkerLostError(self.rank, error) from error
