@@ -22,9 +22,11 @@ PROGRAMS = [
     ROOT / "demo" / "make_corpus.py",
     ROOT / "docs" / "make_options.py",
 ]
-OF_OTHERS = set(  # of horovodrun, tensorboard, install.sh, docker, jupyter
+OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, jupyter
     [
         "--check-build",
+        *("--min-np", "--max-np", "--host-discovery-script", "--blacklist-cooldown-range", "--network-interfaces"),
+        *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint"),
         "--logdir",
         "--port",
         "--help",
