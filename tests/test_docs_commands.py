@@ -24,7 +24,8 @@ def commands(path: Path) -> list[list[str]]:
     text = path.read_text("utf-8").replace("\\\n", " ")
     found = []
     for line in re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE):
-        line = re.sub(r"^(horovodrun( --?[\w-]+ \S+)+|time|nice) ", "", line.split(" < ")[0].split(" > ")[0].split(" | ")[0])
+        line = line.split(" < ")[0].split(" > ")[0].split(" | ")[0]
+        line = re.sub(r"^(horovodrun( --?[\w-]+ \S+)+|time|nice) ", "", line)
         for start, name in [*OLDER.items(), *((f"ramospeech {name}", name) for name in PROGRAMS)]:
             if line.startswith(f"{start} ") or line == start:
                 found.append([name, *shlex.split(line[len(start) :], comments=True)])
