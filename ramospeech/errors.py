@@ -52,7 +52,7 @@ class DistributedError(RamospeechError):
 
 
 class WorkerLostError(DistributedError):
-    """Another worker ended or cannot be reached; this one, of that rank, cannot go on without it."""
+    """Another worker ended or cannot be reached; this one, of that rank, cannot continue without it."""
 
     exit_status = 1
 

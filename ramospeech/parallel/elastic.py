@@ -1,4 +1,4 @@
-"""Runs that go on when workers are lost, leave or join: Horovod's elastic mode."""
+"""Runs that continue when workers are lost, leave or join: Horovod's elastic mode."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def run_elastic(task: Callable[[Workers], int]) -> int:
         try:
             return task(workers)
         except WorkerLostError as error:
-            print(f"{error.lost}; going on with the workers that are left", file=sys.stderr)
+            print(f"{error.lost}; continuing with the workers that are left", file=sys.stderr)
         except WorkersChangedError:
             pass
         workers = workers.renewed()

@@ -177,7 +177,10 @@ def options(about: str) -> argparse.ArgumentParser:
     )
 
     machine.add_argument(
-        "--elastic", action=flag, default=False, help="go on when workers are lost, leave or join (docs/distributed.md)"
+        "--elastic",
+        action=flag,
+        default=False,
+        help="continue when workers are lost, leave or join (docs/distributed.md)",
     )
 
     saving = parser.add_argument_group("saving")

@@ -112,7 +112,7 @@ class Run:
             if step.stop:
                 self.monitor.close()
                 if workers.elastic and not all(workers.all_gather_object(stopper.wanted)):
-                    # Not the launcher that ends the run: others go on without a worker that was asked to stop alone.
+                    # Not the launcher that ends the run: others continue without a worker that was asked to stop alone.
                     if stopper.wanted:
                         return False
                     raise WorkersChangedError

@@ -133,13 +133,13 @@ def elastic(tmp_path):
         run.kill()
 
 
-def test_a_run_goes_on_without_a_killed_worker_and_no_clip_is_lost_or_seen_twice(elastic):
+def test_a_run_continues_without_a_killed_worker_and_no_clip_is_lost_or_seen_twice(elastic):
     run = elastic("localhost:1\n127.0.0.1:1\n", epochs=2)
     run.wait(lambda steps: len(steps) >= 6)
     os.kill(next(int(pid) for pid, rank, *_ in run.steps() if rank == "1"), signal.SIGKILL)
     run.wait(lambda steps: steps[-1][2] == "1")
     run.finish()
-    assert "going on with the workers that are left" in run.said()
+    assert "continuing with the workers that are left" in run.said()
     assert run.epochs() == [Counter(f"train{i}.wav" for i in range(CLIPS))] * 2
     state = torch.load(run.out / "dfcnn.state.pt", weights_only=True)
     assert state["progress"]["epoch"] == 2 and (run.out / "dfcnn.safetensors").exists()
