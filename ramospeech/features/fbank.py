@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ramospeech.audio.framing import SAMPLE_RATE, WINDOW
-from ramospeech.features.framing import FrameFeatures
+from ramospeech.features.framing import FrameFeatures, power_spectrum
 
 FFT = 512
 PREEMPHASIS = 0.97
@@ -20,6 +20,8 @@ class Fbank(FrameFeatures):
     dither 0.
     """
 
+    filters: Tensor
+
     def __init__(self, bins: int = 80) -> None:
         super().__init__()
         self.bins = bins
@@ -31,8 +33,7 @@ class Fbank(FrameFeatures):
     def analyse(self, frames: Tensor) -> Tensor:
         frames = frames - frames.mean(-1, keepdim=True)
         previous = torch.cat([frames[..., :1], frames[..., :-1]], -1)
-        spectrum = torch.fft.rfft((frames - PREEMPHASIS * previous) * self.window, n=FFT)
-        power = spectrum.real.square() + spectrum.imag.square()
+        power = power_spectrum((frames - PREEMPHASIS * previous) * self.window, FFT)
         return (power @ self.filters).clamp(min=1.0).log()
 
 

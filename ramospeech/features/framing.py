@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ramospeech.audio.framing import HOP, WINDOW
@@ -18,6 +19,30 @@ def frame_count(samples: Tensor) -> Tensor:
 def padding_mask(lengths: Tensor, size: int) -> Tensor:
     """Return (B, size) bool, True where position t >= lengths[b]: the padding of a batch."""
     return torch.arange(size, device=lengths.device) >= lengths.unsqueeze(1)
+
+
+def cut_frames(waveforms: Tensor) -> Tensor:
+    """Map (B, S) to frames (B, T, 400).
+
+    Exported, a convolution that copies: no runtime needs to know overlapping views, and the frames are the same.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return waveforms.unfold(1, WINDOW, HOP)
+    return F.conv1d(waveforms.unsqueeze(1), torch.eye(WINDOW).unsqueeze(1), stride=HOP).transpose(1, 2)
+
+
+def power_spectrum(frames: Tensor, size: int = WINDOW) -> Tensor:
+    """Map frames (..., 400) to the squared magnitudes (..., size // 2 + 1) of their `size`-point transform.
+
+    Exported, two products with fixed matrices, which every runtime has.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        spectrum = torch.fft.rfft(frames, n=size)
+        return spectrum.real.square() + spectrum.imag.square()
+    transform = torch.fft.rfft(torch.eye(WINDOW, dtype=torch.float64), n=size)
+    frames = frames.double()
+    power = (frames @ transform.real).square() + (frames @ transform.imag).square()
+    return power.float()
 
 
 class FrameFeatures(nn.Module, ABC):
@@ -41,7 +66,7 @@ class FrameFeatures(nn.Module, ABC):
         if waveforms.shape[1] < WINDOW:
             return waveforms.new_zeros(waveforms.shape[0], 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
-            features = self.analyse(waveforms.unfold(1, WINDOW, HOP))
+            features = self.analyse(cut_frames(waveforms))
         padding = padding_mask(frames.to(features.device, non_blocking=True), features.shape[1])
         return features.masked_fill(padding.unsqueeze(2), 0.0), frames
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ramospeech.audio.framing import HOP, SAMPLE_RATE, WINDOW
-from ramospeech.features.framing import FrameFeatures, padding_mask
+from ramospeech.features.framing import FrameFeatures, cut_frames, padding_mask, power_spectrum
 
 FLOOR = 1e-10  # smallest power
 RANGE = 8.0  # in units of log10: what lies further below the loudest bin of the clip is raised to that
@@ -17,6 +17,8 @@ class LogMel(FrameFeatures):
     A window is centred on its frame, so T = S // 160, and the waveform is reflected at both ends of the clip, not of
     the batch.
     """
+
+    filters: Tensor
 
     def __init__(self, bins: int = 80) -> None:
         super().__init__()
@@ -36,7 +38,7 @@ class LogMel(FrameFeatures):
             return waveforms.new_zeros(len(waveforms), 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
             there = lengths.to(waveforms.device, non_blocking=True)
-            mel = self.analyse(reflected(waveforms, there, WINDOW // 2).unfold(1, WINDOW, HOP)[:, :size])
+            mel = self.analyse(cut_frames(reflected(waveforms, there, WINDOW // 2))[:, :size])
         padding = padding_mask(frames.to(mel.device, non_blocking=True), size).unsqueeze(2)
         loudest = mel.masked_fill(padding, FLOOR).amax((1, 2), keepdim=True)
         mel = (torch.maximum(mel, loudest * 10**-RANGE).log10() + 4.0) / 4.0
@@ -44,9 +46,7 @@ class LogMel(FrameFeatures):
 
     def analyse(self, frames: Tensor) -> Tensor:
         """Map frames (B, T, 400) to mel energies (B, T, F)."""
-        spectrum = torch.fft.rfft(frames * self.window)
-        power = spectrum.real.square() + spectrum.imag.square()
-        return (power @ self.filters).clamp(min=FLOOR)
+        return (power_spectrum(frames * self.window) @ self.filters).clamp(min=FLOOR)
 
 
 def reflected(waveforms: Tensor, lengths: Tensor, margin: int) -> Tensor:

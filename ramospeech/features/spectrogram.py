@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ramospeech.audio.framing import SAMPLE_RATE, WINDOW
-from ramospeech.features.framing import FrameFeatures
+from ramospeech.features.framing import FrameFeatures, power_spectrum
 
 
 class Spectrogram(FrameFeatures):
@@ -19,4 +19,4 @@ class Spectrogram(FrameFeatures):
         self.frequencies = torch.arange(self.bins) * (SAMPLE_RATE / WINDOW)
 
     def analyse(self, frames: Tensor) -> Tensor:
-        return torch.fft.rfft(frames * self.window)[..., : self.bins].abs().log1p()
+        return power_spectrum(frames * self.window)[..., : self.bins].sqrt().log1p()

@@ -64,6 +64,8 @@ class Encoder(nn.Module, ABC):
 
     def checked_lengths(self, lengths: Tensor) -> Tensor:
         """Lengths (B,) in frames, on the CPU. Raises ValueError for a clip that is too short or too long."""
+        if torch.onnx.is_in_onnx_export():  # a graph cannot refuse: what runs it does
+            return lengths
         frames = lengths.cpu()
         short = (frames < self.reduction).nonzero().flatten().tolist()
         if short:
@@ -77,6 +79,11 @@ class Encoder(nn.Module, ABC):
                 f"{self.max_frames} ({self.max_frames / FRAMES_PER_SECOND:g} s): cut it at pauses"
             )
         return frames
+
+
+def without_rest(features: Tensor, frames: Tensor) -> Tensor:
+    """Return features (B, T, F) as long as the longest clip of (B,) frames on the CPU; exported, as they are."""
+    return features if torch.onnx.is_in_onnx_export() else features[:, : int(frames.max())]
 
 
 ENCODERS: dict[str, type[Encoder]] = {}

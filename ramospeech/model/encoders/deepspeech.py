@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder
+from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.padding import padding_rows, zero_padding
@@ -76,7 +76,7 @@ class DeepSpeech(Encoder):
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.checked_lengths(lengths)  # on the CPU: they steer masks and packing
-        x = features[:, : int(frames.max())].unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        x = without_rest(features, frames).unsqueeze(1).contiguous(memory_format=torch.channels_last)
         # Each convolution reads beyond its outputs, so padding is 0 before it: a clip sees what it would see alone.
         x = zero_padding(x, padding_rows(frames, x.shape[2], x.device))
         frames = (frames + 1) // 2

@@ -13,7 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, kaiming, open_forget_gates, register_encoder
+from ramospeech.model.encoders.base import (
+    MAX_LAYERS,
+    MAX_SIZE,
+    Encoder,
+    kaiming,
+    open_forget_gates,
+    register_encoder,
+    without_rest,
+)
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.padding import padding_rows, zero_padding
@@ -111,7 +119,7 @@ class DFCNN(Encoder):
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.checked_lengths(lengths)  # on the CPU: they steer masks and packing
-        x = features[:, : int(frames.max())].unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        x = without_rest(features, frames).unsqueeze(1).contiguous(memory_format=torch.channels_last)
         for stage in (self.conv1, self.conv2, self.conv3, self.conv4):
             x, frames = stage(x, frames)
         x = F.relu(self.fc1(x.transpose(1, 2).flatten(2)))

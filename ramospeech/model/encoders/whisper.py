@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from ramospeech.errors import ModelError
 from ramospeech.features import padding_mask
-from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, open_forget_gates, register_encoder
+from ramospeech.model.encoders.base import (
+    MAX_LAYERS,
+    MAX_SIZE,
+    Encoder,
+    open_forget_gates,
+    register_encoder,
+    without_rest,
+)
 from ramospeech.model.layers.int8 import int8_linear
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
@@ -88,7 +95,7 @@ class WhisperEncoder(Encoder):
 
     def lower(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.checked_lengths(lengths)
-        return self.transform(features[:, : int(frames.max())], frames)
+        return self.transform(without_rest(features, frames), frames)
 
     def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         x = states
@@ -125,6 +132,8 @@ class WhisperEncoder(Encoder):
     def attended(self, x: Tensor, frames: Tensor) -> tuple[Tensor | None, int]:
         """Return what the frames of x (B, T', width) attend to, in blocks of how many frames, as `Layer` takes them."""
         padding = _mask(frames, x)
+        if self.window and torch.onnx.is_in_onnx_export():
+            return attended_blocks(frames, x.shape[1], self.window), 0
         if not 0 < 2 * self.window < x.shape[1]:  # of two blocks each frame attends to both
             return (None if padding is None else ~padding[:, None, None]), 0
         inside = x.new_ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
@@ -168,6 +177,15 @@ class Layer(nn.Module):
         return x + self.dropout(self.fc2(F.gelu(self.fc1(self.feed_norm(x)))))
 
 
+def attended_blocks(frames: Tensor, size: int, block: int) -> Tensor:
+    """Return (B, 1, size, size) bool: which frames each attends to, without cutting blocks, which a graph of any length
+    cannot; those of the padding attend to themselves, because a softmax over nothing is not a number."""
+    time = torch.arange(size)
+    apart = time.div(block, rounding_mode="floor").unsqueeze(1) - time.div(block, rounding_mode="floor")
+    inside = ~padding_mask(frames, size)[:, None, None] & (apart.abs() <= 1)
+    return inside | (time.unsqueeze(1) == time)
+
+
 def in_blocks(qkv: Tensor, block: int) -> tuple[Tensor, Tensor, Tensor]:
     """(B, T', 3, H, D) -> queries (B * blocks, H, block, D), and keys and values of three blocks for each of them,
     (B * blocks, H, 3 * block, D)."""
@@ -192,7 +210,7 @@ def with_neighbours(padded: Tensor, block: int) -> Tensor:
 
 def mean_of_pairs(x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     """(B, T', width), (B,) frames -> half as many; an odd one at the end is left out."""
-    return x[:, : x.shape[1] // 2 * 2].unflatten(1, (-1, 2)).mean(2), frames // 2
+    return (x[:, :-1:2] + x[:, 1::2]) / 2, frames // 2
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -205,4 +223,5 @@ def sinusoids(length: int, width: int, device: torch.device | None = None) -> Te
 def _mask(frames: Tensor, x: Tensor) -> Tensor | None:
     """(B, T) bool on the device of x (B, T, ...), True in the padding; None where there is none."""
     padding = padding_mask(frames, x.shape[1])
-    return padding.to(x.device, non_blocking=True) if bool(padding.any()) else None
+    there = torch.onnx.is_in_onnx_export() or bool(padding.any())
+    return padding.to(x.device, non_blocking=True) if there else None

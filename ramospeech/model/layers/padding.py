@@ -12,7 +12,10 @@ from ramospeech.features import padding_mask
 
 def padding_rows(frames: Tensor, size: int, device: torch.device) -> Tensor | None:
     """Indices (P,) into the B * T rows of a batch of clips of so many frames (B,, on the CPU); None for no padding."""
-    rows = padding_mask(frames, size).flatten().nonzero().flatten()
+    padding = padding_mask(frames, size)
+    if torch.onnx.is_in_onnx_export():  # a mask of all frames, (B, size): how many are padding is not known
+        return padding
+    rows = padding.flatten().nonzero().flatten()
     return rows.to(device) if len(rows) else None
 
 
@@ -31,6 +34,8 @@ def zero_padding(x: Tensor, rows: Tensor | None) -> Tensor:
     """Return x (B, C, T, F) with zeros in its padding; x itself is left alone."""
     if rows is None:
         return x
+    if torch.onnx.is_in_onnx_export():
+        return x.masked_fill(rows[:, None, :, None], 0.0)
     batch, channels, size, bins = x.shape
     filled = as_rows(channels_last(x)).index_fill(0, rows, 0.0)
     return filled.view(batch, size, bins, channels).permute(0, 3, 1, 2)
