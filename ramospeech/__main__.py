@@ -70,6 +70,11 @@ PROGRAMS = {
     "units": Program(
         "make a unit list from lists of utterances", "python -m ramospeech.text.units", "ramospeech.text.units"
     ),
+    "export": Program(
+        "write a model as an ONNX file, which needs no torch",
+        "python -m ramospeech.model.export",
+        "ramospeech.model.export",
+    ),
     "info": Program("what a model file holds", "python -m ramospeech.model", "ramospeech.model.__main__", "info"),
     "train_ngram": Program(
         "train the n-gram translator", "python -m ramospeech.translate.train_ngram", "ramospeech.translate.ngram.train"

@@ -82,6 +82,20 @@ def extra(name: str) -> Iterator[None]:
         raise MissingPackageError(message) from error
 
 
+@contextmanager
+def torch_for(what: str) -> Iterator[None]:
+    """Import torch in the block. Raises MissingPackageError, which says what needs it, where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        message = (
+            f"{what} needs torch, which is not installed: pip install torch; an ONNX file needs none (docs/onnx.md)"
+        )
+        raise MissingPackageError(message) from error
+
+
 # Are given the line of an error that ends a program: logs of runs.
 on_fatal_error: list[Callable[[str], object]] = []
 

@@ -9,6 +9,8 @@ from typing import IO, Any
 
 from ramospeech.errors import ListError, RamospeechError
 
+SHIPPED = {"accurate": "accurate.safetensors", "fast": "dfcnn.safetensors"}  # models that are shipped, by their names
+
 # What holds sound though libsndfile does not read it: such a file is used or named, never passed over.
 # fmt: off
 MEDIA_EXTENSIONS = frozenset({
@@ -62,6 +64,17 @@ def pretrained_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "pretrained"
     return installed if installed.is_dir() else package.parent / "pretrained"
+
+
+def model_path(name: str | Path) -> Path:
+    """Return the file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
+    return pretrained_folder() / SHIPPED[str(name)] if str(name) in SHIPPED else Path(name)
+
+
+def onnx_path(name: str | Path) -> Path:
+    """Return where the ONNX file of a model is written by default, and looked for: NAME.onnx beside it."""
+    folder = pretrained_folder() if str(name) in SHIPPED else Path(name).parent
+    return folder / f"{Path(name).stem}.onnx"
 
 
 def split_lines(text: str, name: str | Path) -> list[str]:

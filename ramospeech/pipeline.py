@@ -7,20 +7,25 @@ print(Transcriber.from_pretrained().transcribe("a.wav").text)
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source, Whole, channels
 from ramospeech.display import Display, Punctuator
-from ramospeech.errors import AudioError, ModelError, UsageError
+from ramospeech.errors import AudioError, ModelError, UsageError, torch_for
+from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
-from ramospeech.model import AcousticModel, load_model
-from ramospeech.model.pretrained import SHIPPED, model_path
-from ramospeech.recogniser import CtcRecogniser, Decoder, Recogniser, checked_device
+from ramospeech.onnx_model import OnnxModel
+from ramospeech.recogniser import CtcRecogniser, Decoder, Posteriors, Recogniser
 from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Phrases, Translation, Translator, load_translator, ngram_path, pretrained_folder
+
+if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
+    import torch
+
+    from ramospeech.model import AcousticModel
 
 PRETRAINED = pretrained_folder()
 
@@ -33,8 +38,9 @@ __all__ = ["PRETRAINED", "Decoder", "Token", "Transcriber", "Transcript", "Trans
 class Transcriber:
     """Recordings of any length and format -> transcripts.
 
-    model: is switched to evaluation and moved to `device`. translator: None leaves `text` empty; one may replace the
-    recognised syllables, see `stages.translate`. decoder: None is greedy decoding. nbest: how many texts to give.
+    model: is switched to evaluation and moved to `device`; one of ONNX runs on the CPU. translator: None leaves `text`
+    empty; one may replace the recognised syllables, see `stages.translate`. decoder: None is greedy decoding.
+    nbest: how many texts to give.
     max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. hotwords: of all
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
@@ -44,7 +50,7 @@ class Transcriber:
 
     def __init__(
         self,
-        model: AcousticModel,
+        model: "AcousticModel | OnnxModel",
         translator: Translator | None = None,
         decoder: Decoder | None = None,
         device: str = "cpu",
@@ -55,8 +61,8 @@ class Transcriber:
         silence: float = 0.0,
         display: Display | None = None,
     ):
-        self.device = checked_device(device)
-        self.model = model.to(self.device).eval()
+        self.device, posteriors = _placed(model, device)
+        self.model = model
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
         self.nbest = nbest
@@ -64,7 +70,7 @@ class Transcriber:
         self.hotwords = hotwords
         self.display = display
         self.recogniser: Recogniser = CtcRecogniser(
-            self.model, self.decoder, self.device, translator is not None, min_confidence, silence
+            model, posteriors, self.decoder, translator is not None, min_confidence, silence
         )
 
     @classmethod
@@ -80,6 +86,8 @@ class Transcriber:
         punctuation: bool = False,
         itn: bool = False,
         script: str | None = None,
+        backend: Literal["torch", "onnx"] | None = None,
+        threads: int | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -89,18 +97,18 @@ class Transcriber:
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy. min_confidence: None is
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
         what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
+        backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
+        another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
+        number to OMP_NUM_THREADS, or the runtime.
         Raises ModelError for a file that is missing or cannot be used.
         """
-        checked_device(device)
         name = "accurate" if model is None else model
-        path = model_path(name)
-        if name in SHIPPED and not path.is_file():
-            raise ModelError(
-                f"{path}: no acoustic model is shipped there; train one (`make demo`, or train.py) "
-                "and pass its file with --model"
+        path = onnx_path(name) if backend == "onnx" else model_path(name)
+        if backend == "torch" and path.suffix == ".onnx":
+            raise UsageError(
+                f"{path}: an ONNX file; give the model that it was exported from, or leave the backend out"
             )
-        loaded = load_model(path, device)
-        loaded.optimise_for_inference()
+        loaded = OnnxModel(path, threads) if path.suffix == ".onnx" else _load(name, path, device, threads)
         found = decoder(loaded.vocabulary.units) if decoder else None
         if loaded.units.labels_text:
             refuse_translation(path, translator, None if decoder else hotwords)  # the decoder's may be characters
@@ -121,7 +129,7 @@ class Transcriber:
             nbest=nbest,
             hotwords=hotwords,
             min_confidence=min_confidence,
-            silence=loaded.encoder.silence,
+            silence=loaded.silence,
             display=display,
         )
 
@@ -158,7 +166,9 @@ class Transcriber:
         Sources are read ahead by a bounded amount.
         A recording that cannot be transcribed gives a Transcript with `error`; the others are not affected.
         """
-        batch_seconds = batch_seconds or (_CPU_SECONDS if self.device.type == "cpu" else _GPU_SECONDS)
+        batch_seconds = batch_seconds or (
+            _CPU_SECONDS if self.device is None or self.device.type == "cpu" else _GPU_SECONDS
+        )
         of_each = repeat(self.hotwords) if hotwords is None else hotwords
         with_hotwords = zip(sources, of_each, strict=hotwords is not None)
         pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress)
@@ -172,6 +182,38 @@ class Transcriber:
             written=self.model.units.labels_text,
         )
         return map(self.display, transcripts) if self.display else transcripts
+
+
+def _load(name: str | Path, path: Path, device: str, threads: int | None) -> "AcousticModel":
+    """Read a model file and make it ready for inference."""
+    with torch_for(f"{path}: a model file"):
+        import torch
+
+        from ramospeech.model import load_model
+        from ramospeech.model.inference import checked_device
+    if threads:
+        torch.set_num_threads(threads)
+    checked_device(device)
+    if name in SHIPPED and not path.is_file():
+        raise ModelError(
+            f"{path}: no acoustic model is shipped there; train one (`make demo`, or train.py) "
+            "and pass its file with --model"
+        )
+    model = load_model(path, device)
+    model.optimise_for_inference()
+    return model
+
+
+def _placed(model: "AcousticModel | OnnxModel", device: str) -> "tuple[torch.device | None, Posteriors]":
+    """Move a model to a device, and return this, None for a model of ONNX, and what computes its posteriors."""
+    if isinstance(model, OnnxModel):
+        if device != "cpu":
+            raise UsageError(f"{model.path}: an ONNX file runs on the CPU; leave --device {device} out")
+        return None, model.posteriors
+    from ramospeech.model.inference import TorchPosteriors, checked_device
+
+    checked = checked_device(device)
+    return checked, TorchPosteriors(model.to(checked).eval(), checked)
 
 
 def refuse_translation(path: Path, translator: object, hotwords: object) -> None:

@@ -1,18 +1,35 @@
 """Recognition: waveforms to hypotheses, and what else the posteriors say."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis
 from ramospeech.audio.framing import HOP
-from ramospeech.errors import ModelError, UsageError
-from ramospeech.model import AcousticModel
+from ramospeech.errors import ModelError
 from ramospeech.speech import Span, speech_only
+from ramospeech.text import Vocabulary
+
+# Waveforms (B, S) float32, lengths (B,) in samples -> log-posteriors (B, T', V) float32, (B,) frames.
+Posteriors = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class CtcModel(Protocol):
+    """What is asked of a model beside its posteriors, as `AcousticModel` and `OnnxModel` have it."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def reduction(self) -> int: ...
+
+    @property
+    def seconds_per_frame(self) -> float: ...
+
+    @property
+    def min_samples(self) -> int: ...
 
 
 class Decoder(Protocol):
@@ -41,12 +58,13 @@ class Recogniser(Protocol):
     @property
     def min_samples(self) -> int: ...
 
-    def __call__(self, waveforms: Tensor, lengths: Tensor) -> list[Recognised]: ...
+    def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]: ...
 
 
 class CtcRecogniser:
     """A Recogniser of a CTC model and a decoder.
 
+    posteriors: of the model, `OnnxModel.posteriors` or those of `ramospeech.model.inference`.
     networks: whether to make confusion networks. min_confidence: below it syllables are taken as noise or music and
     left out, see `ramospeech.speech`; 0 keeps all. silence: seconds that are put before and after each waveform; frames
     in the results are those without it.
@@ -54,16 +72,16 @@ class CtcRecogniser:
 
     def __init__(
         self,
-        model: AcousticModel,
+        model: CtcModel,
+        posteriors: Posteriors,
         decoder: Decoder,
-        device: torch.device,
         networks: bool = True,
         min_confidence: float = 0.0,
         silence: float = 0.0,
     ):
         self.model = model
+        self._posteriors = posteriors
         self.decoder = decoder
-        self.device = device
         self.networks = networks
         self.min_confidence = min_confidence
         self.silence = round(silence / model.seconds_per_frame)  # in frames
@@ -73,7 +91,7 @@ class CtcRecogniser:
         """The shortest waveform that gives a frame of output."""
         return self.model.min_samples
 
-    def __call__(self, waveforms: Tensor, lengths: Tensor) -> list[Recognised]:
+    def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
         posteriors, frames = self.posteriors(waveforms, lengths)
         return [
@@ -81,14 +99,11 @@ class CtcRecogniser:
             for rows, length, found in zip(posteriors, frames, self._decoded(posteriors, frames), strict=True)
         ]
 
-    @torch.inference_mode()
-    def posteriors(self, waveforms: Tensor, lengths: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def posteriors(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (B, S), (B,) samples to log-posteriors (B, T', V), (B,) frames, `silence` frames before and after each
         waveform among them."""
         around = self.silence * self.model.reduction * HOP
-        waveforms, lengths = pad(waveforms, (around, around)), lengths + 2 * around
-        log_probs, frames = self.model(waveforms.to(self.device), lengths.to(self.device))
-        return log_probs.float().cpu().numpy(), frames.cpu().numpy()
+        return self._posteriors(np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around)
 
     def read(self, log_probs: np.ndarray) -> Recognised:
         """Recognise one utterance by its log-posteriors (T', V), without frames of silence around it. Raises
@@ -139,14 +154,3 @@ def without_silence(result: Recognised, silence: int, frames: int) -> Recognised
         )
     )
     return Recognised(found, network, tuple((first(a), past(b)) for a, b in result.no_speech))
-
-
-def checked_device(device: str) -> torch.device:
-    """Return the device of that name. Raises UsageError where it is not there."""
-    try:
-        checked = torch.device(device)
-        torch.zeros(1, device=checked)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"cannot use --device {device} ({reason}); cpu always works") from error
-    return checked

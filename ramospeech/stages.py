@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Channel, Source, name_of, segments, too_short
-from ramospeech.data.batching import map_by_length, windows
+from ramospeech.batching import map_by_length, windows
 from ramospeech.errors import AudioError
 from ramospeech.recogniser import Recognised, Recogniser
 from ramospeech.text.units import spaced
@@ -132,8 +130,10 @@ def recognise(
     """
 
     def batch(pieces: list[Piece]) -> list[Recognised]:
-        lengths = torch.tensor([len(piece.waveform) for piece in pieces])
-        waveforms = pad_sequence([torch.from_numpy(piece.waveform) for piece in pieces], batch_first=True)
+        lengths = np.array([len(piece.waveform) for piece in pieces])
+        waveforms = np.zeros((len(pieces), lengths.max()), np.float32)
+        for row, piece in zip(waveforms, pieces, strict=True):
+            row[: len(piece.waveform)] = piece.waveform
         results = recogniser(waveforms, lengths)
         if progress:
             progress(int(lengths.sum()) / SAMPLE_RATE)

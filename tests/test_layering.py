@@ -18,10 +18,12 @@ ROOMS = (
     "cli",
     "malloc",
     "settings",
+    "batching",
     "audio",
     "features",
     "augment",
     "text",
+    "onnx_model",
     "score",
     "corpora",
     "data",
@@ -182,7 +184,8 @@ def names_in_all(tree: ast.Module) -> list[str]:
 def defined(tree: ast.Module) -> set[str]:
     """Names that a module binds at its top level."""
     names: set[str] = set()
-    for node in tree.body:
+    only_typed = [node for part in tree.body if isinstance(part, ast.If) for node in part.body]  # if TYPE_CHECKING
+    for node in [*tree.body, *only_typed]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):

@@ -27,6 +27,7 @@ from ramospeech.align import FORMATS, SUFFIXES, Aligner, Alignment, Corpus, read
 from ramospeech.audio import find_recordings
 from ramospeech.cli import Parser, few, number
 from ramospeech.errors import AudioError, ListError, RamospeechError, UsageError, program
+from ramospeech.onnx_model import OnnxModel
 from ramospeech.output import output_file
 from ramospeech.pipeline import Transcriber
 
@@ -160,7 +161,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = None if corpus and args.output is None else Results(args.format, output, len(pairs) > 1)
     for line in left_out:
         print(f"error: {line}", file=sys.stderr)
-    transcriber = Transcriber.from_pretrained(args.model, translator=False, device=args.device)
+    transcriber = Transcriber.from_pretrained(args.model, translator=False, device=args.device, backend="torch")
+    assert transcriber.device is not None and not isinstance(transcriber.model, OnnxModel)
     aligner = Aligner(transcriber.model, transcriber.device)
     failed = 0
     words = fitting = misfits = 0

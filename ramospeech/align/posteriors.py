@@ -11,7 +11,7 @@ import torch
 
 from ctc_decode import GreedyDecoder
 from ramospeech.audio import SAMPLE_RATE, Source, name_of, segments, too_short
-from ramospeech.data.batching import map_by_length, windows
+from ramospeech.batching import map_by_length, windows
 from ramospeech.model import AcousticModel
 
 HOP_SECONDS = 0.01  # of the loudness

@@ -9,7 +9,6 @@ its audio goes through the recogniser as a recording does.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ramospeech import stages
 from ramospeech.audio.framing import HOP, SAMPLE_RATE
@@ -130,8 +129,8 @@ class LiveRecogniser:
         hop, kept = self._hop, round(MARGIN * SAMPLE_RATE / self._hop)
         window = round(self.options.window * SAMPLE_RATE)
         first = min(max(0, len(self._audio) - window) // hop, max(0, len(self._posteriors) - kept))
-        audio = torch.from_numpy(self._audio[first * hop :])[None]
-        [rows], _ = self.recogniser.posteriors(audio, torch.tensor([audio.shape[1]]))
+        audio = self._audio[None, first * hop :]
+        [rows], _ = self.recogniser.posteriors(audio, np.array([audio.shape[1]]))
         around = self.recogniser.silence
         rows = rows[around : len(rows) - around]
         context = kept if first else 0
@@ -183,8 +182,7 @@ class LiveRecogniser:
         """End the utterance at a sample of its audio; what follows belongs to the next."""
         tokens: tuple[Token, ...] = ()
         if cut >= self.recogniser.min_samples:
-            audio = torch.from_numpy(self._audio[:cut])[None]
-            [result] = self.recogniser(audio, torch.tensor([cut]))
+            [result] = self.recogniser(self._audio[None, :cut], np.array([cut]))
             tokens = self._transcript(result, self._start + cut)
         tokens = with_settled(self._tokens[: self._settled], tokens)
         update = None

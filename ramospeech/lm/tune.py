@@ -22,9 +22,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
 from ramospeech import audio, errors
+from ramospeech.batching import map_by_length, windows
 from ramospeech.cli import Parser, count, count_or_0, few
 from ramospeech.corpora import Clip, read_list
-from ramospeech.data.batching import map_by_length, windows
 from ramospeech.errors import extra
 from ramospeech.files import whole_file
 from ramospeech.model import AcousticModel, load_model

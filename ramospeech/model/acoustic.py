@@ -101,6 +101,11 @@ class AcousticModel(nn.Module):
         return self.features.min_samples(self.reduction)
 
     @property
+    def silence(self) -> float:
+        """Seconds that are put before and after a recording in inference."""
+        return self.encoder.silence
+
+    @property
     def max_frames(self) -> int | None:
         """Feature frames of the longest clip; None for any length."""
         return self.encoder.max_frames

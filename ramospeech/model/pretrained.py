@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from ramospeech.errors import ModelError
-from ramospeech.files import pretrained_folder
+from ramospeech.files import model_path
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
 from ramospeech.model.file import KEY, load_model
 
-SHIPPED = ("accurate", "fast")
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
 STATE = ".state.pt"  # the end of the name of a training state
 KNOWN = "Whisper's of openai, Hugging Face or CTranslate2, or a model file of train.py"
@@ -50,12 +49,6 @@ class EncoderWeights:
     width: int
     layers: int
     bins: int
-
-
-def model_path(name: str | Path) -> Path:
-    """Return the file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
-    shipped = {"accurate": "accurate.safetensors", "fast": "dfcnn.safetensors"}
-    return pretrained_folder() / shipped[str(name)] if str(name) in SHIPPED else Path(name)
 
 
 def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import torch
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.audio import Source, channels, name_of
 from ramospeech.cli import Parser, count, few, number, positive
 from ramospeech.display import add_options
+from ramospeech.environment import cpu_threads
 from ramospeech.errors import AudioError, OutputError, UsageError, program
 from ramospeech.inputs import Inputs, find_inputs
 from ramospeech.output import DOUBTFUL, WRITERS, Output, Style
@@ -55,7 +55,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     group = parser.add_argument_group("models")
     group.add_argument(
-        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
+        "--model",
+        metavar="accurate|fast|FILE",
+        default="accurate",
+        help="acoustic model: shipped, or a file of train.py or of `ramospeech export` (.onnx)",
     )
     group.add_argument(
         "--translator",
@@ -162,7 +165,7 @@ def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Seq
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,
             hotwords=Hotwords(phrases, near=args.hotwords_near) if phrases else None,
-            num_threads=torch.get_num_threads(),
+            num_threads=cpu_threads(args.threads),
         )
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -174,8 +177,6 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    if args.threads:
-        torch.set_num_threads(args.threads)
     inputs = find_inputs(args.inputs, args.data_root)
     for line in (*inputs.notes, *inputs.left_out):
         print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
@@ -194,6 +195,7 @@ def main(argv: list[str] | None = None) -> int:
         punctuation=args.punctuation and args.translator != "none",
         itn=args.itn,
         script=args.script,
+        threads=args.threads,
     )
     reasons: Counter[str] = Counter()
     noisy = 0

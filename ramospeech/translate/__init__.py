@@ -7,6 +7,8 @@ decoder's N-best list, and `ErrorModel` builds confusion networks from syllables
 lines of text, `ramospeech train_ngram` trains the baseline and train_translator.py the seq2seq translator.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ramospeech.translate.error_model import ErrorModel
 from ramospeech.translate.error_model import LearntErrors as Confusions
 from ramospeech.translate.load import load_translator, ngram_path, pretrained_folder, translator_path
@@ -14,8 +16,10 @@ from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import NgramTranslator
 from ramospeech.translate.opennmt import opennmt_block
 from ramospeech.translate.rescoring import choose_hypotheses, translate_nbest
-from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 from ramospeech.translate.types import Translation, Translator
+
+if TYPE_CHECKING:
+    from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 __all__ = [
     "Confusions",
@@ -33,3 +37,12 @@ __all__ = [
     "translate_nbest",
     "translator_path",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the seq2seq translator, and with it torch, only when it is asked for."""
+    if name == "Seq2SeqTranslator":
+        from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
+
+        return Seq2SeqTranslator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

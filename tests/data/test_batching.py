@@ -2,7 +2,7 @@
 
 import pytest
 
-from ramospeech.data.batching import map_by_length
+from ramospeech.batching import map_by_length
 
 
 @pytest.mark.parametrize("budget", [1, 7, 20, 1000])

@@ -384,7 +384,7 @@ def test_devices_and_weights_that_are_not_there(tmp_path, monkeypatch):
         transcriber(device="quantum")
     with pytest.raises(ModelError):
         Transcriber.from_pretrained(tmp_path / "none.safetensors")
-    monkeypatch.setattr("ramospeech.model.pretrained.pretrained_folder", lambda: tmp_path)
+    monkeypatch.setattr("ramospeech.files.pretrained_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match="make demo"):
         Transcriber.from_pretrained()
     with pytest.raises(ModelError, match=r"dfcnn\.safetensors: no acoustic model is shipped"):

@@ -17,17 +17,17 @@ from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
+from ramospeech.translate.load import KEY, SEQ2SEQ_FORMATS
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
 
 Network = Seq2Seq | Transformer
 
-FORMAT = "ramospeech seq2seq translator 1"
+FORMAT, TRANSFORMER_FORMAT = SEQ2SEQ_FORMATS
 FORMATS: dict[str, tuple[type[Network], type]] = {
     FORMAT: (Seq2Seq, Seq2SeqConfig),
-    "ramospeech transformer translator 1": (Transformer, TransformerConfig),
+    TRANSFORMER_FORMAT: (Transformer, TransformerConfig),
 }
-KEY = "ramospeech"  # the metadata entry, JSON
 
 
 def write(path: Path, network: Network, characters: str, training: dict[str, Any]) -> None:
@@ -64,16 +64,6 @@ def read(path: Path) -> tuple[Network, str]:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{path}: the model is broken ({reason}); fetch or train it again") from None
     return network.eval(), characters
-
-
-def is_seq2seq(path: Path) -> bool:
-    """Return whether a file is a seq2seq translator, by its metadata."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            entry = (file.metadata() or {}).get(KEY, "")
-            return any(name in entry for name in FORMATS)
-    except (OSError, safetensors.SafetensorError):
-        return False
 
 
 def for_characters(network: Network, known: str, wanted: str) -> Network:

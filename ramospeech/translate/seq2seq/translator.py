@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ctc_decode import ConfusionNetwork
-from ramospeech.data.batching import map_by_length
+from ramospeech.batching import map_by_length
 from ramospeech.errors import ModelError
 from ramospeech.translate.channel import CANDIDATES, Channel
 from ramospeech.translate.error_model import UNKNOWN
