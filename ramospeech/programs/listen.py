@@ -13,8 +13,6 @@ import io
 import sys
 from dataclasses import replace
 
-import torch
-
 from ramospeech.cli import Parser, few, number, positive_or_0
 from ramospeech.errors import UsageError, program
 from ramospeech.live import LiveOptions, LiveRecogniser
@@ -74,14 +72,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale
         sys.stdout.reconfigure(encoding="utf-8")
-    if args.threads:
-        torch.set_num_threads(args.threads)
     hotwords = collect_hotwords(args.hotwords, args.hotword)
     transcriber = Transcriber.from_pretrained(
         args.model,
         False if args.translator == "none" else args.translator,
         device=args.device,
         hotwords=Phrases(hotwords) if hotwords else None,
+        threads=args.threads,
     )
     live = LiveRecogniser(transcriber, replace(LiveOptions(), pause=args.pause))
     screen = Screen(sys.stdout, args.format == "json")

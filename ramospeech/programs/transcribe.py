@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.audio import Source, channels, name_of
 from ramospeech.cli import Parser, count, few, number, positive
