@@ -22,9 +22,9 @@ PROGRAMS = [
     ROOT / "demo" / "make_corpus.py",
     ROOT / "docs" / "make_options.py",
 ]
-OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, jupyter
+OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, jupyter, pip
     [
-        "--check-build",
+        *("--check-build", "--deps"),
         *("--min-np", "--max-np", "--host-discovery-script", "--blacklist-cooldown-range", "--network-interfaces"),
         *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint"),
         "--logdir",
