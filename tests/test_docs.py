@@ -122,3 +122,10 @@ def test_the_tags_of_tensorboard_are_those_that_are_written() -> None:
     source = "".join(path.read_text("utf-8") for path in (ROOT / "ramospeech" / "training").glob("*.py"))
     rates = {f"dev/{metric.name}" for units in UNITS.values() for metric in units.metrics if not metric.of_text}
     assert told == rates | set(re.findall(r'"((?:train|dev|speed)/[a-z_]+)"', source))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.png")), ids=lambda path: path.name)
+def test_pictures_are_small_and_are_shown(path: Path) -> None:
+    assert path.stat().st_size < 300_000
+    pages = [page.read_text("utf-8") for page in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md")]
+    assert any(f"{path.name})" in page for page in pages)
