@@ -54,7 +54,11 @@ def row(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
 def section(name: str, program: Program) -> str:
     """The options of one program."""
     parser = parser_of(program)
-    lines = [f"## ramospeech {name}", "", f"{program.about.capitalize()}. In a checkout also `{program.older}`."]
+    lines = [
+        f"## ramospeech {name}",
+        "",
+        f"{program.about[0].upper()}{program.about[1:]}. In a checkout also `{program.older}`.",
+    ]
     for group in parser._action_groups:
         actions = [a for a in group._group_actions if a.dest != "help" and a.help is not argparse.SUPPRESS]
         if actions:

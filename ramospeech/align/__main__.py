@@ -38,31 +38,34 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = Parser(description=__doc__)
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="a recording, its text behind it or beside it; or a folder of both"
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="a recording, followed by its text or with the text beside it; or a folder of both",
     )
     group = parser.add_argument_group("model")
     group.add_argument(
-        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
+        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: a shipped one, or a file"
     )
-    group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
+    group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
     group.add_argument(
         "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
     group = parser.add_argument_group("output")
-    group.add_argument("--format", choices=[*FORMATS, "all"], default="textgrid", help="what to write")
+    group.add_argument("--format", choices=[*FORMATS, "all"], default="textgrid", help="format of the alignment")
     group.add_argument(
         "--output",
         metavar="PATH",
         help="a file, - for stdout, or a folder (needed for `all` and for several recordings); "
-        "None is stdout, or nothing with --cut",
+        "default: stdout, or nothing with --cut",
     )
     group = parser.add_argument_group("a corpus")
     group.add_argument(
         "--cut", type=Path, metavar="DIR", help="write clips, NAME_train.txt, NAME_dev.txt and NAME_left_out.tsv there"
     )
-    group.add_argument("--name", help="the name of the lists; None is that of the folder")
-    group.add_argument("--min_seconds", type=number(float, 0.1), default=0.5, help="of a clip")
-    group.add_argument("--max_seconds", type=number(float, 1, 60), default=15.0, help="of a clip")
+    group.add_argument("--name", help="name of the lists (default: of the folder)")
+    group.add_argument("--min_seconds", type=number(float, 0.1), default=0.5, help="shortest clip")
+    group.add_argument("--max_seconds", type=number(float, 1, 60), default=15.0, help="longest clip")
     return parser.parse_args(argv)
 
 

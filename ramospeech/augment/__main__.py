@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
         "spectrogram before and after is saved beside each result.",
     )
     parser.add_argument("input", metavar="IN", type=Path, help="a recording, or a folder of them")
-    parser.add_argument("output", metavar="OUT", type=Path, help=f"a file ({' '.join(FORMATS)}), or a folder for wav")
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, help=f"a file to write ({' '.join(FORMATS)}), or a folder for wav"
+    )
     parser.add_argument(
         "--effect",
         nargs="+",
@@ -42,9 +44,16 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help=f"apply these: {' '.join((*PLANNED, *EFFECTS))} (default: drawn as in training)",
     )
-    parser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
-    parser.add_argument("--noise", metavar="DIR", help="folder of noise recordings, for the effect noise")
-    parser.add_argument("--noise_snr", type=float, nargs=2, metavar=("LOW", "HIGH"), default=SNR, help="in dB")
+    parser.add_argument("--seed", type=seed, default=1, help="random seed")
+    parser.add_argument("--noise", metavar="DIR", help="folder of noise recordings, for --effect noise")
+    parser.add_argument(
+        "--noise_snr",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        default=SNR,
+        help="range of the signal-to-noise ratio, dB",
+    )
     return parser
 
 

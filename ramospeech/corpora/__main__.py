@@ -33,21 +33,23 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--root", type=Path, default=Path("data"), help="the folder with the corpus in it")
     where.add_argument("--download", action="store_true", help="fetch what is not there from OpenSLR")
     where.add_argument("--config_path", type=Path, default=Path("data_config"), help="the folder of the lists")
-    where.add_argument("--data_root", type=Path, default=Path("data"), help="what the lists' paths are relative to")
+    where.add_argument(
+        "--data_root", type=Path, default=Path("data"), help="folder that the lists' paths are relative to"
+    )
     own = parser.add_argument_group("corpora without a split")
-    own.add_argument("--name", help="for `folder`: the name of the lists; the name of the folder if not given")
+    own.add_argument("--name", help="for `folder`: name of the lists (default: of the folder)")
     own.add_argument("--dev_fraction", type=_fraction, default=0.05, help="fraction of the speakers for the dev list")
     own.add_argument("--test_fraction", type=_fraction, default=0.05, help="fraction of the speakers for the test list")
     check = parser.add_argument_group("check")
     check.add_argument("--max_window", type=count, default=1600, help="longest clip in frames of 10 ms")
-    check.add_argument("--reduction", type=count, default=8, help="frames that the model makes one output of")
-    check.add_argument("--units", choices=UNITS, default="pinyin", help="what labels are made of")
+    check.add_argument("--reduction", type=count, default=8, help="input frames per output frame of the model")
+    check.add_argument("--units", choices=UNITS, default="pinyin", help="units of the labels")
     check.add_argument(
-        "--vocabulary", type=Path, help="those of the model; the inventory (or what occurs) if not given"
+        "--vocabulary", type=Path, help="file of the model's units (default: the inventory, or what occurs)"
     )
     check.add_argument("--drop_unknown", action="store_true", help="drop clips with a syllable that is not a unit")
     check.add_argument("--read_audio", action="store_true", help="decode every recording, not only its header")
-    check.add_argument("--threads", type=count, help="recordings at once (default: two per core, at most 8)")
+    check.add_argument("--threads", type=count, help="recordings read in parallel (default: two per core, at most 8)")
     return parser
 
 

@@ -102,13 +102,17 @@ def parser() -> argparse.ArgumentParser:
     """Return the options of the program."""
     parser = Parser(description=__doc__)
     data = parser.add_argument_group("text")
-    data.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="hanzi or pinyin, plain or gzip")
-    data.add_argument("--dev", nargs="+", type=Path, default=[], metavar="TEXT", help="held-out text: its perplexity")
+    data.add_argument("texts", nargs="+", type=Path, metavar="TEXT", help="files of hanzi or pinyin, plain or gzip")
+    data.add_argument(
+        "--dev", nargs="+", type=Path, default=[], metavar="TEXT", help="held-out text, to print its perplexity"
+    )
     data.add_argument("--jobs", type=count, help="processes that read the text (default: the cores)")
     model = parser.add_argument_group("model")
     model.add_argument("--output", type=Path, required=True, help="the ARPA file; gzip if it is named .gz")
     model.add_argument("--order", type=int, default=3, choices=range(1, 6), help="syllables in the longest n-gram")
-    model.add_argument("--max_ngrams", type=count_or_0, default=1_000_000, help="keep those that matter most; 0: all")
+    model.add_argument(
+        "--max_ngrams", type=count_or_0, default=1_000_000, help="n-grams to keep, by relative entropy; 0: all"
+    )
     model.add_argument(
         "--min_counts", type=int, nargs="+", default=[1], metavar="N",
         help="drop n-grams of length 1, 2, ... that occur less often; the last holds for longer ones",

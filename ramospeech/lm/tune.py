@@ -181,14 +181,18 @@ def parser() -> argparse.ArgumentParser:
     """Return the options of the program."""
     parser = Parser(description=__doc__)
     data = parser.add_argument_group("model and recordings")
-    data.add_argument("--model", type=Path, required=True, help="the acoustic model: accurate, fast or a file")
+    data.add_argument("--model", type=Path, required=True, help="acoustic model: accurate, fast or a file")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
     data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
     data.add_argument("--data_root", type=Path, default=Path("data"), help="folder of the list's paths")
     data.add_argument("--output", type=Path, metavar="DIR", help="also write tune.tsv and surface.png there")
     tries = parser.add_argument_group("search range")
-    tries.add_argument("--lm_weight", type=float, nargs=2, default=(0.0, 1.5), metavar=("LOW", "HIGH"), help="range")
-    tries.add_argument("--length_bonus", type=float, nargs=2, default=(0.0, 5.0), metavar=("LOW", "HIGH"), help="range")
+    tries.add_argument(
+        "--lm_weight", type=float, nargs=2, default=(0.0, 1.5), metavar=("LOW", "HIGH"), help="range of the weight"
+    )
+    tries.add_argument(
+        "--length_bonus", type=float, nargs=2, default=(0.0, 5.0), metavar=("LOW", "HIGH"), help="range of the bonus"
+    )
     tries.add_argument("--points", type=few, default=6, help="values of each in the first grid, 2 or more")
     tries.add_argument("--rounds", type=count_or_0, default=3, help="refinements around the best point")
     decoding = parser.add_argument_group("decoding")

@@ -117,7 +117,7 @@ def _parser(nargs: str) -> Parser:
         metavar="MODEL",
         help="accurate, fast, or files that train.py wrote",
     )
-    parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="of a weight in a matrix")
+    parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="bits per weight of a matrix")
     return parser
 
 

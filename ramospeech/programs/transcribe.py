@@ -57,23 +57,30 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--model",
         metavar="accurate|fast|FILE",
         default="accurate",
-        help="acoustic model: shipped, or a file of train.py or of `ramospeech export` (.onnx)",
+        help="acoustic model: a shipped one, or a file of train.py or of `ramospeech export` (.onnx)",
     )
     group.add_argument(
         "--translator",
         metavar="FILE",
-        help="pinyin to hanzi (default: the shipped one); the word none leaves the syllables as they are",
+        help="model of pinyin to hanzi (default: the shipped one); none: syllables only",
     )
-    group.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
+    group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
     group.add_argument(
         "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
-    group.add_argument("--beam_width", type=count, default=30, metavar="N", help="prefixes that the beam keeps")
-    group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA, of ramospeech.train_lm)")
-    group.add_argument("--lm_weight", type=number(float), default=0.5, help="beam: of that (ramospeech.tune finds it)")
-    group.add_argument("--length_bonus", type=number(float), default=0.0, help="beam: per syllable (found with it)")
+    group.add_argument("--beam_width", type=count, default=30, metavar="N", help="beam: prefixes kept per frame")
+    group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA; ramospeech lm makes one)")
+    group.add_argument(
+        "--lm_weight", type=number(float), default=0.5, help="beam: weight of --lm (ramospeech tune finds it)"
+    )
+    group.add_argument(
+        "--length_bonus",
+        type=number(float),
+        default=0.0,
+        help="beam: added to the score per syllable (found with --lm_weight)",
+    )
     group.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
     group.add_argument(
         "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
@@ -83,16 +90,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         type=number(float, 0, 1),
         default=0.0,
         metavar="X",
-        help="0 to 1: also where one syllable is a near homophone (z, zh ...), with X times the boost",
+        help="0 to 1: factor of the boost where one syllable of a hotword is a near homophone (z, zh ...)",
     )
     group.add_argument(
         "--min_confidence",
         type=number(float, 0, 1),
         metavar="X",
-        help="0 to 1: syllables whose surroundings have less are taken as noise or music and left out, with a warning; "
+        help="0 to 1: syllables with less confidence around them are left out as noise or music, with a warning; "
         "0 keeps all (default: of the model, 0.35)",
     )
-    group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts for each recording (in json)")
+    group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts per recording (json)")
     group.add_argument(
         "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
     )
@@ -104,7 +111,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="mix",
         help="mix: one transcript per recording, of the mean of its channels; split: one per channel",
     )
-    group.add_argument("--data_root", default="data", metavar="DIR", help="where paths in lists begin")
+    group.add_argument(
+        "--data_root", default="data", metavar="DIR", help="folder that the lists' paths are relative to"
+    )
     group.add_argument(
         "--format",
         choices=[*WRITERS, "all"],

@@ -34,16 +34,20 @@ def parser() -> Parser:
     """Return the options of the program."""
     about, examples = (__doc__ or "").split("\n\n", 1)
     parser = Parser(description=about, epilog=examples)
-    parser.add_argument("--model", default="accurate", help="accurate, fast or a file")
-    parser.add_argument("--translator", metavar="FILE", help="of pinyin to hanzi (default: the shipped n-gram)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--model", default="accurate", help="acoustic model: accurate, fast or a file")
+    parser.add_argument("--translator", metavar="FILE", help="model of pinyin to hanzi (default: the shipped n-gram)")
+    parser.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets other machines in")
-    parser.add_argument("--port", type=number(int, 1, 65535), default=8000, help="to listen on")
-    parser.add_argument("--max_megabytes", type=positive, default=Limits.megabytes, help="of a request, at most")
-    parser.add_argument("--max_minutes", type=positive, default=Limits.minutes, help="of audio in a request, at most")
-    parser.add_argument("--timeout", type=positive, default=Limits.timeout, help="seconds until an answer, at most")
-    parser.add_argument("--waiting", type=count, default=Limits.waiting, help="requests in the queue, at most")
-    parser.add_argument("--streams", type=count, default=Limits.streams, help="live streams at once, at most")
+    parser.add_argument("--port", type=number(int, 1, 65535), default=8000, help="port to listen on")
+    parser.add_argument(
+        "--max_megabytes", type=positive, default=Limits.megabytes, help="largest request, in 10^6 bytes"
+    )
+    parser.add_argument("--max_minutes", type=positive, default=Limits.minutes, help="longest audio of a request")
+    parser.add_argument(
+        "--timeout", type=positive, default=Limits.timeout, help="seconds after which a request is given up"
+    )
+    parser.add_argument("--waiting", type=count, default=Limits.waiting, help="longest queue of requests")
+    parser.add_argument("--streams", type=count, default=Limits.streams, help="most live streams at once")
     parser.add_argument("--idle", type=positive, default=Limits.idle, help="seconds a stream may send no audio")
     add_options(parser, punctuation=False)
     parser.epilog = f"{parser.epilog}\nClients need the key in the environment variable {KEY}, where it is set."

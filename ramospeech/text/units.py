@@ -253,9 +253,9 @@ def _is_letter(character: str) -> bool:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; prints how many units were found."""
     parser = Parser(description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST", help="lists to take the units of")
+    parser.add_argument("lists", type=Path, nargs="+", metavar="LIST", help="lists of utterances whose units are taken")
     parser.add_argument("--units", choices=UNITS, default="pinyin", help="kind of units")
-    parser.add_argument("--min_count", type=count, default=1, help="leave out what occurs less often")
+    parser.add_argument("--min_count", type=count, default=1, help="leave out units that occur less often")
     parser.add_argument("--output", type=Path, required=True, help="the file to write, one unit per line")
     args = parser.parse_args(argv)
     units = units_named(args.units)

@@ -36,7 +36,7 @@ RENAMED = {  # options of version 0.1
 }
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 
-DROP_WORST = "leave out this fraction of a corpus after a third of the run: what is understood least"
+DROP_WORST = "fraction of a corpus, its clips of highest loss, to leave out after a third of the run"
 
 
 def options(about: str) -> argparse.ArgumentParser:
@@ -53,7 +53,11 @@ def options(about: str) -> argparse.ArgumentParser:
     data.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     data.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
     data.add_argument(
-        "--corpus_weights", dest="weights", nargs="+", metavar="CORPUS=W", help="times a corpus is seen an epoch"
+        "--corpus_weights",
+        dest="weights",
+        nargs="+",
+        metavar="CORPUS=W",
+        help="how often each corpus is seen per epoch",
     )
     data.add_argument("--max_window", type=count, default=1600, help="longest training clip, in frames of 10 ms")
     data.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in units")
@@ -63,14 +67,14 @@ def options(about: str) -> argparse.ArgumentParser:
 
     model = parser.add_argument_group("model")
     model.add_argument("--model_path", default="runs", help="folder of the model")
-    model.add_argument("--model_name", default="dfcnn", help="its name there")
-    model.add_argument("--load_model", action="store_true", help="resume it")
+    model.add_argument("--model_name", default="dfcnn", help="name of the model's files")
+    model.add_argument("--load_model", action="store_true", help="resume the run of that name")
     model.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept")
     model.add_argument(
-        "--freeze", type=count_or_0, help="layers of a Whisper encoder that stay as they are (with --init_from: all)"
+        "--freeze", type=count_or_0, help="lowest layers of a Whisper encoder to freeze (with --init_from: all)"
     )
     model.add_argument(
-        "--freeze_steps", type=count_or_0, default=0, help="steps in which they stay as they are, then learn as well"
+        "--freeze_steps", type=count_or_0, default=0, help="steps for which the layers of --freeze stay frozen"
     )
     model.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
@@ -82,51 +86,58 @@ def options(about: str) -> argparse.ArgumentParser:
         help="file of units, one per line, as `python -m ramospeech.text.units` makes them; lists: those of the "
         "training lists (default: all syllables of Mandarin; characters: lists)",
     )
-    model.add_argument("--features", choices=FEATURES, help=f"first stage (with --normalise: {defaults})")
-    model.add_argument("--normalise", choices=MODES, help="mean and variance of the features")
     model.add_argument(
-        "--share_parts", action=flag, default=None, help="syllables share weights part by part (default: dfcnn: on)"
+        "--features", choices=FEATURES, help=f"input features (defaults, with those of --normalise: {defaults})"
+    )
+    model.add_argument("--normalise", choices=MODES, help="normalise mean and variance of features per clip or per bin")
+    model.add_argument(
+        "--share_parts",
+        action=flag,
+        default=None,
+        help="output weights of initials, finals and tones are shared (default: dfcnn: on)",
     )
     sizes = parser.add_argument_group("sizes of the encoder, with their defaults")
     add_options(sizes, sizes_of_encoders())
 
     loss = parser.add_argument_group("loss and augmentation")
-    loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="what is minimised")
-    loss.add_argument("--ace_weight", type=positive_or_0, default=0.1, help="of ACE in ctc_ace")
+    loss.add_argument("--loss", choices=("ctc", "ace", "ctc_ace"), default="ctc", help="training loss")
+    loss.add_argument("--ace_weight", type=positive_or_0, default=0.1, help="weight of ACE in ctc_ace")
     loss.add_argument(
         "--auxiliary",
         type=positive_or_0,
         help=f"weight of CTC over initials, finals and tones, in training only {default_of('auxiliary')}",
     )
     loss.add_argument("--teacher", metavar="MODEL", help="learn from this model's posteriors too: accurate, or a file")
-    loss.add_argument("--teacher_weight", type=fraction, default=0.5, help="of the teacher; the labels have the rest")
     loss.add_argument(
-        "--speeds", type=number(float, 0.5, 2), nargs="+", default=(0.9, 1.0, 1.1), help="speed perturbation"
+        "--teacher_weight", type=fraction, default=0.5, help="fraction of the loss that compares with the teacher"
+    )
+    loss.add_argument(
+        "--speeds", type=number(float, 0.5, 2), nargs="+", default=(0.9, 1.0, 1.1), help="factors of speed perturbation"
     )
     loss.add_argument(
         "--augment",
         nargs="+",
         metavar="NAME[=P]",
-        help=f"all, or of: {' '.join(EFFECTS)}; with --windows: {' '.join(BATCH_EFFECTS)}",
+        help=f"effects and their probabilities: all, or {' '.join(EFFECTS)}; with --windows: {' '.join(BATCH_EFFECTS)}",
     )
-    loss.add_argument("--noise", metavar="DIR", help="recordings of noise, for the effect of that name")
-    loss.add_argument("--music", metavar="DIR", help="recordings of music, for the effect of that name")
-    loss.add_argument("--rooms", metavar="DIR", help="measured impulse responses, for half of the effect room")
+    loss.add_argument("--noise", metavar="DIR", help="folder of noise recordings, for --augment noise")
+    loss.add_argument("--music", metavar="DIR", help="folder of music recordings, for --augment music")
+    loss.add_argument("--rooms", metavar="DIR", help="folder of room impulse responses, for half of --augment room")
     loss.add_argument(
         "--noise_snr",
         type=number(float, -100, 100),
         nargs=2,
         default=SNR,
-        help="every noise's level in dB, from and to",
+        help="range of the signal-to-noise ratio, dB",
     )
-    loss.add_argument("--warp", type=fraction, help=f"stretch frequencies by up to this fraction {default_of('warp')}")
-    loss.add_argument("--spec_augment", action=flag, default=True, help="mask bands and spans of the features")
+    loss.add_argument("--warp", type=fraction, help=f"VTLP: largest stretch of frequencies {default_of('warp')}")
+    loss.add_argument("--spec_augment", action=flag, default=True, help="SpecAugment: mask bands and spans")
     loss.add_argument(
         "--augment_warmup",
         dest="augment_ramp",
         metavar="FRACTION",
         type=fraction,
-        help=f"fraction of the run over which these two grow {default_of('augment_ramp')}",
+        help=f"fraction of the run over which --warp and SpecAugment grow {default_of('augment_ramp')}",
     )
 
     windows = parser.add_argument_group("windows: all audio on the device, batches made there")
@@ -137,41 +148,54 @@ def options(about: str) -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="train on joined clips that fill windows of one of these lengths, drawn for each step",
     )
-    windows.add_argument("--mix", nargs="+", metavar="CORPUS=SHARE", help="of the time (default: by their lengths)")
+    windows.add_argument(
+        "--mix", nargs="+", metavar="CORPUS=SHARE", help="fraction of the time per corpus (default: by length)"
+    )
     windows.add_argument("--noise_windows", type=fraction, default=0.0, help="fraction of windows without speech")
     windows.add_argument("--drop_worst", nargs="+", metavar="CORPUS=F", help=DROP_WORST)
-    windows.add_argument("--steps", type=count, help="of the whole run; dev is measured --epochs times")
-    windows.add_argument("--max_minutes", type=positive, help="of the whole run, instead of --steps")
+    windows.add_argument("--steps", type=count, help="optimiser steps of the whole run; dev is measured --epochs times")
+    windows.add_argument("--max_minutes", type=positive, help="minutes of the whole run, instead of --steps")
 
     optimiser = parser.add_argument_group("optimiser (AdamW)")
     optimiser.add_argument("--epochs", type=count, default=60, help="passes over the training lists")
     optimiser.add_argument("--lr", type=peak_rate, default=1e-3, help="peak learning rate of one worker")
-    optimiser.add_argument("--head_lr", type=peak_rate, help="of what lies above a pretrained encoder (default: --lr)")
+    optimiser.add_argument("--head_lr", type=peak_rate, help="peak learning rate above the encoder (default: --lr)")
     optimiser.add_argument("--warmup", type=count, default=500, help="steps of linear warm-up, at most a fifth of all")
-    optimiser.add_argument("--weight_decay", type=number(float, 0, 10), default=1e-2, help="of AdamW, on matrices only")
+    optimiser.add_argument("--weight_decay", type=number(float, 0, 10), default=1e-2, help="weight decay of matrices")
     optimiser.add_argument(
-        "--max_grad_norm", dest="clip", metavar="NORM", type=positive, default=5.0, help="largest gradient norm"
+        "--max_grad_norm",
+        dest="clip",
+        metavar="NORM",
+        type=positive,
+        default=5.0,
+        help="clip the gradient to this norm",
     )
     optimiser.add_argument(
         "--ema_decay",
         dest="average",
         metavar="DECAY",
         type=fraction,
-        help=f"of a running average of the weights; 0: none {default_of('average')}",
+        help=f"decay of the exponential moving average of weights; 0: none {default_of('average')}",
     )
     optimiser.add_argument(
-        "--layer_decay", type=number(float, 0.1, 1), default=1.0, help="rate of each layer below, with --init_from"
+        "--layer_decay",
+        type=number(float, 0.1, 1),
+        default=1.0,
+        help="factor of the learning rate per layer downwards, with --init_from",
     )
     optimiser.add_argument(
-        "--l2_sp", type=positive_or_0, default=0.0, help="pull weights towards those of --init_from this hard (100)"
+        "--l2_sp",
+        type=positive_or_0,
+        default=0.0,
+        help="weight of the L2 distance from the weights of --init_from (100)",
     )
-    optimiser.add_argument("--seed", type=seed, default=1, help="of everything that is drawn")
+    optimiser.add_argument("--seed", type=seed, default=1, help="random seed")
 
     machine = parser.add_argument_group("machine")
     machine.add_argument("--gpu_rank", type=count_or_0, help="GPUs to use on each host (0: the CPU; default: all)")
     machine.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps (default: what --gpu_rank says)")
     machine.add_argument("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision")
-    machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch statistics over all workers")
+    machine.add_argument("--sync_batchnorm", action=flag, default=False, help="batch norm statistics over all workers")
     machine.add_argument(
         "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
     )
@@ -199,7 +223,7 @@ def _rarely_needed(group: argparse._ArgumentGroup) -> None:
         metavar="WEIGHT",
         type=fraction,
         default=0.0,
-        help="fraction of the loss that keeps posteriors uncertain",
+        help="label smoothing: weight of the uniform distribution",
     )
     group.add_argument(
         "--cr_ctc_weight",
@@ -207,7 +231,7 @@ def _rarely_needed(group: argparse._ArgumentGroup) -> None:
         metavar="WEIGHT",
         type=positive_or_0,
         default=0.0,
-        help="of the agreement of two views of each clip, CR-CTC (0.2)",
+        help="weight of the CR-CTC consistency loss (0.2); doubles the time of a step",
     )
     group.add_argument(
         "--concat_seconds",
@@ -223,14 +247,14 @@ def _rarely_needed(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         type=number(float, 0, 5),
         default=0.0,
-        help="add up to this many seconds at each end",
+        help="pad clips with up to this many seconds of silence at each end",
     )
-    group.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="of --lr with the workers")
-    group.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="after the warm-up")
+    group.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="growth of --lr with the workers")
+    group.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="learning rate after the warm-up")
     group.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
-    group.add_argument("--save_minutes", type=positive, default=10.0, help="save this often within an epoch")
+    group.add_argument("--save_minutes", type=positive, default=10.0, help="minutes between saves within an epoch")
     group.add_argument(
-        "--patience", type=count_or_0, default=0, help="end after so many evaluations without a better one"
+        "--patience", type=count_or_0, default=0, help="stop after this many evaluations without improvement; 0: never"
     )
 
 
