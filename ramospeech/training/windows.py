@@ -207,14 +207,14 @@ def fractions_of(words: Sequence[str] | None, names: list[str]) -> dict[int, flo
 
 
 def shares_of(args: Namespace, lists: list[Path], train: FilteredClips) -> list[float]:
-    """Return how much of the time each corpus gets, by --mix or by length and --weights. Raises UsageError."""
+    """Return how much of the time each corpus gets, by --mix or by length and --corpus_weights. Raises UsageError."""
     names = names_of(lists)
     if not args.mix:
         weights = np.array(clip_weights(args.weights or [], lists, train)) * train.seconds
         shares = np.bincount(train.sources, weights, len(names)).tolist()
     else:
         if args.weights:
-            raise UsageError("--mix and --weights both say how much is seen of each corpus: give one of them")
+            raise UsageError("--mix and --corpus_weights both say how much is seen of each corpus: give one of them")
         given = {name: _number(value) for name, _, value in (word.partition("=") for word in args.mix)}
         for name, share in given.items():
             if name not in names or not 0 <= share <= 1000:
@@ -223,7 +223,7 @@ def shares_of(args: Namespace, lists: list[Path], train: FilteredClips) -> list[
             raise UsageError(f"--mix: says nothing of {', '.join(missing)}; give each corpus a share, of 0 or more")
         shares = [given[name] for name in names]
     if not sum(shares):
-        raise UsageError("--mix and --weights leave nothing to train on: give a corpus more than 0")
+        raise UsageError("--mix and --corpus_weights leave nothing to train on: give a corpus more than 0")
     return shares
 
 

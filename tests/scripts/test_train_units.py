@@ -12,7 +12,7 @@ import speech2text
 from ramospeech.model import load_model
 from ramospeech.programs import train
 
-TINY = "--maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --device cpu --threads 1 --dropout_scale 0"
+TINY = "--maps 4 4 8 8 --fc 16 --rnn 16 --rnn_layers 1 --warmup 2 --dropout_scale 0"
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,14 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def run(capsys, corpus, out, *options):
-    where = ["--data_type", "tones", "--config_path", corpus / "lists", "--data_root", corpus / "audio"]
-    status = train.main([str(word) for word in (*where, "--model_path", out, *TINY.split(), *options)])
-    return status, capsys.readouterr().err
-
-
-def test_characters_from_training_to_score(corpus, tmp_path, capsys):
+def test_characters_from_training_to_score(corpus, tmp_path, run, capsys):
     out, characters = tmp_path / "run", ("--units", "characters")
-    status, said = run(capsys, corpus, out, *characters, "--epochs", 2)
+    status, said = run(corpus, out, *TINY.split(), *characters, "--epochs", 2)
     assert status == 0, said
     assert (
         "units (characters)" in said and "CER of hanzi" in said and "WER of Latin words" in said and "SER" not in said
     )
-    status, said = run(capsys, corpus, out, *characters, "--epochs", 3, "--load_model")
+    status, said = run(corpus, out, *TINY.split(), *characters, "--epochs", 3, "--load_model")
     assert status == 0 and "epoch 3: dev loss" in said, said
     model = load_model(out / "dfcnn.safetensors")
     assert model.units.name == "characters" and {"八", "a", "▁"} <= set(model.vocabulary.units)
@@ -60,8 +54,8 @@ def test_characters_from_training_to_score(corpus, tmp_path, capsys):
     assert "SER" not in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 
-def test_what_a_model_of_characters_has_no_use_for(corpus, tmp_path, capsys):
-    assert run(capsys, corpus, tmp_path, "--units", "characters", "--epochs", 1)[0] == 0
+def test_what_a_model_of_characters_has_no_use_for(corpus, tmp_path, run, capsys):
+    assert run(corpus, tmp_path, *TINY.split(), "--units", "characters", "--epochs", 1)[0] == 0
     line = ["--model", str(tmp_path / "dfcnn.safetensors"), str(corpus / "audio" / "dev0.wav")]
     for option, what in (("--translator", "leave out --translator"), ("--hotword", "--decoder beam")):
         assert speech2text.main([*line, option, "你好"]) == 2
@@ -72,29 +66,33 @@ def test_what_a_model_of_characters_has_no_use_for(corpus, tmp_path, capsys):
     for phrase, what in (("ni3 hao3", "give the phrase in hanzi"), ("龘", "'龘' is not a unit")):
         assert speech2text.main([*beam, phrase]) == 2
         assert what in capsys.readouterr().err
-    status, said = run(capsys, corpus, tmp_path, "--load_model", "--epochs", 2, "--units", "pinyin")
+    status, said = run(corpus, tmp_path, *TINY.split(), "--load_model", "--epochs", 2, "--units", "pinyin")
     assert status == 2 and "units (characters)" in said and "units (pinyin)" in said
-    status, said = run(capsys, corpus, tmp_path, "--units", "characters", "--share_parts", "--model_name", "other")
+    status, said = run(
+        corpus, tmp_path, *TINY.split(), "--units", "characters", "--share_parts", "--model_name", "other"
+    )
     assert status == 2 and "have no parts" in said
 
 
 @pytest.mark.parametrize("kind", ["lists", "file"])
-def test_units_of_a_list(corpus, tmp_path, capsys, kind):
+def test_units_of_a_list(corpus, tmp_path, run, kind):
     units = tmp_path / "units.txt"
     units.write_text("<blank>\n<UNK>\nba1\nde\nma3\n", encoding="utf-8")
-    status, said = run(capsys, corpus, tmp_path, "--epochs", 1, "--unit_list", units if kind == "file" else "lists")
+    status, said = run(
+        corpus, tmp_path, *TINY.split(), "--epochs", 1, "--unit_list", units if kind == "file" else "lists"
+    )
     assert status == 0, said
     found = load_model(tmp_path / "dfcnn.safetensors").vocabulary.units
     assert found == (("<blank>", "<UNK>", "ba1", "de", "ma3") if kind == "file" else found) and len(found) < 20
     assert ("tokens outside the units" in said) == (kind == "file")
 
 
-def test_joined_clips_separate_words(corpus, tmp_path, capsys):
+def test_joined_clips_separate_words(corpus, tmp_path, run, capsys):
     shutil.copytree(corpus, tmp_path / "corpus")
     status, said = run(
-        capsys,
         tmp_path / "corpus",
         tmp_path,
+        *TINY.split(),
         "--units",
         "characters",
         "--epochs",
@@ -112,11 +110,11 @@ def test_joined_clips_separate_words(corpus, tmp_path, capsys):
     ("content", "message"),
     [(None, "no such vocabulary"), ("ba1\n<UNK>\nx\n", "first unit must be <blank>"), ("<blank>\n<UNK>\n", "no units")],
 )
-def test_unit_lists_that_cannot_be(corpus, tmp_path, capsys, content, message):
+def test_unit_lists_that_cannot_be(corpus, tmp_path, run, content, message):
     path = tmp_path / "units.txt"
     if content:
         path.write_text(content, encoding="utf-8")
-    status, said = run(capsys, corpus, tmp_path / "run", "--unit_list", path)
+    status, said = run(corpus, tmp_path / "run", *TINY.split(), "--unit_list", path)
     assert status == 2 and message in said and said.count("\n") == 1
 
 

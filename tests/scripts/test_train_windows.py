@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOROVODRUN = Path(sys.executable).with_name("horovodrun")
 SMALL = "--windows 1.5 3 --batch_seconds 24 --freeze 0 --rnn 16 --dropout 0 --device cpu --threads 1"
 PLAIN = (
-    "--speeds 0.9 1.1 --average 0.9 --lr_scaling none --warmup 5 --lr 1e-3 --head_lr 1e-2 --clip 1 --layer_decay 0.9"
+    "--speeds 0.9 1.1 --ema_decay 0.9 --lr_scaling none --warmup 5 --lr 1e-3 --head_lr 1e-2 --max_grad_norm 1 "
+    "--layer_decay 0.9"
 )
 OURS = {
     "attention_norm": "self_attention.layer_norm",
@@ -104,7 +105,7 @@ def test_what_the_file_did_not_bring_is_not_moved_to_the_start(corpus, tmp_path,
 
 
 def test_the_encoder_stays_as_it_is_at_first(corpus, tmp_path, capsys):
-    status, said = train(capsys, corpus, tmp_path, "--epochs", 1, "--steps", 4, "--freeze_steps", 4, "--average", 0)
+    status, said = train(capsys, corpus, tmp_path, "--epochs", 1, "--steps", 4, "--freeze_steps", 4, "--ema_decay", 0)
     assert status == 0, said
     first, last = load_file(corpus / "whisper.safetensors"), weights(tmp_path)
     assert torch.equal(first["conv1.weight"], last["encoder.conv1.weight"])
@@ -113,7 +114,7 @@ def test_the_encoder_stays_as_it_is_at_first(corpus, tmp_path, capsys):
 
 def test_a_run_resumes_exactly(corpus, tmp_path, capsys):
     """Its batches, what is drawn for them, and the clips that were left out are those of a run without a stop."""
-    options = ["--schedule", "constant", "--augment_ramp", 0, "--augment", "floor", "room=0.5", "--batch_seconds", 12]
+    options = ["--schedule", "constant", "--augment_warmup", 0, "--augment", "floor", "room=0.5", "--batch_seconds", 12]
     options += ["--drop_worst", "tones=0.1"]
     for out, epochs, more in (("whole", 2, []), ("parts", 1, []), ("parts", 2, ["--load_model"])):
         length = ["--epochs", epochs, "--steps", 3 * epochs]

@@ -65,7 +65,7 @@ def make(corpus):
     ("words", "shares"),
     [
         ([], [6.0, 2.0]),
-        (["--weights", "words=3"], [6.0, 6.0]),
+        (["--corpus_weights", "words=3"], [6.0, 6.0]),
         (["--mix", "words=0.2", "own=0.6"], [0.6, 0.2]),
         (["--mix", "words=0", "own=1"], [1.0, 0.0]),
     ],
@@ -81,7 +81,7 @@ def test_shares_of_corpora(words, shares):
         (["--mix", "own=1", "word=1"], "--mix word: write CORPUS=SHARE.* one of own, words"),
         (["--mix", "own=x", "words=1"], "--mix own: write CORPUS=SHARE"),
         (["--mix", "own=0", "words=0"], "leave nothing to train on"),
-        (["--mix", "own=1", "words=1", "--weights", "own=2"], "give one of them"),
+        (["--mix", "own=1", "words=1", "--corpus_weights", "own=2"], "give one of them"),
     ],
 )
 def test_shares_that_make_no_sense(words, message):

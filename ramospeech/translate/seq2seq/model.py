@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ramospeech.translate.error_model import FORMS
+from ramospeech.translate.seq2seq.embedding import EmbeddingNetwork
 
 State = tuple[Tensor, Tensor]  # hidden and cell of the decoder
 
@@ -32,19 +32,15 @@ class Seq2SeqConfig:
     dropout: float = 0.1
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(EmbeddingNetwork):
     """Maps syllable ids (B, U) and previous characters (B, U) to states (B, U, width).
 
     The logits are the products of the states with the character embeddings.
     """
 
     def __init__(self, config: Seq2SeqConfig) -> None:
-        super().__init__()
+        super().__init__(config.syllables, config.characters, config.width)
         self.config = config
-        # The base has an embedding of its own, so that a syllable with a wrong tone is still informative.
-        self.syllable = nn.Embedding(config.syllables, config.width)
-        self.base = nn.Embedding(1 + config.syllables // FORMS, config.width)
-        self.character = nn.Embedding(config.characters, config.width)
         between = config.dropout if config.layers > 1 else 0.0
         self.encoder = nn.LSTM(
             config.width, config.width, config.layers, batch_first=True, bidirectional=True, dropout=between
@@ -58,7 +54,7 @@ class Seq2Seq(nn.Module):
 
     def encode(self, syllables: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode (B, U) to (B, U, 2 * width); lengths (B,) int64, in any order, if sentences are padded."""
-        embedded = self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS)
+        embedded = self.embedded(syllables)
         if lengths is None:
             return self.encoder(self.dropout(embedded))[0]
         packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
@@ -76,10 +72,10 @@ class Seq2Seq(nn.Module):
         """
         hidden, cell = state
         of_input, of_state, bias, other_bias = self.decoder.all_weights[0]
-        of_place, of_character = of_input.split((encoded.shape[-1], of_input.shape[1] - encoded.shape[-1]), 1)
+        of_encoding, of_character = of_input.split((encoded.shape[-1], of_input.shape[1] - encoded.shape[-1]), 1)
         characters, which = before.unique(return_inverse=True)
         gates = F.linear(hidden, of_state) + F.linear(self.character(characters), of_character)[which]
-        gates += F.linear(encoded, of_place, bias + other_bias)[:, None]
+        gates += F.linear(encoded, of_encoding, bias + other_bias)[:, None]
         add, keep, new, show = gates.chunk(4, -1)
         cell = keep.sigmoid() * cell + add.sigmoid() * new.tanh()
         hidden = show.sigmoid() * cell.tanh()

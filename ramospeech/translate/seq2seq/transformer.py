@@ -1,9 +1,9 @@
 """The transformer: the hanzi of every syllable at once, each given all syllables of the sentence.
 
 One syllable is one character, so there is nothing to align and no decoder: the network gives a distribution over
-characters for each place, and the n-gram model, which is searched exactly, makes neighbours agree. A block is attention
-with rotary places (Su et al., arXiv 2104.09864) after a convolution over three places by channel, then squared
-rectifiers (So et al., arXiv 2109.08668), each added to what came in.
+characters for each position, and the n-gram model, which is searched exactly, makes neighbours agree. A block is
+attention with rotary positions (Su et al., arXiv 2104.09864) after a convolution over three positions by channel, then
+squared rectifiers (So et al., arXiv 2109.08668), each added to what came in.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ramospeech.translate.error_model import FORMS
+from ramospeech.translate.seq2seq.embedding import EmbeddingNetwork
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Block(nn.Module):
         for linear in (self.merge, self.outer):  # a block that has not learnt yet changes nothing
             nn.init.zeros_(linear.weight)
 
-    def forward(self, x: Tensor, places: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        """places: of `rotary`. mask: (B, 1, 1, U) bool, False where a sentence has ended; None: nowhere."""
+    def forward(self, x: Tensor, positions: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
+        """positions: of `rotary`. mask: (B, 1, 1, U) bool, False where a sentence has ended; None: nowhere."""
         h = self.before_attention(x)
         if mask is not None:
             h = h * mask[:, 0, 0, :, None]
@@ -61,22 +61,18 @@ class Block(nn.Module):
         h = h[:, :-2] * left + h[:, 1:-1] * here + h[:, 2:] * right
         batch, length, width = x.shape
         query, key, value = self.attention(h).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key = turned(query, places), turned(key, places)
+        query, key = turned(query, positions), turned(key, positions)
         found = functional.scaled_dot_product_attention(query, key, value, mask)
         x = x + self.dropout(self.merge(found.transpose(1, 2).reshape(batch, length, width)))
         return x + self.dropout(self.outer(self.inner(self.before_inner(x)).relu().square()))
 
 
-class Transformer(nn.Module):
+class Transformer(EmbeddingNetwork):
     """Maps syllable ids (B, U) to states (B, U, D); the logits are their products with the character embeddings."""
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
+        super().__init__(config.syllables, config.characters, config.width)
         self.config = config
-        # The base has an embedding of its own, so that a syllable with a wrong tone is still informative.
-        self.syllable = nn.Embedding(config.syllables, config.width)
-        self.base = nn.Embedding(1 + config.syllables // FORMS, config.width)
-        self.character = nn.Embedding(config.characters, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last = nn.LayerNorm(config.width, bias=False)
         self.bias = nn.Parameter(torch.zeros(config.characters))
@@ -85,24 +81,24 @@ class Transformer(nn.Module):
 
     def forward(self, syllables: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Compute the states; lengths (B,) int64 if sentences are padded."""
-        x = self.dropout(self.syllable(syllables) + self.base((syllables + FORMS - 1) // FORMS))
+        x = self.dropout(self.embedded(syllables))
         length = syllables.shape[1]
-        places = rotary(length, self.config.width // self.config.heads, x)
+        positions = rotary(length, self.config.width // self.config.heads, x)
         mask = None if lengths is None else (torch.arange(length, device=x.device) < lengths[:, None])[:, None, None]
         for block in self.blocks:
-            x = block(x, places, mask)
+            x = block(x, positions, mask)
         return self.last(x)
 
 
 def rotary(length: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cosine and the sine of each place and frequency, (U, width / 2)."""
+    """Return the cosine and the sine of each position and frequency, (U, width / 2)."""
     rates = 10_000.0 ** (-torch.arange(0, width, 2, device=like.device) / width)
     angles = torch.arange(length, device=like.device)[:, None] * rates
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 
-def turned(x: Tensor, places: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs of (..., U, width), the two halves of it, by the angles of their places."""
-    cos, sin = (table.to(x.dtype) for table in places)
+def turned(x: Tensor, positions: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs of (..., U, width), the two halves of it, by the angles of their positions."""
+    cos, sin = (table.to(x.dtype) for table in positions)
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
