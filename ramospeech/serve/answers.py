@@ -49,6 +49,7 @@ def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str,
         {
             "pinyin": token.pinyin,
             "hanzi": token.hanzi,
+            **({} if token.display is None else {"display": token.display}),
             "start": round(token.start, 3),
             "end": round(token.end, 3),
             "confidence": None if token.confidence is None else round(token.confidence, 3),

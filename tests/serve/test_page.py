@@ -56,7 +56,7 @@ class Listener:
     def __init__(self, app: FastAPI, takes: bool):
         self.takes = takes
         self.start: dict = {}
-        self.pcm = b""
+        self.pcm, self.most = b"", 1_000_000_000
         app.add_api_websocket_route("/v1/listen", self)
         app.router.routes.insert(0, app.router.routes.pop())  # in place of the one of the service
         app.router.routes.insert(0, app.router.routes.pop())  # before the service's own
@@ -69,7 +69,7 @@ class Listener:
         self.start, self.pcm = json.loads(await socket.receive_text()), b""
         await socket.send_json({"type": "ready"})
         while (message := await socket.receive())["type"] != "websocket.disconnect":
-            if message.get("bytes") is not None:
+            if message.get("bytes") is not None and len(self.pcm) < self.most:
                 self.pcm += message["bytes"]
                 await socket.send_json(self.update("partial"))
             else:
@@ -321,6 +321,16 @@ def test_without_live_text_the_recording_is_sent_when_it_stops(open_page) -> Non
         assert len(server.speaker.heard) == 1 and len(server.speaker.heard[0]) > 1_600
 
 
+def test_a_server_that_ends_the_stream_early_loses_nothing(open_page, server: Server) -> None:
+    server.listener.most = 16_000
+    page = open_page(server)
+    page.get_by_role("button", name="Record").click()
+    page.get_by_text("Live text is not available").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    done(page)
+    assert page.locator("ruby").count() == 4 and len(server.speaker.heard[0]) > 8_000
+
+
 def test_a_microphone_that_is_refused(open_page, server: Server) -> None:
     page = open_page(server, microphone=False)
     page.get_by_role("button", name="Record").click()
@@ -440,6 +450,24 @@ def test_punctuation_stands_between_the_syllables(open_page, server: Server) -> 
     assert page.evaluate(script, "你好，二。") == ["你", "好", "，", "二", "。"]
     assert page.evaluate(script, "你好二") == ["你", "好", "二"]
     assert page.evaluate(script, "你好2") == ["你好2　", "你", "好", "二"]
+
+
+def test_numbers_in_digits_are_one_to_click(open_page, server: Server) -> None:
+    page = open_page(server)
+    script = """async (syllables) => {
+      const {readable, toned} = await import('/page/transcript.js');
+      return readable(syllables).map((each) => [each.hanzi, toned(each.pinyin), each.start, each.end, each.confidence]);
+    }"""
+    rows = [("ni3", "你", "您，", 0.9), ("er4", "二", "23", 0.8), ("shi2", "十", "", 0.7), ("san1", "三", "", 0.9)]
+    rows += [("du4", "度", "度。", None), ("ma", "吗", None, 0.5)]
+    names = ("pinyin", "hanzi", "display", "confidence")
+    syllables = [{**dict(zip(names, row, strict=True)), "start": i, "end": i + 0.5} for i, row in enumerate(rows)]
+    assert page.evaluate(script, syllables) == [
+        ["您", "nǐ", 0, 0.5, 0.9],
+        ["23", "èr shí sān", 1, 3.5, 0.7],
+        ["度", "dù", 4, 4.5, None],
+        ["吗", "ma", 5, 5.5, 0.5],
+    ]
 
 
 def test_a_long_utterance_makes_several_subtitles(open_page, server: Server) -> None:

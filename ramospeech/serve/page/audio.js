@@ -81,7 +81,8 @@ export async function record(onSamples) {
   return {
     async stop() {
       node.port.postMessage("stop");
-      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 1000))]); // a device that is gone gives nothing
+      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 3000))]); // a device that is gone gives nothing
+      node.port.onmessage = null; // the end is where the others say that it is
       media.getTracks().forEach((track) => track.stop());
       await context.close();
     },

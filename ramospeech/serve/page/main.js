@@ -1,7 +1,7 @@
 // The page: files and the microphone, and what its controls do.
 import { record, RATE, toInt16, wav } from "./audio.js";
 import { isOpen, Live, ServerError, transcribe, useKey } from "./server.js";
-import { clock, contentOf, utterancesOf } from "./transcript.js";
+import { clock, contentOf, readable, utterancesOf } from "./transcript.js";
 import { at, clear, clearText, enter, present, redraw, retell, say, show, shown, state } from "./view.js";
 import { otherLanguage, relabel, word } from "./words.js";
 
@@ -23,7 +23,7 @@ async function take(file) {
 function finish(result) {
   shown.answer = result;
   enter("done");
-  say(shown.syllables.length ? "done" : "nothing", { count: shown.syllables.length, seconds: result.duration.toFixed(1) });
+  say(shown.syllables.length ? "done" : "nothing", { count: shown.syllables.flatMap(({ pinyin }) => pinyin.split(" ")).length, seconds: result.duration.toFixed(1) });
   redraw();
 }
 
@@ -86,7 +86,7 @@ async function start() {
   document.body.classList.add("pictured");
   say("listening");
   live = new Live(RATE, at("hotwords").value, (message) => {
-    show(message, message.type === "final");
+    show({ ...message, syllables: readable(message.syllables) }, message.type === "final");
     if (message.type === "final") at("spoken").textContent = message.text;
   }, (why) => {
     live = null;
@@ -94,6 +94,7 @@ async function start() {
     if (state() === "recording") say("no_live", { why });
     else if (state() === "finishing") conclude();
   });
+  live.send(toInt16(shown.samples.all)); // what came before there was a socket
 }
 
 async function stop() {

@@ -39,14 +39,14 @@ export class Live {
     const url = new URL("v1/listen", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     this.waiting = []; // until the server is ready
-    this.ready = false;
+    this.ready = this.stopped = false;
     this.socket = new WebSocket(url);
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => {
       const start = { type: "start", sample_rate: rate, hotwords: hotwords.split(/[\s,，、]+/).filter(Boolean) };
       this.socket.send(JSON.stringify(key ? { ...start, api_key: key } : start));
     };
-    let ended = false, reason = "";
+    let ended = false, reason = ""; // an end that nobody asked for is a server that goes away
     this.socket.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === "ready") {
@@ -56,7 +56,7 @@ export class Live {
       else if (message.type === "end") ended = true;
       else onMessage(message);
     };
-    this.socket.onclose = (event) => onEnd(ended ? "" : reason || event.reason || `WebSocket ${event.code}`);
+    this.socket.onclose = (event) => onEnd(ended && this.stopped ? "" : reason || event.reason || `WebSocket ${event.code}`);
   }
 
   send(message) {
@@ -64,7 +64,10 @@ export class Live {
     else this.waiting.push(message);
   }
 
-  stop() { this.send(JSON.stringify({ type: "stop" })); }
+  stop() {
+    this.stopped = true;
+    this.send(JSON.stringify({ type: "stop" }));
+  }
 
   close() { this.socket.close(); }
 }

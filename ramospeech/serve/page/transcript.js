@@ -5,22 +5,39 @@ const TONES = "\u0304\u0301\u030c\u0300"; // combining marks
 const MAX_TOKENS = 20, MAX_SECONDS = 7; // of a subtitle
 export const DOUBTFUL = 0.5;
 
-/** `lv4` as `lǜ`. */
-export function toned(syllable) {
+/** `lv4` as `lǜ`; several with spaces between them. */
+export function toned(syllables) {
+  return syllables.split(" ").map(marked).join(" ");
+}
+
+function marked(syllable) {
   const [, letters, tone] = /^(\D*)(\d?)$/.exec(syllable) ?? [null, syllable, ""];
   const written = letters.replace(/v/g, "ü");
   if (!(tone >= 1 && tone <= 4)) return written;
   const vowel = /[ae]/.exec(written) ?? /o(?=u)/.exec(written) ?? /[iouü](?=[^iouü]*$)/.exec(written);
-  const marked = (vowel?.index ?? 0) + 1; // of n2 and m4 the first letter
-  return (written.slice(0, marked) + TONES[tone - 1] + written.slice(marked)).normalize("NFC");
+  const end = (vowel?.index ?? 0) + 1; // of n2 and m4 the first letter
+  return (written.slice(0, end) + TONES[tone - 1] + written.slice(end)).normalize("NFC");
+}
+
+/** Syllables with what people read as their hanzi; those of a number in digits are one. */
+export function readable(syllables) {
+  const found = [];
+  for (const each of syllables) {
+    const last = found.at(-1);
+    if (last && each.display === "") {
+      const confidence = [last.confidence, each.confidence].includes(null) ? null : Math.min(last.confidence, each.confidence);
+      found[found.length - 1] = { ...last, pinyin: `${last.pinyin} ${each.pinyin}`, end: each.end, confidence };
+    } else found.push({ ...each, hanzi: (each.display || each.hanzi).replace(/[，。、？！]+$/, "") });
+  }
+  return found;
 }
 
 /** Utterances {start, end, text, syllables} of a `verbose_json`: one for each segment. */
 export function utterancesOf({ segments = [], syllables = [], text, duration }) {
-  if (!segments.length) return syllables.length ? [{ start: syllables[0].start, end: duration, text, syllables }] : [];
+  if (!segments.length) return syllables.length ? [{ start: syllables[0].start, end: duration, text, syllables: readable(syllables) }] : [];
   return segments.map((segment, i) => {
     const from = i ? segment.start : -Infinity, to = segments[i + 1]?.start ?? Infinity;
-    return { ...segment, syllables: syllables.filter((each) => from <= each.start && each.start < to) };
+    return { ...segment, syllables: readable(syllables.filter((each) => from <= each.start && each.start < to)) };
   });
 }
 
@@ -70,7 +87,7 @@ export function paragraph(utterance, number, final = true) {
     written += piece.hanzi.length;
     button.classList.toggle("doubtful", piece.confidence !== null && piece.confidence < DOUBTFUL);
     button.classList.toggle("open", !final && written > (utterance.stable ?? 0)); // may change still
-    words.append(button);
+    words.append(button, ...(piece.hanzi ? [] : [" "]));
   }
   line.append(time, words);
   return line;
@@ -114,7 +131,7 @@ export function cues(utterance) {
 
 /** The transcript as the content of a file. */
 export function contentOf(format, utterances, answer) {
-  const subtitles = utterances.flatMap(cues);
+  const subtitles = utterances.flatMap(cues).map((each) => ({ ...each, text: each.text.replace(/[，。、]+$/, "") }));
   if (format === "txt") return utterances.map(({ text }) => `${text}\n`).join("");
   if (format === "json") return `${JSON.stringify(answer, null, 2)}\n`;
   const point = format === "srt" ? "," : ".";
