@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("ramospeech ", "python ", "horovodrun ", "./speech2text.sh", "echo ")
 # What is not run here: it installs (tests/install does), needs root, docker or hours, or is a drawing.
 NOT_RUN = (
-    r"ramospeech serve|"
+    r"ramospeech serve|curl |"  # tests/serve does
     r"pip install|apt-get |\./install\.sh|\. \.venv|make |docker |tensorboard |recording -> |any format |or fbank |"
     r"录音 |任意格式 |或 fbank|warning: |horovodrun -np 8 -H host1|python train\.py --data_type mine,aishell|.*\.\.\.|"
     r"python train_translator|python speech2text\.py --translator none|python evaluate\.py --ref dev\.txt|"
