@@ -102,13 +102,15 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--output", type=Path, required=True, help="the model file, .safetensors")
     model = parser.add_argument_group("model and training")
     model.add_argument("--embedding", type=count, default=64, help="numbers of a character")
-    model.add_argument("--width", type=count, default=128, help="of the convolution and of each direction of the LSTM")
+    model.add_argument(
+        "--width", type=count, default=128, help="channels of the convolution, and cells of the LSTM per direction"
+    )
     model.add_argument("--steps", type=count, default=10000, help="updates")
     model.add_argument("--max_minutes", type=positive, metavar="M", help="end by then, with the learning rate at 0")
     model.add_argument("--batch", type=count, default=64, help="windows of an update")
     model.add_argument("--window", type=number(int, 8, 4096), default=100, help="characters of a window")
     model.add_argument("--lr", type=peak_rate, default=3e-3, help="highest learning rate; it rises, then falls to 0")
-    model.add_argument("--seed", type=seed, default=0, help="of the weights and the windows")
+    model.add_argument("--seed", type=seed, default=0, help="random seed")
     model.add_argument("--threads", type=few, help="CPU threads")
     return parser
 

@@ -27,7 +27,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the options."""
     parser = Parser(description=__doc__)
     parser.add_argument("--file", metavar="PATH", help="read this recording instead of a microphone")
-    parser.add_argument("--pace", type=positive_or_0, default=1.0, help="of the file: times real time; 0: no waiting")
+    parser.add_argument(
+        "--pace", type=positive_or_0, default=1.0, help="speed of a file, times real time; 0: no waiting"
+    )
     parser.add_argument("--microphone", metavar="NUMBER|NAME", help="another than the default")
     parser.add_argument(
         "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
