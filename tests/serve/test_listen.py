@@ -1,5 +1,6 @@
 """`/v1/listen`: texts while audio comes in, limits and bad input; once with a real server that is told to end."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -209,6 +210,63 @@ def test_streams_are_not_mixed(client: TestClient, fast: Transcriber) -> None:
     for path, text in texts.items():
         found, _ = listen(client, [pcm(audio.load(path)), {"type": "stop"}])
         assert text == "".join(finals(found))
+
+
+class Deaf:
+    """A client that sends a clip and reads no more than the first answer."""
+
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        data = pcm(clip())
+        parts = (data[first : first + 6400] for first in range(0, len(data), 6400))
+        self.messages = iter([{"text": json.dumps(START)}, *({"bytes": part} for part in parts)])
+        self.sent: list[str] = []
+
+    async def accept(self) -> None:
+        pass
+
+    async def receive(self) -> dict:
+        if message := next(self.messages, None):
+            return {"type": "websocket.receive", **message}
+        return await asyncio.Future()
+
+    async def send_text(self, text: str) -> None:
+        self.sent.append(text)
+        if len(self.sent) > 1:
+            await asyncio.Future()
+
+
+def test_a_client_that_does_not_read_is_given_up(fast: Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "SEND_SECONDS", 0.05)
+
+    async def run() -> None:
+        streams, deaf = live.Streams(fast, 1, 60.0, 60.0, None), Deaf()
+        await streams.listen(deaf)  # type: ignore[arg-type]
+        assert len(streams) == 0 and len(deaf.sent) == 2
+        await streams.close()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_a_client_that_sends_too_fast_has_to_wait() -> None:
+    async def run() -> None:
+        backlog, part = live.Backlog(), bytes(live.BACKLOG_BYTES // 2)
+        for _ in range(2):
+            await backlog.put(part)
+        third = asyncio.create_task(backlog.put(b"xx"))
+        await asyncio.sleep(0)
+        assert not third.done()
+        assert len(await backlog.take(1) or b"") == live.BACKLOG_BYTES
+        await third
+        assert await backlog.take(1) == b"xx"
+        waiting = asyncio.create_task(backlog.take(1))
+        await backlog.end(messages.ProblemError(messages.REFUSED, "first"))
+        await backlog.end()
+        await backlog.put(part)
+        assert await waiting is None and await backlog.take(1) is None and str(backlog.problem) == "first"
+
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_a_key_is_asked_for(fast: Transcriber) -> None:
