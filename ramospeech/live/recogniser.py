@@ -17,7 +17,7 @@ from ramospeech.errors import UsageError
 from ramospeech.live.update import Update, agreed, same_text, with_settled
 from ramospeech.pipeline import Transcriber
 from ramospeech.recogniser import CtcRecogniser, Recognised
-from ramospeech.transcript import Token
+from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Phrases
 
 MARGIN = 1.0  # seconds at the start of a window within an utterance that only give context to what follows
@@ -57,7 +57,8 @@ class LiveOptions:
 class LiveRecogniser:
     """Audio of one stream as it comes in -> updates.
 
-    transcriber: its model, translator and hotwords are used, and may be shared by many streams. hotwords: instead of
+    transcriber: its model, translator, hotwords and, for final texts, display are used, and may be shared by many
+    streams. hotwords: instead of
     those of the transcriber. Memory is bounded by `longest`. Raises UsageError for a transcriber without posteriors.
     """
 
@@ -187,6 +188,8 @@ class LiveRecogniser:
         tokens = with_settled(self._tokens[: self._settled], tokens)
         update = None
         if tokens or self._tokens:
+            if self.transcriber.display:
+                tokens = self.transcriber.display(Transcript("", tokens=tokens)).tokens
             self._tokens, self._settled = tokens, len(tokens)
             update = self._update(self._start + cut, final=True)
             self._number += 1

@@ -25,7 +25,7 @@ class Screen:
             print(json.dumps(update.to_dict(), ensure_ascii=False), file=self.file, flush=True)
         elif update.final:
             if update.text:
-                print(f"{CLEARED if self.terminal else ''}{update.text}", file=self.file, flush=True)
+                print(f"{CLEARED if self.terminal else ''}{update.display}", file=self.file, flush=True)
             elif self.terminal:
                 print(end=CLEARED, file=self.file, flush=True)
         elif self.terminal:

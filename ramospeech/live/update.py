@@ -29,6 +29,12 @@ class Update:
         return text_of(self.tokens)
 
     @property
+    def display(self) -> str:
+        """The text with punctuation, digits and script, where a final text has them."""
+        changed = any(token.display is not None for token in self.tokens)
+        return spaced(token.shown for token in self.tokens) if changed else self.text
+
+    @property
     def stable(self) -> int:
         """The first characters of `text`, which will not change."""
         return len(text_of(self.tokens[: self.settled]))
@@ -41,6 +47,7 @@ class Update:
             "start": round(self.start, 3),
             "end": round(self.end, 3),
             "text": self.text,
+            **({"display": self.display} if self.display != self.text else {}),
             "stable": self.stable,
             "syllables": [
                 {

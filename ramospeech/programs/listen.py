@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 
 from ramospeech.cli import Parser, few, number, positive_or_0
+from ramospeech.display import add_options
 from ramospeech.errors import UsageError, program
 from ramospeech.live import LiveOptions, LiveRecogniser
 from ramospeech.live.screen import Screen
@@ -60,6 +61,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="txt",
         help="json: every update in a line, as the WebSocket of the service sends it",
     )
+    add_options(parser, punctuation=False)
     args = parser.parse_args(argv)
     if args.file and args.microphone:
         raise UsageError("give --file or --microphone, not both")
@@ -81,6 +83,9 @@ def main(argv: list[str] | None = None) -> int:
         device=args.device,
         hotwords=Phrases(hotwords) if hotwords else None,
         threads=args.threads,
+        punctuation=args.punctuation and args.translator != "none",
+        itn=args.itn,
+        script=args.script,
     )
     live = LiveRecogniser(transcriber, replace(LiveOptions(), pause=args.pause))
     screen = Screen(sys.stdout, args.format == "json")

@@ -9,6 +9,7 @@ import torch
 
 from ctc_decode import GreedyDecoder
 from ramospeech import audio
+from ramospeech.display import Display
 from ramospeech.errors import AudioError, UsageError
 from ramospeech.live import LiveOptions, LiveRecogniser, Pcm16, Update
 from ramospeech.model import AcousticModel, ModelConfig
@@ -114,6 +115,14 @@ def test_each_utterance_has_the_text_of_its_audio(fast: Transcriber, size: int) 
         alone = fast.transcribe((part, RATE))
         assert update.text == alone.text
         assert [token.start - update.start for token in update.tokens] == pytest.approx([t.start for t in alone.tokens])
+
+
+def test_final_texts_are_written_as_people_read_them(fast: Transcriber) -> None:
+    shown = Transcriber(fast.model, fast.translator, display=Display(script="traditional"), silence=0.0)
+    updates = updates_of(LiveRecogniser(shown), audio.load(CLIPS[0]), [3200] * 8)
+    assert all(update.display == update.text for update in updates if not update.final)
+    final = updates[-1]
+    assert "電" in final.display and "电" in final.text and final.to_dict()["display"] == final.display
 
 
 def test_silence_is_forgotten(fast: Transcriber) -> None:
