@@ -5,7 +5,8 @@
 Each clip is a stream, with 1.5 s of silence behind it. Time is simulated: audio arrives at the pace of its time, and a
 reading takes the CPU seconds that it took here; what has come in meanwhile is taken by the next one. A syllable ends
 where the next one of the final text begins (before a pause: after the median length of a syllable). It is shown when a
-reading first has it, at its place (0.12 s), and stable when it is announced as that. Two curves for each model and
+reading first has any at its place (0.12 s), right when it is that of the final text, and stable when it is announced as
+that. Two curves for each model and
 window, from the same readings:
 
 - what a recogniser would give that wrote syllables once and for all, as soon as they are a look-ahead old: the longer
@@ -139,36 +140,40 @@ def once_for_all(readings: Sequence[Reading], look_ahead: float) -> tuple[list[s
     return [token.pinyin for token in written], late
 
 
-def delays(readings: Sequence[Reading]) -> tuple[list[float], list[float], float, list[bool]]:
-    """Of an utterance: seconds from the end of each syllable until it was shown, and until it was stable; until the
-    final text; and of each place that was shown, whether it was another syllable at first."""
+def delays(readings: Sequence[Reading]) -> tuple[list[float], list[float], list[float], float, list[bool]]:
+    """Of an utterance: seconds from the end of each syllable until something was shown at its place, until it was
+    right, as in the final text, and until it was stable; until the final text; and of each place whether that was
+    another syllable at first."""
     final = readings[-1]
-    shown, stable, corrected = [], [], []
+    shown, right, stable, corrected = [], [], [], []
     for number, token in enumerate(final.tokens):
-        near = [[t for t in each.tokens if abs(t.start - token.start) <= PLACE] for each in readings]
-        right = [any(t.pinyin == token.pinyin for t in there) for there in near]
-        shown.append(readings[right.index(True)].clock - token.end)
+        near = [[t.pinyin for t in each.tokens if abs(t.start - token.start) <= PLACE] for each in readings]
+        first = next(number for number, there in enumerate(near) if there)
+        shown.append(readings[first].clock - token.end)
+        right.append(
+            next(r.clock for r, there in zip(readings, near, strict=True) if token.pinyin in there) - token.end
+        )
         stable.append(next(each.clock for each in readings if each.settled > number) - token.end)
-        corrected.append(not right[next(n for n, there in enumerate(near) if there)])
-    return shown, stable, final.clock - final.tokens[-1].end, corrected
+        corrected.append(token.pinyin not in near[first])
+    return shown, right, stable, final.clock - final.tokens[-1].end, corrected
 
 
 def table(runs: dict[tuple[str, float], list[Listened]]) -> str:
     """A row for each model and window."""
     lines = [
-        "| model | window | CPU of a second | longest reading | shown | stable | final | corrected | SER | whole |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| model | window | CPU | longest reading | shown | right | stable | final | corrected | SER | whole |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (model, window), clips in runs.items():
         spoken = [each for clip in clips for each in utterances(clip.readings) if each[-1].tokens]
-        shown, stable, final, corrected = zip(*map(delays, spoken), strict=True)
+        shown, right, stable, final, corrected = zip(*map(delays, spoken), strict=True)
         cpu = sum(cost for clip in clips for _, cost in clip.costs) / sum(clip.seconds for clip in clips)
         longest = max(cost for clip in clips for _, cost in clip.costs)
         refs = [clip.ref for clip in clips]
         live = [[t.pinyin for each in clip.readings if each.final for t in each.tokens] for clip in clips]
         cells = [
             *(f"`{model}`", f"{window:g} s", f"{cpu:.2f} s", f"{longest:.2f} s"),
-            *(percentiles([value for each in values for value in each]) for values in (shown, stable)),
+            *(percentiles([value for each in values for value in each]) for values in (shown, right, stable)),
             percentiles(final),
             f"{100 * np.mean([value for each in corrected for value in each]):.1f} %",
             *(f"{100 * ser(refs, hyps).rate:.1f}" for hyps in (live, [clip.whole for clip in clips])),
@@ -269,8 +274,8 @@ def main() -> None:
     seconds = sum(clip.seconds for clip in next(iter(runs.values())))
     head = (
         f"By `benchmarks/streaming.py`: {len(clips)} clips ({', '.join(args.lists)}), {seconds:.0f} s, one core. "
-        "Shown, stable and final: milliseconds behind the end of a syllable, and of the last one, median / 95th "
-        "percentile."
+        "CPU: seconds for one of audio. Shown, right, stable, final: milliseconds behind the end of a syllable (final: "
+        "of the last one), median / 95th percentile. Whole: SER of the clips as recordings."
     )
     picture = "![Latency against SER](streaming.png)"
     rows = table(runs)

@@ -6,6 +6,7 @@ ones; what did not change for a while is announced as settled, and is kept from 
 its audio goes through the recogniser as a recording does.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,8 @@ class LiveOptions:
     """In seconds.
 
     step: new audio for which the utterance is encoded again. window: audio that is encoded, at most. look_ahead: of
-    the newest audio no text is shown. settle: text that is older, and that the last readings agree about, is settled.
+    the newest audio no text is shown. settle: text that is older, and that the last `agree` readings (not seconds) have
+    in common, is settled.
     pause: without a syllable for so long an utterance ends. longest: a longer utterance is cut where it is quietest.
     context: audio before the first syllable of an utterance.
     """
@@ -38,7 +40,8 @@ class LiveOptions:
     step: float = 0.2
     window: float = 6.0
     look_ahead: float = 0.0
-    settle: float = 2.0
+    settle: float = 1.0
+    agree: int = 4
     pause: float = 0.8
     longest: float = 15.0
     context: float = 1.0
@@ -50,6 +53,8 @@ class LiveOptions:
             raise UsageError(f"a window of {self.window:g} s; give at least {MARGIN + 2 * MOST_AT_ONCE:g}")
         if self.longest < 4 or self.pause < 2 * SILENCE or self.context < SILENCE:
             raise UsageError("longest must be at least 4 s, pause 0.4 s and context 0.2 s")
+        if self.agree < 1:
+            raise UsageError("agree must be at least 1: readings")
         if not 0 <= self.look_ahead < self.settle or self.settle > self.longest / 4:
             raise UsageError("settle must be longer than look_ahead, and at most a quarter of longest")
 
@@ -78,6 +83,7 @@ class LiveRecogniser:
         self._number = 0
         self._tokens: tuple[Token, ...] = ()  # the last reading, as it was shown
         self._settled = 0
+        self._before: deque[tuple[Token, ...]] = deque(maxlen=self.options.agree)  # the last readings, that one too
 
     @property
     def seconds(self) -> float:
@@ -153,8 +159,11 @@ class LiveRecogniser:
         """Take a reading, and return whether it changes what is shown."""
         tokens = with_settled(self._tokens[: self._settled], tokens)
         tokens = tuple(token for token in tokens if token.start <= now - self.options.look_ahead)
-        old = [token.end <= now - self.options.settle for token in tokens[: agreed(self._tokens, tokens)]]
-        settled = max(self._settled, sum(old))
+        self._before.append(tokens)
+        settled = self._settled
+        if len(self._before) == self.options.agree:
+            common = min(agreed(before, tokens) for before in self._before)
+            settled = max(settled, sum(token.end <= now - self.options.settle for token in tokens[:common]))
         changed = settled != self._settled or not same_text(self._tokens, tokens)
         self._tokens, self._settled = tokens, settled
         return changed
@@ -195,6 +204,7 @@ class LiveRecogniser:
             self._number += 1
         self._advance(cut)
         self._tokens, self._settled = (), 0
+        self._before.clear()
         return [update] if update else []
 
     def _advance(self, samples: int) -> None:

@@ -36,8 +36,9 @@ def readings(streaming):
 
 
 def test_delays(streaming, readings):
-    shown, stable, final, corrected = streaming.delays(readings)
-    assert shown == pytest.approx([0.3, 0.1]) and stable == pytest.approx([0.7, 0.8]) and final == pytest.approx(0.8)
+    shown, right, stable, final, corrected = streaming.delays(readings)
+    assert shown == pytest.approx([0.1, 0.1]) and right == pytest.approx([0.3, 0.1])
+    assert stable == pytest.approx([0.7, 0.8]) and final == pytest.approx(0.8)
     assert corrected == [True, False]
 
 
@@ -58,7 +59,7 @@ def test_a_run_is_kept_and_drawn(streaming, readings, root, tmp_path):
     streaming.draw({("fast", 6.0): kept}, tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
     assert (
-        "| `fast` | 6 s | 0.05 s | 0.10 s | 200 / 290 | 750 / 795 | 800 / 800 | 50.0 % | 0.0 | 0.0 |"
+        "| `fast` | 6 s | 0.05 s | 0.10 s | 100 / 100 | 200 / 290 | 750 / 795 | 800 / 800 | 50.0 % | 0.0 | 0.0 |"
         in streaming.table({("fast", 6.0): kept})
     )
 

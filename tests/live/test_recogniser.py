@@ -86,6 +86,7 @@ def test_what_is_stable_never_changes(seed: int, blank: float) -> None:
         window=float(rng.uniform(3, 5)),
         look_ahead=float(rng.choice([0.0, 0.2])),
         settle=float(rng.uniform(0.3, 1.0)),
+        agree=int(rng.integers(1, 4)),
         pause=float(rng.uniform(0.4, 1.0)),
         longest=float(rng.uniform(4, 9)),
     )
@@ -152,7 +153,8 @@ def test_streams_share_a_transcriber(fast: Transcriber) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"step": 0.0}, {"step": 2.0}, {"window": 1.0}, {"settle": 0.0}, {"settle": 9.0}, {"pause": 0.1}]
+    "wrong",
+    [{"step": 0.0}, {"step": 2.0}, {"window": 1.0}, {"settle": 0.0}, {"settle": 9.0}, {"pause": 0.1}, {"agree": 0}],
 )
 def test_options_that_cannot_work(wrong: dict) -> None:
     with pytest.raises(UsageError):
