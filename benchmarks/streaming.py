@@ -1,6 +1,6 @@
 """How late and how right is live text? Clips recognised as if they were spoken now, on one core: docs/streaming.md.
 
-    python benchmarks/streaming.py voices_dev.txt:30 aishell1_dev.txt:12 --data_root ../shared/audio
+    python benchmarks/streaming.py voices_dev.txt:30 aishell1_dev.txt:12 --data_root data
 
 Each clip is a stream, with 1.5 s of silence behind it. Time is simulated: audio arrives at the pace of its time, and a
 reading takes the CPU seconds that it took here; what has come in meanwhile is taken by the next one. A syllable ends
