@@ -20,7 +20,15 @@ from ramospeech.onnx_model import OnnxModel
 from ramospeech.recogniser import CtcRecogniser, Decoder, Posteriors, Recogniser
 from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
-from ramospeech.translate import Phrases, Translation, Translator, load_translator, ngram_path, pretrained_folder
+from ramospeech.translate import (
+    NgramTranslator,
+    Phrases,
+    Translation,
+    Translator,
+    load_translator,
+    ngram_path,
+    pretrained_folder,
+)
 
 if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
     import torch
@@ -87,6 +95,7 @@ class Transcriber:
         punctuation: bool = False,
         itn: bool = False,
         script: str | None = None,
+        own_text: Sequence[str | Path] = (),
         backend: Literal["torch", "onnx"] | None = None,
         threads: int | None = None,
     ) -> "Transcriber":
@@ -98,10 +107,11 @@ class Transcriber:
         for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy. min_confidence: None is
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
         what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
+        own_text: files of text, plain or gzip, one sentence per line, whose words are to be preferred.
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
         number to OMP_NUM_THREADS, or the runtime.
-        Raises ModelError for a file that is missing or cannot be used.
+        Raises ModelError for a file that is missing or cannot be used, ListError for such a text.
         """
         name = "accurate" if model is None else model
         path = onnx_path(name) if backend == "onnx" else model_path(name)
@@ -117,6 +127,10 @@ class Transcriber:
         if translator is None:
             translator = ngram_path()  # reads the posteriors for the seq2seq translator too, which need not be loaded
         chosen = None if translator is False else load_translator(translator)
+        if own_text:
+            if not isinstance(chosen, NgramTranslator):
+                raise UsageError(f"{own_text[0]}: text of one's own needs the n-gram translator, and a model of pinyin")
+            chosen = chosen.knowing(own_text)
         if min_confidence is None:
             min_confidence = float(loaded.summary.get("min_confidence", MIN_CONFIDENCE))
         display = None

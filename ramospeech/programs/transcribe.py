@@ -71,7 +71,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group = parser.add_argument_group("search")
     group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
     group.add_argument("--beam_width", type=count, default=30, metavar="N", help="beam: prefixes kept per frame")
-    group.add_argument("--lm", metavar="FILE", help="beam: a syllable language model (ARPA; ramospeech lm makes one)")
+    group.add_argument(
+        "--lm",
+        metavar="FILE",
+        help="text of your own, one sentence per line, whose words are preferred; beam: a syllable language model "
+        "(ARPA; ramospeech lm makes one)",
+    )
     group.add_argument(
         "--lm_weight", type=number(float), default=0.5, help="beam: weight of --lm (ramospeech tune finds it)"
     )
@@ -143,8 +148,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args.inputs += argv[end + 1 :]
     if not args.inputs:
         parser.error("the following arguments are required: INPUT")
-    if args.decoder == "greedy" and args.lm:
-        raise UsageError("--lm works in the beam search; add --decoder beam")
     if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
         raise UsageError("--hotwords need a translator or the beam search; add --decoder beam")
     return args
@@ -203,6 +206,7 @@ def main(argv: list[str] | None = None) -> int:
         punctuation=args.punctuation and args.translator != "none",
         itn=args.itn,
         script=args.script,
+        own_text=[args.lm] if args.lm and args.decoder == "greedy" else (),
         threads=args.threads,
     )
     reasons: Counter[str] = Counter()

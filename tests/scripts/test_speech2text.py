@@ -310,7 +310,9 @@ def test_beam_search_with_a_language_model_and_hotwords(transcribe, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--lm", "lm.arpa"], "add --decoder beam"),
+        (["--lm", "none.txt"], "none.txt: cannot be read"),
+        (["--lm", "letters.txt"], "letters.txt: no hanzi in it"),
+        (["--lm", "letters.txt", "--translator", "none"], "needs the n-gram translator"),
         (["--decoder", "beam", "--lm", "none.arpa"], "none.arpa"),
         (["--decoder", "beam", "--hotwords", "none.txt"], "none.txt"),
         (["--decoder", "beam", "--beam_width", "0"], "--beam_width: must be a whole number of at least 1"),
@@ -318,5 +320,6 @@ def test_beam_search_with_a_language_model_and_hotwords(transcribe, tmp_path):
 )
 def test_search_options_that_cannot_be(transcribe, tmp_path, options, message):
     soundfile.write(tmp_path / "a.wav", noise(1.0), 16000)
+    (tmp_path / "letters.txt").write_text("only letters\n")
     refused = transcribe("a.wav", *options)
     assert refused.returncode == 2 and message in refused.stderr and "Traceback" not in refused.stderr

@@ -14,6 +14,7 @@ from ramospeech.files import pretrained_folder
 from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram import lattice
+from ramospeech.translate.ngram.adapt import adapted
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.phrases import Phrases, Written, add_chains
 from ramospeech.translate.types import Translation
@@ -113,6 +114,10 @@ class NgramTranslator:
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
         """Read a model file, by default the shipped one; raises ModelError."""
         return cls(ngram_file.read(Path(path) if path else ngram_path()), tone_cost)
+
+    def knowing(self, texts: Sequence[str | Path]) -> "NgramTranslator":
+        """Return a translator that knows the words of such files of text too, see `adapt.adapted`."""
+        return NgramTranslator(adapted(self.model, texts), self.tone_cost, self.log_probs, self.near_cost)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1, hotwords: Phrases | None = None) -> list[Translation]:
         """Return up to `nbest` translations, best first, with one character per syllable.
