@@ -125,8 +125,8 @@ def measure(name: str, config: ModelConfig, device: torch.device, amp: str, batc
     step = (time.perf_counter() - start) / steps
     memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
     busy = busy_seconds(trainer, batch)
-    limit, least = bound(trainer, batch, amp)
-    return Row(name, amp, batch.amount, step, least, limit, busy, memory)
+    limit, lower_bound = bound(trainer, batch, amp)
+    return Row(name, amp, batch.amount, step, lower_bound, limit, busy, memory)
 
 
 def throughput(device: torch.device, steps: int, until: float, longest: float) -> Iterator[Row]:

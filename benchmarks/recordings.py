@@ -57,7 +57,7 @@ def rows(
     best: NgramTranslator | Seq2SeqTranslator,
     confusions: ErrorModel | None,
 ) -> list[str]:
-    """A row of the table for each way from hypotheses to text."""
+    """A row of the table for each method from hypotheses to text."""
     decoded = decode(decoder, pieces)
     flat = [hypotheses for parts in decoded for hypotheses in parts]
     posteriors = [piece for parts in pieces for piece in parts]
@@ -65,25 +65,25 @@ def rows(
     if isinstance(decoder, BeamSearchDecoder):
         around = [decoder.weigh(network, h[0]) for network, h in zip(around, flat, strict=True)]
     first = [hypotheses[0].tokens for hypotheses in flat]
-    ways: dict[str, Iterable[Sequence[Translation]]] = {
+    translations: dict[str, Iterable[Sequence[Translation]]] = {
         "n-gram": ngram.translate_batch(first),
         "n-gram, posteriors (default)": ngram.translate_networks(around),
     }
     if confusions:
-        ways["n-gram, errors made elsewhere"] = ngram.translate_networks(map(confusions.network, first))
+        translations["n-gram, errors made elsewhere"] = ngram.translate_networks(map(confusions.network, first))
     several = any(len(hypotheses) > 1 for hypotheses in flat)
     if isinstance(best, Seq2SeqTranslator):
-        ways["seq2seq"] = best.translate_batch(first)
+        translations["seq2seq"] = best.translate_batch(first)
         if several:
-            ways[f"seq2seq, {NBEST} best"] = ([pair[1] for pair in translate_nbest(best, h)] for h in flat)
+            translations[f"seq2seq, {NBEST} best"] = ([pair[1] for pair in translate_nbest(best, h)] for h in flat)
     table = []
-    for way, translated in ways.items():
+    for kind, translated in translations.items():
         texts = iter(translated)
         joined = [[next(texts)[0] for _ in parts] for parts in decoded]
         hanzi = ["".join(text.hanzi for text in parts) for parts in joined]
         pinyin = [[syllable for text in parts for syllable in text.syllables] for parts in joined]
         table.append(
-            f"| {name} | {way} | {shown(ser([clip.pinyin for clip in clips], pinyin))} | "
+            f"| {name} | {kind} | {shown(ser([clip.pinyin for clip in clips], pinyin))} | "
             f"{shown(cer([clip.hanzi for clip in clips], hanzi))} |"
         )
     return table
@@ -122,11 +122,11 @@ def main() -> None:
     parts = ["## The whole pipeline on recordings", f"{head}. SER with tones and CER, %, with 95 % intervals."]
     for path in arguments.lists:
         clips = read_list(path)
-        heard = listen(model, clips, arguments.data_root)
-        if len(heard.references) != len(clips):
-            raise errors.ListError(f"{path}: {len(clips) - len(heard.references)} recordings cannot be read")
+        result = listen(model, clips, arguments.data_root)
+        if len(result.references) != len(clips):
+            raise errors.ListError(f"{path}: {len(clips) - len(result.references)} recordings cannot be read")
         pieces: list[list[np.ndarray]] = [[] for _ in clips]
-        for clip, piece in zip(heard.clips, heard.pieces, strict=True):
+        for clip, piece in zip(result.clips, result.pieces, strict=True):
             pieces[clip].append(piece)
         table = [
             f"### {path.stem} ({len(clips)} recordings)",

@@ -28,8 +28,8 @@ def hours(names: str, config_path: Path) -> float:
 def error_rate(model: Path, path: Path, data_root: Path) -> str:
     """SER of a model file on a list of recordings."""
     clips = read_list(path)
-    heard = Transcriber(load_model(model)).transcribe_batch(data_root / clip.path for clip in clips)
-    return shown(ser([clip.pinyin for clip in clips], [transcript.pinyin for transcript in heard]))
+    transcripts = Transcriber(load_model(model)).transcribe_batch(data_root / clip.path for clip in clips)
+    return shown(ser([clip.pinyin for clip in clips], [transcript.pinyin for transcript in transcripts]))
 
 
 def main() -> None:

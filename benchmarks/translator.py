@@ -116,10 +116,10 @@ def measure(command: Sequence[str], sentences: Sequence[Sequence[str]], referenc
     return cer(references, hypotheses), Run(hypotheses, max(whole.seconds - start.seconds, 1e-9), whole.megabytes)
 
 
-def read(path: Path, most: int | None) -> tuple[list[list[str]], list[str]]:
+def read(path: Path, max_lines: int | None) -> tuple[list[list[str]], list[str]]:
     """The syllables and the hanzi of a file of `pinyin<TAB>hanzi`."""
     sentences, references = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines()[:most], 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines()[:max_lines], 1):
         columns = line.split("\t")
         if len(columns) != 2:
             raise errors.ListError(f"{path}:{number}: {len(columns)} columns; give pinyin<TAB>hanzi")

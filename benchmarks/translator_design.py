@@ -50,15 +50,15 @@ class Attending(Seq2Seq):
 
     def write(self, encoded: Tensor, before: Tensor) -> Tensor:
         """As in Seq2Seq, for whole sentences."""
-        written = self.character(before) + places(before.shape[1], self.config.width)
+        written = self.character(before) + position_codes(before.shape[1], self.config.width)
         hidden = self.decoder(self.dropout(written))[0]
-        keys = encoded + places(encoded.shape[1], encoded.shape[2])
+        keys = encoded + position_codes(encoded.shape[1], encoded.shape[2])
         context = functional.scaled_dot_product_attention(self.query(hidden), keys, encoded)
         return self.out(self.dropout(torch.cat((hidden, context), -1)))
 
 
-def places(count: int, width: int) -> Tensor:
-    """Sines and cosines of the places, (count, width)."""
+def position_codes(count: int, width: int) -> Tensor:
+    """Sines and cosines of the positions, (count, width)."""
     angle = torch.arange(count)[:, None] / 10_000 ** (torch.arange(0, width, 2) / width)
     return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
 
@@ -112,9 +112,9 @@ def main() -> None:
 
     known = {character: i for i, character in enumerate(ngram.characters)}
     pairs = zip(*read_dev(args.dev, args.dev_lines), strict=True)
-    usable = [(said, text) for said, text in pairs if len(said) == len(text) and set(text) <= set(known)]
-    clean, truth = [said for said, _ in usable], [[known[character] for character in text] for _, text in usable]
-    tests = [[syllables.ids(sentence) for sentence in said] for said in (clean, corrupted(clean, 1))]
+    usable = [(spoken, text) for spoken, text in pairs if len(spoken) == len(text) and set(text) <= set(known)]
+    clean, truth = [spoken for spoken, _ in usable], [[known[character] for character in text] for _, text in usable]
+    tests = [[syllables.ids(sentence) for sentence in spoken] for spoken in (clean, corrupted(clean, 1))]
 
     rows: dict[str, list[tuple[float, ...]]] = {"aligned": [], "cross-attention": []}
     for seed in range(1, args.seeds + 1):

@@ -42,6 +42,6 @@ def check(
             raise UsageError(f"the effect {name}={probability}: a probability lies within 0 and 1")
     if not -20.0 <= snr[0] <= snr[1] <= 100.0:
         raise UsageError(f"--noise_snr {snr[0]} {snr[1]}: the lower one first, within -20 and 100 dB")
-    for option, (name, there) in recordings.items():
-        if (name in probabilities) != there:
+    for option, (name, given) in recordings.items():
+        if (name in probabilities) != given:
             raise UsageError(f"the effect {name} and a folder of recordings given with {option} go together")

@@ -59,9 +59,9 @@ class Batch:
 def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:
     """Stack B waveforms (S,) and label sequences of different lengths."""
     longest = max((len(w) for w in waveforms), default=0)
-    most = max((len(ids) for ids in labels), default=0)
+    max_labels = max((len(ids) for ids in labels), default=0)
     padded = np.zeros((len(waveforms), longest), dtype=np.float32)
-    padded_labels = np.full((len(labels), most), Vocabulary.BLANK, dtype=np.int64)
+    padded_labels = np.full((len(labels), max_labels), Vocabulary.BLANK, dtype=np.int64)
     for row, waveform in enumerate(waveforms):
         padded[row, : len(waveform)] = waveform
         padded_labels[row, : len(labels[row])] = labels[row]

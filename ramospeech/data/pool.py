@@ -97,10 +97,10 @@ def free_bytes(device: torch.device) -> int | None:
 
 def read_folder(folder: str | Path, option: str) -> list[np.ndarray]:
     """Decode all recordings below a folder, (S,) int16 each. Raises UsageError: none, or a damaged one."""
-    place = Path(folder)
-    if not place.is_dir():
+    root = Path(folder)
+    if not root.is_dir():
         raise UsageError(f"{option} {folder}: no such folder; give one that holds recordings")
-    paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in audio.EXTENSIONS)
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in audio.EXTENSIONS)
     try:
         found = [as_int16(audio.load(path)) for path in paths]
     except AudioError as error:

@@ -22,7 +22,7 @@ from ramospeech.features import HOP, WINDOW
 START = (0.02, 0.35)  # seconds of silence at the start of a window
 END = (0.05, 0.4)  # and after its last clip
 SHORT_PAUSE, LONG_PAUSE, LONG = 0.22, (0.3, 1.2), 0.2  # mean of most pauses, range of the others, how many those are
-LEAST_PAUSE = 0.04  # an output frame, which equal syllables need between them
+MIN_PAUSE = 0.04  # an output frame, which equal syllables need between them
 SHORTER = 0.06  # probability after each clip that the window ends there
 TRIES = 4  # clips that are drawn to fill the rest of a window
 LOUDNESS = (-7.0, 2.0)  # dB of a clip
@@ -117,7 +117,7 @@ class WindowPlanner:
         self.labels, self.corpora, self.seconds, self.batch_seconds = labels, corpora, list(seconds), batch_seconds
         self.speeds, self.join, self.noise, self.fraction = speeds, join, noise, fraction
         self.longest = max(self.lengths, default=0)
-        self.least = [WINDOW + HOP * reduction * frames_needed(ids) for ids in labels]
+        self.min_samples = [WINDOW + HOP * reduction * frames_needed(ids) for ids in labels]
         self.seed, self.group = seed, group
 
     def __call__(self, number: int) -> WindowPlan:
@@ -151,7 +151,7 @@ class WindowPlanner:
             left -= samples
             end = plan.size - left
             is_long = chance.random() < LONG
-            pause = chance.uniform(*LONG_PAUSE) if is_long else LEAST_PAUSE + chance.expovariate(1 / SHORT_PAUSE)
+            pause = chance.uniform(*LONG_PAUSE) if is_long else MIN_PAUSE + chance.expovariate(1 / SHORT_PAUSE)
             pause = min(left, round(pause * SAMPLE_RATE))
             plan.silence(pause)
             left -= pause
@@ -182,7 +182,7 @@ class WindowPlanner:
         corpus = chance.choices(range(len(due)), due)[0]
         clip = self.corpora.members[corpus][int(chance.random() * counts[corpus])]
         samples = int(self.lengths[clip] / speed)
-        if samples < self.least[clip]:
+        if samples < self.min_samples[clip]:
             samples, speed = self.lengths[clip], 1.0
         return (corpus, clip, samples, speed) if samples <= room else None
 
@@ -196,12 +196,12 @@ class WindowPlanner:
         else:
             number = int(chance.random() * len(self.noise))
             start, length = int(self.noise.starts[number]), int(self.noise.lengths[number])
-            place = int(chance.random() * max(1, length - plan.size))
+            position = int(chance.random() * max(1, length - plan.size))
             left, gain = plan.size, 10 ** (chance.uniform(-30.0, 0.0) / 20)
             while left:  # a short recording again and again
-                samples = min(left, length - place)
-                plan.add(start + place, samples, samples, ONE, gain)
-                left, place = left - samples, 0
+                samples = min(left, length - position)
+                plan.add(start + position, samples, samples, ONE, gain)
+                left, position = left - samples, 0
         plan.used.append(plan.size)
         plan.labels.append([])
 
@@ -213,17 +213,17 @@ def cut_out(plan: WindowPlan, samples: Tensor) -> Tensor:
     """
     device, count = samples.device, len(plan.used)
 
-    def there(values: list[int]) -> Tensor:
+    def on_device(values: list[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
 
-    starts, lengths, filled, steps = map(there, (plan.starts, plan.lengths, plan.samples, plan.steps))
+    starts, lengths, filled, steps = map(on_device, (plan.starts, plan.lengths, plan.samples, plan.steps))
     gains = torch.tensor(plan.gains, dtype=torch.float32).to(device, non_blocking=True) / 32_768.0
     piece = torch.repeat_interleave(
         torch.arange(len(plan.starts), device=device), filled, output_size=count * plan.size
     )
-    place = torch.arange(count * plan.size, device=device) - (torch.cumsum(filled, 0) - filled)[piece]
-    place = place * steps[piece]  # in fixed point: exact, and the same on every device
-    whole, part = place >> 16, (place & (ONE - 1)).float() / ONE
+    position = torch.arange(count * plan.size, device=device) - (torch.cumsum(filled, 0) - filled)[piece]
+    position = position * steps[piece]  # in fixed point: exact, and the same on every device
+    whole, part = position >> 16, (position & (ONE - 1)).float() / ONE
     start, length = starts[piece], lengths[piece]
 
     def tap(shift: int) -> Tensor:

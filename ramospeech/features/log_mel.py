@@ -37,8 +37,8 @@ class LogMel(FrameFeatures):
         if size == 0:
             return waveforms.new_zeros(len(waveforms), 0, self.bins), frames
         with torch.autocast(waveforms.device.type, enabled=False):
-            there = lengths.to(waveforms.device, non_blocking=True)
-            mel = self.analyse(cut_frames(reflected(waveforms, there, WINDOW // 2))[:, :size])
+            device_lengths = lengths.to(waveforms.device, non_blocking=True)
+            mel = self.analyse(cut_frames(reflected(waveforms, device_lengths, WINDOW // 2))[:, :size])
         padding = padding_mask(frames.to(mel.device, non_blocking=True), size).unsqueeze(2)
         loudest = mel.masked_fill(padding, FLOOR).amax((1, 2), keepdim=True)
         mel = (torch.maximum(mel, loudest * 10**-RANGE).log10() + 4.0) / 4.0
@@ -53,8 +53,8 @@ def reflected(waveforms: Tensor, lengths: Tensor, margin: int) -> Tensor:
     """Map (B, S) to (B, S + 2 * margin): each clip mirrored at its own two ends, as often as the margin needs."""
     position = torch.arange(-margin, waveforms.shape[1] + margin, device=waveforms.device)
     last = (lengths - 1).clamp(min=1).unsqueeze(1)
-    there = position.remainder(2 * last)
-    return waveforms.gather(1, torch.minimum(there, 2 * last - there))
+    index = position.remainder(2 * last)
+    return waveforms.gather(1, torch.minimum(index, 2 * last - index))
 
 
 def slaney_filters(bins: int) -> tuple[Tensor, Tensor]:

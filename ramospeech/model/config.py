@@ -106,8 +106,8 @@ class ModelConfig:
 
     def matches(self, other: "ModelConfig") -> bool:
         """Return whether weights of the one are weights of the other: all is equal but the dropout."""
-        mine, others = ({**config.to_dict(), **dict.fromkeys(DROPOUT)} for config in (self, other))
-        return mine == others
+        first, second = ({**config.to_dict(), **dict.fromkeys(DROPOUT)} for config in (self, other))
+        return first == second
 
     def to_dict(self) -> dict[str, Any]:
         """Return a flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""

@@ -27,10 +27,10 @@ class Teacher:
     def __init__(
         self, model: AcousticModel, student: AcousticModel, weight: float = 0.5, name: str = "teacher"
     ) -> None:
-        mine, theirs = model.config, student.config
-        if (mine.unit_type, mine.units) != (theirs.unit_type, theirs.units):
+        own, theirs = model.config, student.config
+        if (own.unit_type, own.units) != (theirs.unit_type, theirs.units):
             raise ModelError(
-                f"--teacher {name}: it writes {len(mine.units)} units ({mine.unit_type}) and the model to train "
+                f"--teacher {name}: it writes {len(own.units)} units ({own.unit_type}) and the model to train "
                 f"{len(theirs.units)} ({theirs.unit_type}), not the same ones; give both the same --unit_list, or "
                 "another teacher"
             )

@@ -130,12 +130,12 @@ def steps_of(
             if not number:
                 raise TrainingError("the text has no sentences of hanzi; give text with one per line")
 
-    mine = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
+    assigned = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
 
     def rng(number: int) -> np.random.Generator:
         return np.random.default_rng((seed, number // workers.size, number % workers.size))
 
-    return read_ahead(partial(labeller.batch, sentences, rng(number)) for number, sentences in mine)
+    return read_ahead(partial(labeller.batch, sentences, rng(number)) for number, sentences in assigned)
 
 
 def dev_cer(network: Network, ngram: NgramModel, dev: DevSet, seed: int, monitor: Monitor, trainer: Trainer) -> float:

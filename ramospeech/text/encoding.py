@@ -41,10 +41,10 @@ _FREQUENT = frozenset(
 )
 
 
-def decode(content: bytes, name: str | Path, likely: str = "") -> tuple[str, str]:
+def decode(content: bytes, name: str | Path, expected: str = "") -> tuple[str, str]:
     """Return the text of a file's bytes and a note: empty for UTF-8, else which encoding it was read as.
 
-    `likely` is the encoding of the files beside it (see `common_encoding`), which decides about a text of few
+    `expected` is the encoding of the files beside it (see `common_encoding`), which decides about a text of few
     characters.
     Raises ListError, which names the file, where no encoding gives text that looks like Chinese, and the line where
     the encoding changes within the file.
@@ -61,7 +61,7 @@ def decode(content: bytes, name: str | Path, likely: str = "") -> tuple[str, str
         text = None
     if text is not None and (text.isascii() or _has_hanzi(text)):
         return _believed(text, name), ""
-    best, called = _best(content, likely)
+    best, called = _best(content, expected)
     if called and (text is None or score(best) > _SURE):
         if text is None and (number := _line_in_utf8(content, best)):
             raise ListError(
@@ -140,12 +140,12 @@ def _decoded(content: bytes, encoding: str) -> str | None:
         return None
 
 
-def _best(content: bytes, likely: str) -> tuple[str, str]:
+def _best(content: bytes, expected: str) -> tuple[str, str]:
     """Return the decoding that looks most like Chinese, or does in the likely encoding, and its name; ("", "") if
     none."""
     guesses = [(guess, called) for encoding, called in _OTHERS if (guess := _decoded(content, encoding)) is not None]
     guesses = [(guess, called) for guess, called in guesses if score(guess) > 0]
-    return max(guesses, key=lambda guess: (guess[1] == likely, score(guess[0])), default=("", ""))
+    return max(guesses, key=lambda guess: (guess[1] == expected, score(guess[0])), default=("", ""))
 
 
 def _believed(text: str, name: str | Path) -> str:

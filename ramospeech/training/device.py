@@ -24,13 +24,13 @@ def choose_device(
     Raises: UsageError: a device that is unknown or not there, or that contradicts `gpus`; more GPUs than the host has,
     more workers than GPUs, or fp16 without a GPU.
     """
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device is not None:
-        _check(device, gpus, there, workers)
-        gpus = 0 if device in ("cpu", "mps") else there if gpus is None else gpus
-    gpus = there if gpus is None else gpus
-    if not 0 <= gpus <= there:
-        raise UsageError(f"--gpu_rank {gpus}: this host has {there} GPUs; give at most that many (0 for the CPU)")
+        _check(device, gpus, available, workers)
+        gpus = 0 if device in ("cpu", "mps") else available if gpus is None else gpus
+    gpus = available if gpus is None else gpus
+    if not 0 <= gpus <= available:
+        raise UsageError(f"--gpu_rank {gpus}: this host has {available} GPUs; give at most that many (0 for the CPU)")
     if gpus and workers.local_size > gpus:
         raise UsageError(
             f"{workers.local_size} workers on this host for {gpus} GPUs: start horovodrun with -np {gpus}, or give "
@@ -48,7 +48,7 @@ def choose_device(
     return torch.device(device or "cpu")
 
 
-def _check(device: str, gpus: int | None, there: int, workers: Workers) -> None:
+def _check(device: str, gpus: int | None, available: int, workers: Workers) -> None:
     """Raise UsageError where `device` is not a device of this host, or not one that `gpus` allows."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", device):
         raise UsageError(f"--device {device}: unknown; give cpu, cuda, cuda:1 (the second GPU) or mps")
@@ -56,8 +56,8 @@ def _check(device: str, gpus: int | None, there: int, workers: Workers) -> None:
     if gpus is not None and (gpus <= number if device.startswith("cuda") else gpus > 0):
         meant = "the CPU" if gpus == 0 else "the first GPU" if gpus == 1 else f"the first {gpus} GPUs"
         raise UsageError(f"--device {device} and --gpu_rank {gpus} ({meant}) disagree: give only one of the two")
-    if device.startswith("cuda") and number >= there:
-        raise UsageError(f"--device {device}: this host has {there} GPUs; --device cpu always works")
+    if device.startswith("cuda") and number >= available:
+        raise UsageError(f"--device {device}: this host has {available} GPUs; --device cpu always works")
     if device == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: this host has no Apple GPU that torch can use; --device cpu always works")
     if (":" in device or device == "mps") and workers.local_size > 1:

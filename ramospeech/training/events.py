@@ -73,12 +73,12 @@ class EventFiles:
 
     def open(self, path: str) -> EventFile:
         """Open a file, and not one that is there: names count seconds. Raises OSError."""
-        place = name = path.removeprefix(f"{_PREFIX}:")
+        target = name = path.removeprefix(f"{_PREFIX}:")
         number = 1
-        while os.path.lexists(place):
+        while os.path.lexists(target):
             number += 1
-            place = f"{name}.{number}"
-        file = EventFile(Path(place))
+            target = f"{name}.{number}"
+        file = EventFile(Path(target))
         self._opened.append(file)
         return file
 

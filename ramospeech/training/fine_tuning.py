@@ -98,13 +98,13 @@ def move_towards_start(
     own, measured = model.state_dict(), {1.0: progress.best} if learnt else {}
     device = evaluation.trainer.device
 
-    def place(fraction: float) -> None:
+    def interpolate(fraction: float) -> None:
         between = interpolated(start, end, fraction)
         weights = {name: tensor if name in brought else end[name] for name, tensor in between.items()}
         model.load_state_dict({**own, **{name: tensor.to(device) for name, tensor in weights.items()}})
 
     for fraction in FRACTIONS:
-        place(fraction)
+        interpolate(fraction)
         metrics = evaluation.validate()
         measured[fraction] = metrics.ser
         monitor.say(f"{fraction:.0%} of the way from the start: {metrics.describe()}")
@@ -113,6 +113,6 @@ def move_towards_start(
         monitor.say("fine-tuning made dev SER not clearly better: the model is the one it started from")
         return
     monitor.say(f"the model is at {chosen:.0%} of the way")
-    place(chosen)
+    interpolate(chosen)
     progress.best = measured[chosen]
     workers.broadcast_from_rank_0(writer.write_best)

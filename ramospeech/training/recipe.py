@@ -40,8 +40,8 @@ def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
 def _find(name: str) -> Path:
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not path.is_file():
-        there = ", ".join(sorted(recipe.stem for recipe in FOLDER.glob("*.toml")))
-        raise UsageError(f"--recipe {name}: there is no {path}; give the path of a .toml file, or one of: {there}")
+        available = ", ".join(sorted(recipe.stem for recipe in FOLDER.glob("*.toml")))
+        raise UsageError(f"--recipe {name}: there is no {path}; give the path of a .toml file, or one of: {available}")
     return path
 
 

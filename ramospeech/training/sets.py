@@ -29,8 +29,8 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
     if args.train_manifest:
         return given
     train = corpora.lists_of(args.data_type, "train", args.config_path)
-    there = [path for path in train if path.with_name(path.name.replace("_train.txt", "_dev.txt")).exists()]
-    if given[1] or (args.init_from and not there):  # read_sets then holds clips out
+    with_dev = [path for path in train if path.with_name(path.name.replace("_train.txt", "_dev.txt")).exists()]
+    if given[1] or (args.init_from and not with_dev):  # read_sets then holds clips out
         return train, given[1]
     return train, corpora.lists_of(args.data_type, "dev", args.config_path)
 
@@ -55,8 +55,8 @@ def read_sets(
         units=model.units,
         durations="list",
     )
-    most = int(100 * max(args.windows) - ENDS) if args.windows else args.max_window
-    longest = min(most, model.max_frames or most)
+    max_frames = int(100 * max(args.windows) - ENDS) if args.windows else args.max_window
+    longest = min(max_frames, model.max_frames or max_frames)
     limits = replace(dev_limits, max_frames=longest, max_labels=args.max_seq_length)
 
     def read() -> tuple[FilteredClips, FilteredClips]:
@@ -120,8 +120,8 @@ class TrainBatches:
             raise TrainingError(f"--corpus_weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
         left = max(0, -(-(len(order) - taken) // size))
         order += [[]] * (taken + left * size - len(order))
-        mine = order[taken + self.workers.rank :: size]
-        return taken // size + left, self.loader(mine, epoch)
+        assigned = order[taken + self.workers.rank :: size]
+        return taken // size + left, self.loader(assigned, epoch)
 
 
 class EvalBatches:

@@ -229,10 +229,10 @@ class LearntErrors(ErrorModel):
 
     def spoken_given(self, observed: str) -> list[tuple[str, float]]:
         index = self._index[observed]
-        likely = np.prod([self._spoken[part][:, self._parts[part][index]] for part in PARTS], axis=0)  # (N,)
-        best = np.argsort(-likely, kind="stable")[:MAX_ALTERNATIVES]
-        best = best[likely[best] >= MIN_FRACTION * likely[best[0]]]
-        probabilities = likely[best] / likely[best].sum()
+        weights = np.prod([self._spoken[part][:, self._parts[part][index]] for part in PARTS], axis=0)  # (N,)
+        best = np.argsort(-weights, kind="stable")[:MAX_ALTERNATIVES]
+        best = best[weights[best] >= MIN_FRACTION * weights[best[0]]]
+        probabilities = weights[best] / weights[best].sum()
         return list(zip([self.units[i] for i in best], probabilities.tolist(), strict=True))
 
 

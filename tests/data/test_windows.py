@@ -8,7 +8,7 @@ from ramospeech.augment import BatchAugment, Sounds, Sources
 from ramospeech.corpora import Clip
 from ramospeech.data import Corpora, WindowBatches, WindowPlanner, read_folder, read_pool
 from ramospeech.data import pool as pool_module
-from ramospeech.data.windows import LEAST_PAUSE, ONE, WindowPlan, cut_out
+from ramospeech.data.windows import MIN_PAUSE, ONE, WindowPlan, cut_out
 from ramospeech.errors import UsageError
 
 CPU = torch.device("cpu")
@@ -69,7 +69,7 @@ def test_windows_hold_whole_clips_with_pauses_and_their_labels(sounds, number):
                 assert abs(samples * step / ONE - length) <= 2 and 0.9 <= step / ONE <= 1.1
                 assert before is not None and not before[1], "a pause lies between clips"
         gaps = [samples for _, length, samples, _ in pieces[1:last] if not length]
-        assert all(samples >= LEAST_PAUSE * RATE for samples in gaps)
+        assert all(samples >= MIN_PAUSE * RATE for samples in gaps)
 
 
 def test_corpora_get_their_shares_of_the_time(sounds):

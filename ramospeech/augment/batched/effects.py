@@ -87,11 +87,11 @@ def _recorded(name: str) -> Effect:
 def _babble(x: Tensor, draw: Draw) -> Tensor:
     """Two to five other rows of the batch; of a batch of one row there are none."""
     others, lengths = draw.everything
-    most = min(5, len(others) - 1)
-    if most < 1:
+    max_voices = min(5, len(others) - 1)
+    if max_voices < 1:
         return torch.zeros_like(x)
-    shifts = draw.rng.choice(np.arange(1, len(others)), most, replace=False).tolist()
-    voices = draw.on_device(draw.rng.integers(min(2, most), most + 1, (len(others), 1)))
+    shifts = draw.rng.choice(np.arange(1, len(others)), max_voices, replace=False).tolist()
+    voices = draw.on_device(draw.rng.integers(min(2, max_voices), max_voices + 1, (len(others), 1)))
     return noises.babble(others, lengths, shifts, voices)[torch.from_numpy(draw.rows).to(x.device, non_blocking=True)]
 
 
@@ -173,8 +173,8 @@ class BatchAugment:
 
     def __init__(self, probabilities: Mapping[str, float], sources: Sources | None = None) -> None:
         self.sources = sources or Sources()
-        there = {name: name in probabilities and getattr(self.sources, name) is not None for name in NEED}
-        check(probabilities, BATCH_EFFECTS, self.sources.snr, {NEED[name]: (name, there[name]) for name in NEED})
+        given = {name: name in probabilities and getattr(self.sources, name) is not None for name in NEED}
+        check(probabilities, BATCH_EFFECTS, self.sources.snr, {NEED[name]: (name, given[name]) for name in NEED})
         self.probabilities = {name: probabilities[name] for name in BATCH_EFFECTS if name in probabilities}
 
     @classmethod
@@ -187,12 +187,12 @@ class BatchAugment:
         """(B, S), lengths (B,) on the CPU -> (B, S) within [-1, 1], 0 in the padding; `waveforms` is changed too."""
         device = waveforms.device
         generator = new_generator(device, rng)
-        there = lengths.to(device, non_blocking=True)
+        device_lengths = lengths.to(device, non_blocking=True)
         for name, probability in self.probabilities.items():
             rows = np.flatnonzero(rng.random(len(waveforms)) < probability)
             if len(rows):
                 index = torch.from_numpy(rows).to(device, non_blocking=True)
-                draw = Draw(rows, there[index], (waveforms, there), rng, generator, self.sources)
+                draw = Draw(rows, device_lengths[index], (waveforms, device_lengths), rng, generator, self.sources)
                 changed = BATCH_EFFECTS[name][1](waveforms[index], draw)
                 waveforms.index_copy_(0, index, changed)
-        return waveforms.clamp(-1.0, 1.0).masked_fill(padding_mask(there, waveforms.shape[1]), 0.0)
+        return waveforms.clamp(-1.0, 1.0).masked_fill(padding_mask(device_lengths, waveforms.shape[1]), 0.0)

@@ -31,9 +31,9 @@ def size_and_hertz(waveforms: Tensor) -> tuple[int, Tensor]:
 def equalised(waveforms: Tensor, gains: Tensor) -> Tensor:
     """(B, S) amplified by `gains` (B, POINTS) in dB at points from 0 to 8 kHz on the mel scale, linearly between."""
     size, hertz = size_and_hertz(waveforms)
-    place = torch.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700) * (gains.shape[1] - 1)
+    band = torch.log1p(hertz / 700) / np.log1p(SAMPLE_RATE / 2 / 700) * (gains.shape[1] - 1)
     points = torch.arange(gains.shape[1], device=waveforms.device).unsqueeze(1)
-    decibels = gains @ (1 - (place - points).abs()).clamp(min=0)
+    decibels = gains @ (1 - (band - points).abs()).clamp(min=0)
     return filtered(waveforms, torch.pow(10.0, decibels / 20), size)
 
 

@@ -52,19 +52,19 @@ class Sounds:
     def padded(self, numbers: np.ndarray) -> tuple[Tensor, Tensor]:
         """Recordings by their numbers (B,) -> (B, S) float32, 0 in the padding, (B,) samples on the CPU."""
         lengths = torch.from_numpy(self.lengths[numbers])
-        place = torch.arange(int(lengths.max()), device=self.device)
-        inside = place < lengths.to(self.device).unsqueeze(1)
-        index = torch.from_numpy(self.starts[numbers]).to(self.device).unsqueeze(1) + place
+        position = torch.arange(int(lengths.max()), device=self.device)
+        inside = position < lengths.to(self.device).unsqueeze(1)
+        index = torch.from_numpy(self.starts[numbers]).to(self.device).unsqueeze(1) + position
         return self.samples[torch.where(inside, index, 0)].float() * inside / SCALE, lengths
 
     def excerpts(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
         """(count, size) float32: pieces of recordings drawn at random, from random places; short ones are repeated."""
         chosen = rng.integers(len(self), size=count)
-        places = np.where(self.lengths >= size, np.maximum(self.lengths - size + 1, 1), self.lengths)[chosen]
-        offsets = (rng.random(count) * places).astype(np.int64)
+        num_positions = np.where(self.lengths >= size, np.maximum(self.lengths - size + 1, 1), self.lengths)[chosen]
+        offsets = (rng.random(count) * num_positions).astype(np.int64)
         start, length, offset = (
             torch.from_numpy(values).to(self.device, non_blocking=True).unsqueeze(1)
             for values in (self.starts[chosen], self.lengths[chosen], offsets)
         )
-        place = start + (offset + torch.arange(size, device=self.device)) % length
-        return self.samples[place].float() / SCALE
+        position = start + (offset + torch.arange(size, device=self.device)) % length
+        return self.samples[position].float() / SCALE

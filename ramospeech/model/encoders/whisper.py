@@ -181,8 +181,8 @@ def attended_blocks(frames: Tensor, size: int, block: int) -> Tensor:
     """Return (B, 1, size, size) bool: which frames each attends to, without cutting blocks, which a graph of any length
     cannot; those of the padding attend to themselves, because a softmax over nothing is not a number."""
     time = torch.arange(size)
-    apart = time.div(block, rounding_mode="floor").unsqueeze(1) - time.div(block, rounding_mode="floor")
-    inside = ~padding_mask(frames, size)[:, None, None] & (apart.abs() <= 1)
+    distance = time.div(block, rounding_mode="floor").unsqueeze(1) - time.div(block, rounding_mode="floor")
+    inside = ~padding_mask(frames, size)[:, None, None] & (distance.abs() <= 1)
     return inside | (time.unsqueeze(1) == time)
 
 
@@ -223,5 +223,5 @@ def sinusoids(length: int, width: int, device: torch.device | None = None) -> Te
 def _mask(frames: Tensor, x: Tensor) -> Tensor | None:
     """(B, T) bool on the device of x (B, T, ...), True in the padding; None where there is none."""
     padding = padding_mask(frames, x.shape[1])
-    there = torch.onnx.is_in_onnx_export() or bool(padding.any())
-    return padding.to(x.device, non_blocking=True) if there else None
+    has_padding = torch.onnx.is_in_onnx_export() or bool(padding.any())
+    return padding.to(x.device, non_blocking=True) if has_padding else None

@@ -130,16 +130,16 @@ def add_chains(
             leave = 0 if last else next(port)
             observed = ACOUSTIC_WEIGHT * match.log_prob + (boost if last else 0.0)
             if phrase.hanzi:
-                of_place = np.array([ids.get(phrase.hanzi[number], FALLBACK_ID)], np.int32)
+                of_position = np.array([ids.get(phrase.hanzi[number], FALLBACK_ID)], np.int32)
                 costs = np.array([observed - (NEXT_COST if number else ENTRY_COST)], np.float32)
             else:
                 [fitting] = lexicon.candidates([[(phrase.syllables[number], 1.0)]])
-                of_place = fitting.ids[:MAX_CHARACTERS_OF_SYLLABLE]
+                of_position = fitting.ids[:MAX_CHARACTERS_OF_SYLLABLE]
                 costs = fitting.log_probs[:MAX_CHARACTERS_OF_SYLLABLE] + np.float32(observed)
             before = candidates[match.position]
-            for offset, character in enumerate(of_place.tolist()):
+            for offset, character in enumerate(of_position.tolist()):
                 text = phrase.hanzi[number] if phrase.hanzi else characters[character]
                 written[match.position, len(before) + offset] = Written(text, match.syllable)
-            candidates[match.position] = before.extended(of_place, costs, enter, leave, bool(phrase.hanzi))
+            candidates[match.position] = before.extended(of_position, costs, enter, leave, bool(phrase.hanzi))
             enter = leave
     return written

@@ -159,7 +159,9 @@ class NgramTranslator:
         for sentence, phrases in zip(sentences, of_each, strict=False):
             near = None if sentence.slots or self.tone_cost is None else self.near_cost
             found = self.model.lexicon.candidates(sentence.positions, self.tone_cost, near)
-            found = [self._likely(c) if len(p) > 1 else c for p, c in zip(sentence.positions, found, strict=True)]
+            found = [
+                self._most_probable(c) if len(p) > 1 else c for p, c in zip(sentence.positions, found, strict=True)
+            ]
             found, triples = self._bounded(found, sentence.empty)
             written: dict[tuple[int, int], Written] = {}
             if phrases is not None:
@@ -175,18 +177,18 @@ class NgramTranslator:
 
     def _bounded(self, candidates: list[Candidates], empty: Sequence[float]) -> tuple[list[Candidates], int]:
         """Return the candidates of a sentence, fewer where a search would take too long, and their triples."""
-        most = MAX_CHARACTERS_PER_SLOT
+        limit = MAX_CHARACTERS_PER_SLOT
         while True:
             triples = lattice.count_triples([1, *map(len, candidates), 1], np.array([-math.inf, *empty, -math.inf]))
-            if triples <= MAX_TRIPLES * len(candidates) or most == 1:
+            if triples <= MAX_TRIPLES * len(candidates) or limit == 1:
                 return candidates, triples
-            most //= 2
-            candidates = [self._likely(each, most) for each in candidates]
+            limit //= 2
+            candidates = [self._most_probable(each, limit) for each in candidates]
 
-    def _likely(self, candidates: Candidates, most: int | None = None) -> Candidates:
-        most = MAX_CHARACTERS_PER_SLOT if most is None else most
+    def _most_probable(self, candidates: Candidates, limit: int | None = None) -> Candidates:
+        limit = MAX_CHARACTERS_PER_SLOT if limit is None else limit
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
-        threshold = np.partition(rank, -most)[-most] if len(rank) > most else -np.inf
+        threshold = np.partition(rank, -limit)[-limit] if len(rank) > limit else -np.inf
         keep = rank >= max(threshold, rank.max() - MAX_NATS_BELOW_BEST)
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 

@@ -143,9 +143,9 @@ class LabelledStream:
             parts += [(length, sentences[at : at + size]) for at in range(0, len(sentences), size)]
         for i in rng.permutation(len(parts)):
             length, sentences = parts[i]
-            places = self._first[sentences][:, None] + np.arange(length)
-            hanzi = self.corpus.hanzi[places].astype(np.int64)
-            yield Pairs(self.corpus.readings[hanzi, self.corpus.reading[places]].astype(np.int64), hanzi)
+            positions = self._first[sentences][:, None] + np.arange(length)
+            hanzi = self.corpus.hanzi[positions].astype(np.int64)
+            yield Pairs(self.corpus.readings[hanzi, self.corpus.reading[positions]].astype(np.int64), hanzi)
 
 
 class TextStream:

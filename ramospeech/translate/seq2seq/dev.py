@@ -17,11 +17,11 @@ DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
 DevSet = tuple[list[list[str]], list[str]]  # syllables and hanzi
 
 
-def read_dev(path: Path, most: int) -> DevSet:
-    """Return syllables and hanzi of at most `most` lines, evenly spread; raises ListError, which names the line."""
+def read_dev(path: Path, max_lines: int) -> DevSet:
+    """Return syllables and hanzi of at most `max_lines` lines, evenly spread; raises ListError, naming the line."""
     lines = list(enumerate(TextFile(path).lines(), 1))
     sentences, references = [], []
-    for line_number, line in lines[:: max(1, len(lines) // most)][:most]:
+    for line_number, line in lines[:: max(1, len(lines) // max_lines)][:max_lines]:
         columns = line.split("\t")
         pair = columns[1:3] if len(columns) > 2 else columns
         if len(pair) != 2:

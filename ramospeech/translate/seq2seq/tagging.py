@@ -38,9 +38,9 @@ def log_probs(network: Transformer, syllables: Tensor, lengths: Tensor, candidat
     order = syllables.flatten().argsort(stable=True)
     counts = syllables.flatten().bincount()
     scores = torch.empty(len(states), costs.shape[-1])
-    for places in order.split(counts[counts > 0].tolist()):
-        chosen = candidates.flatten(0, 1)[places[0]]
-        scores[places] = functional.linear(states[places], network.character.weight[chosen], network.bias[chosen])
+    for positions in order.split(counts[counts > 0].tolist()):
+        chosen = candidates.flatten(0, 1)[positions[0]]
+        scores[positions] = functional.linear(states[positions], network.character.weight[chosen], network.bias[chosen])
     return (scores.view(costs.shape) + costs.clamp_min(LOG_ZERO)).log_softmax(-1)
 
 
@@ -57,12 +57,12 @@ def search(
     scale = ngram_weight if ngram else 1.0  # the lattice has the n-gram model with a weight of 1
     top, chosen = by_network.topk(min(MAX_CANDIDATES, by_network.shape[-1]), dim=-1)
     scores = (top + CHANNEL_WEIGHT * costs.gather(-1, chosen).clamp_min(LOG_ZERO)) / scale
-    likely = (top >= top[..., :1] - MAX_NATS).sum(-1).tolist()
+    kept = (top >= top[..., :1] - MAX_NATS).sum(-1).tolist()
     ids = candidates.gather(-1, chosen).numpy().astype(np.int32)
     stream = [lattice.BOUNDARY_SLOT]
     for b, length in enumerate(lengths):
         for u in range(length):
-            n = likely[b][u]
+            n = kept[b][u]
             stream.append(Candidates(ids[b, u, :n], scores[b, u, :n].numpy()))
         stream.append(lattice.BOUNDARY_SLOT)
     arcs = lattice.connect(ngram, stream, np.full(len(stream), -np.inf), PAIRS_AT_ONCE) if ngram else _alone(stream)
