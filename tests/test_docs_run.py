@@ -103,7 +103,7 @@ def run(command: str, folder: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=3600,
     )
     print(f"{time.monotonic() - started:5.1f} s  {command}")
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}"
