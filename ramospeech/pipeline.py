@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source, Whole, channels
-from ramospeech.display import Display
+from ramospeech.display import Display, Punctuator
 from ramospeech.errors import AudioError, ModelError, UsageError, torch_for
 from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
@@ -33,7 +33,6 @@ from ramospeech.translate import (
 if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
     import torch
 
-    from ramospeech.display import Punctuator
     from ramospeech.model import AcousticModel
 
 PRETRAINED = pretrained_folder()
@@ -135,7 +134,7 @@ class Transcriber:
             min_confidence = float(loaded.summary.get("min_confidence", MIN_CONFIDENCE))
         display = None
         if punctuation or itn or script:
-            display = Display(_punctuator() if punctuation else None, itn, script)
+            display = Display(Punctuator.load() if punctuation else None, itn, script)
         return cls(
             loaded,
             chosen,
@@ -217,12 +216,6 @@ def _load(name: str | Path, path: Path, device: str, threads: int | None) -> "Ac
     model = load_model(path, device)
     model.optimise_for_inference()
     return model
-
-
-def _punctuator() -> "Punctuator":
-    with torch_for("punctuation"):
-        from ramospeech.display.punctuator import Punctuator
-    return Punctuator.load()
 
 
 def _placed(model: "AcousticModel | OnnxModel", device: str) -> "tuple[torch.device | None, Posteriors]":

@@ -3,15 +3,12 @@
 import argparse
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from ramospeech.display.numbers import clauses, digits
+from ramospeech.display.punctuator import Punctuator
 from ramospeech.display.script import SCRIPTS, convert
 from ramospeech.errors import UsageError
 from ramospeech.transcript import Transcript
-
-if TYPE_CHECKING:
-    from ramospeech.display.punctuator import Punctuator
 
 LONG_PAUSE = 1.0  # seconds after which a number has ended
 
@@ -23,7 +20,7 @@ class Display:
     `traditional`, or None for characters as they were recognised.
     """
 
-    def __init__(self, punctuator: "Punctuator | None" = None, itn: bool = False, script: str | None = None):
+    def __init__(self, punctuator: Punctuator | None = None, itn: bool = False, script: str | None = None):
         if script is not None and script not in SCRIPTS:
             raise UsageError(f"script {script!r}: choose one of {', '.join(SCRIPTS)}")
         self.punctuator, self.itn, self.script = punctuator, itn, script

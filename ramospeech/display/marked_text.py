@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from ramospeech.display.network import MARKS
+from ramospeech.display.model_file import MARKS
 from ramospeech.text.hanzi import normalise
 
 _HAN = "[\u3400-\u4dbf\u4e00-\u9fff]"

@@ -1,34 +1,18 @@
-"""The network that punctuates, and its file: characters in, for each the probability of every mark behind it."""
+"""The network that punctuates, as it is trained: characters in, for each the probability of every mark behind it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from ramospeech.display.model_file import FORMAT, KEY, MARKS, PunctuationConfig, read_model
 from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
-from ramospeech.model.quantise import dequantise, quantise
-from ramospeech.model.shapes import shapes_only
-
-FORMAT = "ramospeech punctuation 1"
-KEY = "ramospeech"  # the metadata entry, JSON
-MARKS = ("", "，", "。", "？", "！", "、")
-EDGE, UNKNOWN = 0, 1  # ids before those of characters: the beginning and end of a text, and what is not known
-
-
-@dataclass(frozen=True)
-class PunctuationConfig:
-    """Sizes. characters: how many the network knows, EDGE and UNKNOWN included."""
-
-    characters: int
-    embedding: int = 64
-    width: int = 128
-    dropout: float = 0.1
+from ramospeech.model.quantise import quantise
 
 
 class PunctuationNetwork(nn.Module):
@@ -66,23 +50,8 @@ def write(path: Path, network: PunctuationNetwork, characters: str, training: di
 
 
 def read(path: Path) -> tuple[PunctuationNetwork, str]:
-    """Return the network, in float32 and eval mode, and its characters; raises ModelError, which names the file."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
-            if not isinstance(entry, dict) or entry.get("format") != FORMAT:
-                raise ModelError(f"{path}: not a punctuation model; train one with ramospeech train_punctuation")
-            tensors = dequantise({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-        with shapes_only():  # allocates nothing before the sizes are checked
-            network = PunctuationNetwork(PunctuationConfig(**entry["config"]))
-        characters = str(entry["characters"])
-        network.load_state_dict(tensors, assign=True)
-        finite = all(tensor.isfinite().all() for tensor in tensors.values())
-        if len(characters) != network.config.characters - 2 or not finite:
-            raise ValueError("its parts do not fit together")
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such model; train one with ramospeech train_punctuation") from None
-    except (OSError, safetensors.SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{path}: the model is broken ({reason}); fetch or train it again") from None
-    return network.eval(), characters
+    """Return the network to train further, and its characters; raises ModelError, which names the file."""
+    model = read_model(path)
+    network = PunctuationNetwork(model.config)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights.items()})
+    return network, model.characters

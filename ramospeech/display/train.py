@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from ramospeech.cli import Parser, count, few, number, peak_rate, positive, seed
 from ramospeech.display.marked_text import MARK_IDS, read_marked
-from ramospeech.display.network import EDGE, MARKS, UNKNOWN, PunctuationConfig, PunctuationNetwork, write
+from ramospeech.display.model_file import EDGE, MARKS, UNKNOWN, PunctuationConfig
+from ramospeech.display.network import PunctuationNetwork, read, write
 from ramospeech.errors import TrainingError, program
 from ramospeech.lm.text import TextFile
 
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("texts", nargs="+", metavar="TEXT", help="plain or gzip, with marks, one paragraph per line")
     data.add_argument("--output", type=Path, required=True, help="the model file, .safetensors")
     model = parser.add_argument_group("model and training")
+    model.add_argument("--init_from", type=Path, metavar="FILE", help="a model to start from, with its sizes")
     model.add_argument("--embedding", type=count, default=64, help="numbers of a character")
     model.add_argument(
         "--width", type=count, default=128, help="channels of the convolution, and cells of the LSTM per direction"
@@ -129,7 +131,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     files = [TextFile(Path(name)) for name in args.texts]
     text, kept_back = read_texts(files)
     counts = Counter(text[0])
-    known = sorted((c for c, times in counts.items() if times >= MIN_COUNT and len(c) == 1), key=lambda c: -counts[c])
+    started = read(args.init_from) if args.init_from else None
+    known = (
+        list(started[1])
+        if started
+        else sorted((c for c, times in counts.items() if times >= MIN_COUNT and len(c) == 1), key=lambda c: -counts[c])
+    )
     ids = {"": EDGE} | {character: number for number, character in enumerate(known, UNKNOWN + 1)}
     characters, marks = encode(text, ids)
     if not known or not (marks > 0).any() or len(characters) <= args.window:
@@ -139,7 +146,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    network = PunctuationNetwork(PunctuationConfig(len(known) + 2, args.embedding, args.width))
+    if started:
+        network = started[0]
+    else:
+        network = PunctuationNetwork(PunctuationConfig(len(known) + 2, args.embedding, args.width))
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, weight_decay=1e-3)
     warmup = min(300, args.steps // 5 + 1)
     offsets = torch.arange(args.window)
@@ -165,6 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     training = {
         "characters": len(characters),
         "steps": step,
+        "init_from": args.init_from.name if args.init_from else None,
         "texts": [file.path.name for file in files],
         "f1": {mark: round(score, 4) for mark, score in scores.items()},
     }

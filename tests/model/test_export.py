@@ -268,7 +268,6 @@ def test_transcribing_needs_no_torch(root, exported, tmp_path):
     for words, reason in (
         (("--model", "accurate"), "a model file needs torch, which is not installed: pip install torch"),
         ((*plain, "--translator", "pretrained/translator.safetensors"), "a seq2seq translator needs torch"),
-        ((*plain, "--punctuation"), "punctuation needs torch"),
     ):
         done = run(*words)
         assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
