@@ -78,7 +78,7 @@ def test_srt():
 
 def test_vtt_escapes_markup():
     unknown = Transcript("a", pinyin=("<UNK>",), tokens=(Token("<UNK>", "", 3661.0, 3661.1),), seconds=4000.0)
-    assert document("vtt", unknown) == "WEBVTT\n\n01:01:01.000 --> 01:01:01.600\n&lt;UNK&gt;\n\n"
+    assert document("vtt", unknown) == "WEBVTT\n\n01:01:01.000 --> 01:01:01.833\n&lt;UNK&gt;\n\n"
 
 
 def test_textgrid_covers_the_recording():
