@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source, Whole, channels
+from ramospeech.audio.voice import check_voice, sounding, voiced
 from ramospeech.display import Display, Punctuator
 from ramospeech.errors import AudioError, ModelError, UsageError, torch_for
 from ramospeech.files import SHIPPED, model_path, onnx_path
@@ -53,7 +54,7 @@ class Transcriber:
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
     piece. display: writes transcripts as people read them, in `Transcript.display`.
-    Raises UsageError for a device that is not available.
+    vad: recognise only where a detector hears a voice. Raises UsageError for a device that is not available.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Transcriber:
         min_confidence: float = 0.0,
         silence: float = 0.0,
         display: Display | None = None,
+        vad: bool = False,
     ):
         self.device, posteriors = _placed(model, device)
         self.model = model
@@ -77,6 +79,9 @@ class Transcriber:
         self.max_seconds = model.piece_seconds(max_seconds + 2 * silence) - 2 * silence
         self.hotwords = hotwords
         self.display = display
+        if vad:
+            check_voice()
+        self.spans = voiced if vad else sounding
         self.recogniser: Recogniser = CtcRecogniser(
             model, posteriors, self.decoder, translator is not None, min_confidence, silence
         )
@@ -97,6 +102,7 @@ class Transcriber:
         own_text: Sequence[str | Path] = (),
         backend: Literal["torch", "onnx"] | None = None,
         threads: int | None = None,
+        vad: bool = False,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -110,6 +116,7 @@ class Transcriber:
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
         number to OMP_NUM_THREADS, or the runtime.
+        vad: see the class.
         Raises ModelError for a file that is missing or cannot be used, ListError for such a text.
         """
         name = "accurate" if model is None else model
@@ -145,6 +152,7 @@ class Transcriber:
             min_confidence=min_confidence,
             silence=loaded.silence,
             display=display,
+            vad=vad,
         )
 
     def transcribe(self, source: Source) -> Transcript:
@@ -185,7 +193,7 @@ class Transcriber:
         )
         of_each = repeat(self.hotwords) if hotwords is None else hotwords
         with_hotwords = zip(sources, of_each, strict=hotwords is not None)
-        pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress)
+        pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress, self.spans)
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
         translated = stages.translate(recognised, self.translator, self.nbest)
         transcripts = stages.join(

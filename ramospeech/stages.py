@@ -13,6 +13,7 @@ import numpy as np
 
 from ctc_decode import Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Channel, Source, name_of, segments, too_short
+from ramospeech.audio.voice import Spans, sounding
 from ramospeech.batching import map_by_length, windows
 from ramospeech.errors import AudioError
 from ramospeech.recogniser import Recognised, Recogniser
@@ -22,8 +23,6 @@ from ramospeech.transcript import Token, Transcript, no_speech_warnings, written
 from ramospeech.translate import Phrases, Translation, Translator
 
 _WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
-_SILENCE = 2 * SAMPLE_RATE  # samples without any sound at the ends of a piece that are left out, if it has more,
-_MARGIN = SAMPLE_RATE // 2  # but for so many
 
 
 @dataclass(frozen=True)
@@ -76,17 +75,18 @@ def cut(
     max_seconds: float,
     min_samples: int,
     progress: Callable[[float], object] | None = None,
+    spans: Spans = sounding,
 ) -> Iterator[Piece | End]:
     """Read recordings, each with its hotwords, and cut those that are longer than `max_seconds` at pauses.
 
-    What is shorter than `min_samples` is left out, and digital silence at the ends of a piece; progress: is called with
-    the seconds of that. A recording that cannot be read, or has nothing left, has an End
+    What is shorter than `min_samples` is left out. spans: the parts of a piece that are worth recognising; progress: is
+    called with the seconds of the rest. A recording that cannot be read, or has nothing left, has an End
     with the reason as its `error`.
     """
     for source, hotwords in sources:
         name = name_of(source)
         warnings: list[str] = []
-        samples = pieces = 0
+        samples = pieces = unvoiced = 0
         error = None
         try:
             for start, waveform in segments(source, max_seconds, warnings.append):
@@ -94,28 +94,22 @@ def cut(
                 if len(waveform) < min_samples:
                     continue
                 pieces += 1
-                first, last = _sounding(waveform)
-                if progress and last - first < len(waveform):
-                    progress((len(waveform) - last + first) / SAMPLE_RATE)
-                if last - first >= min_samples:
+                parts = [(first, last) for first, last in spans(waveform) if last - first >= min_samples]
+                left_out = len(waveform) - sum(last - first for first, last in parts)
+                unvoiced += left_out
+                if progress and left_out:
+                    progress(left_out / SAMPLE_RATE)
+                for first, last in parts:
                     yield Piece(start + first / SAMPLE_RATE, waveform[first:last], hotwords)
             if not pieces:
                 raise too_short(name, samples, min_samples)
         except AudioError as reason:
             error = str(reason)
+        if unvoiced and spans is not sounding:
+            seconds, of = unvoiced / SAMPLE_RATE, samples / SAMPLE_RATE
+            warnings.append(f"{name}: {seconds:.1f} of {of:.1f} s have no voice and were left out (--vad)")
         channel = source.number if isinstance(source, Channel) else None
         yield End(name, samples / SAMPLE_RATE, tuple(warnings), error, channel)
-
-
-def _sounding(waveform: np.ndarray) -> tuple[int, int]:
-    """Return the first and one past the last sample of what is worth recognising: all, or where more than 2 s at the
-    ends are digital silence (all samples equal), what is within, with half a second around it."""
-    changes = np.flatnonzero(waveform[1:] != waveform[:-1])
-    if not len(changes):
-        return 0, 0 if len(waveform) > _SILENCE else len(waveform)
-    first = max(0, int(changes[0]) + 1 - _MARGIN)
-    last = min(len(waveform), int(changes[-1]) + 1 + _MARGIN)
-    return (first, last) if len(waveform) - last + first > _SILENCE else (0, len(waveform))
 
 
 def recognise(

@@ -37,7 +37,7 @@ from ramospeech.translate import Phrases, Translation, opennmt_block
 # Options that transcripts depend on.
 CHOICES = (
     *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
-    *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script"),
+    *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script", "vad"),
 )
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
@@ -115,6 +115,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         choices=["mix", "split"],
         default="mix",
         help="mix: one transcript per recording, of the mean of its channels; split: one per channel",
+    )
+    group.add_argument(
+        "--vad",
+        action="store_true",
+        help="leave out 1.5 s and more without a voice (WebRTC's detector), in recordings that are mostly silent",
     )
     group.add_argument(
         "--data_root", default="data", metavar="DIR", help="folder that the lists' paths are relative to"
@@ -208,6 +213,7 @@ def main(argv: list[str] | None = None) -> int:
         script=args.script,
         own_text=[args.lm] if args.lm and args.decoder == "greedy" else (),
         threads=args.threads,
+        vad=args.vad,
     )
     reasons: Counter[str] = Counter()
     noisy = 0

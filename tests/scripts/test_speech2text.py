@@ -203,6 +203,17 @@ def test_paragraphs_words_and_doubt(transcribe, tmp_path):
     assert entry["nbest"][0] == {"text": entry["text"], "score": entry["score"]}
 
 
+def test_only_where_there_is_a_voice(transcribe, tmp_path):
+    pytest.importorskip("webrtcvad")
+    soundfile.write(
+        tmp_path / "a.wav", np.concatenate([np.zeros((160000, 1)), noise(2.0), np.zeros((160000, 1))]), 16000
+    )
+    done = transcribe("a.wav", "--vad", "--format", "json")
+    [entry] = json.loads(done.stdout)
+    assert done.returncode == 0 and entry["seconds"] == 22.0 and "have no voice and were left out" in done.stderr
+    assert all(9.0 < token["start"] < 12.6 for token in entry["tokens"])
+
+
 def test_urls_are_refused_with_a_line(transcribe, tmp_path):
     urls = ["https://example.org/a.mp3", "http://example.org/list.txt", "ftp://example.org/x", "s3://bucket/a.wav"]
     done = transcribe(*urls)
