@@ -23,6 +23,7 @@ from ramospeech.translate import Phrases
 
 MARGIN = 1.0  # seconds at the start of a window within an utterance that only give context to what follows
 MOST_AT_ONCE = 1.0  # seconds that are encoded together where more has come in
+SILENT = 2e-4  # samples that differ by no more, six steps of 16 bits, are those of a microphone that is switched off
 SILENCE = 0.2  # seconds: a cut lies in the quietest such span
 
 
@@ -115,6 +116,9 @@ class LiveRecogniser:
     def _read(self) -> list[Update]:
         """Read the utterance again, with new audio."""
         if len(self._audio) < self.recogniser.min_samples:
+            return []
+        if not self._tokens and np.ptp(self._audio) < SILENT:
+            self._forget()
             return []
         self._encode()
         now = self._start + len(self._audio)

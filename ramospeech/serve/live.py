@@ -21,6 +21,7 @@ from ramospeech.pipeline import Transcriber
 
 with extra("serve"):
     from fastapi import WebSocket, WebSocketDisconnect
+    from fastapi.concurrency import run_in_threadpool
 
     from ramospeech.serve.messages import (
         BAD,
@@ -157,7 +158,7 @@ class Streams:
             given = message.get("api_key", header)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), self.api_key.encode()):
                 raise ProblemError(REFUSED, 'wrong or missing API key; send it as "api_key" of the first message')
-        return Start.parse(message, self.transcriber.translator is not None)
+        return await run_in_threadpool(Start.parse, message, self.transcriber.translator is not None)
 
     async def _stream(self, socket: WebSocket, start: Start, backlog: Backlog) -> None:
         try:

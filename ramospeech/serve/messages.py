@@ -16,7 +16,7 @@ from ramospeech.translate import Phrases
 BAD, REFUSED, TOO_LARGE, BUSY, BROKEN, GOING_AWAY = 1003, 1008, 1009, 1013, 1011, 1001  # codes of RFC 6455
 MESSAGE_BYTES = 1 << 20  # of a message, at most
 SEND_SECONDS = 30.0  # until a client has read what it is sent
-HOTWORDS = 1000
+HOTWORDS = 1000  # and characters of them: 20 times as many
 
 
 class ProblemError(Exception):
@@ -40,8 +40,10 @@ class Start:
         rate, words = message.get("sample_rate", SAMPLE_RATE), message.get("hotwords", [])
         if not isinstance(rate, int | float) or isinstance(rate, bool):
             raise ProblemError(BAD, f"sample_rate must be a number of Hz, not {json.dumps(rate)[:40]}")
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or len(words) > HOTWORDS:
-            raise ProblemError(BAD, f"hotwords must be a list of at most {HOTWORDS} words in hanzi or pinyin")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise ProblemError(BAD, "hotwords must be a list of words in hanzi or pinyin")
+        if len(words) > HOTWORDS or sum(map(len, words)) > 20 * HOTWORDS:
+            raise ProblemError(BAD, f"too many hotwords: at most {HOTWORDS}, of {20 * HOTWORDS} characters together")
         if words and not takes_hotwords:
             raise ProblemError(BAD, "the model of this server takes no hotwords")
         try:

@@ -133,6 +133,19 @@ def test_silence_is_forgotten(fast: Transcriber) -> None:
     assert live.finish() == [] and live.seconds == 20 and len(live._audio) <= 3 * RATE
 
 
+def test_a_microphone_that_is_off_costs_nothing(fast: Transcriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveRecogniser(fast)
+    with monkeypatch.context() as patched:
+        patched.setattr(LiveRecogniser, "_encode", None)
+        for _ in range(10):
+            assert live.push(np.full(8000, 3 / 32_768, np.float32)) == []
+    updates = updates_of(live, audio.load(CLIPS[0]), [3200] * 8)
+    final = updates[-1]
+    whole = np.concatenate([np.full(80_000, 3 / 32_768, np.float32), audio.load(CLIPS[0])])
+    alone = fast.transcribe((whole[round(final.start * RATE) :], RATE))
+    assert final.text == alone.text and final.start >= 3.0
+
+
 def test_a_stream_that_ends_within_a_step(fast: Transcriber) -> None:
     for count in (0, 1, 100, 1000):
         live = LiveRecogniser(fast)

@@ -110,6 +110,9 @@ def test_another_rate(client: TestClient, fast: Transcriber) -> None:
         ({**START, "sample_rate": True}, "sample_rate"),
         ({**START, "hotwords": "北京"}, "list"),
         ({**START, "hotwords": ["hello"]}, "hotwords"),
+        ({**START, "hotwords": ["北京"] * 1001}, "at most 1000"),
+        ({**START, "hotwords": ["北" * 20_001]}, "characters"),
+        ({**START, "hotwords": [3]}, "list"),
     ],
 )
 def test_bad_starts(client: TestClient, start: dict, words: str) -> None:
