@@ -61,7 +61,7 @@ echo "python -m ramospeech.tune."
 python -m ramospeech.train_lm data_config/demo_train.txt --output "$OUT/demo.arpa"
 
 echo
-echo "Transcribing the 110 clips of the test part, by the best unit of each frame and by beam search with the language model:"
+echo "Transcribing the 110 clips of the test part, with greedy decoding and with beam search with the language model:"
 transcribe() {
     name=$1; shift
     sh speech2text.sh --model "$OUT/demo.safetensors" --data_root demo --format tsv --output "$OUT/$name.tsv" "$@" \
@@ -73,7 +73,7 @@ python demo/show.py data_config/demo_test.txt "$OUT/beam.tsv"
 for decoder in greedy beam; do
     echo
     case $decoder in
-        greedy) echo "Errors on all of them, by the best unit of each frame (greedy):" ;;
+        greedy) echo "Errors on all of them, with greedy decoding:" ;;
         beam) echo "Errors by beam search with the language model:" ;;
     esac
     python evaluate.py --ref data_config/demo_test.txt --hyp "$OUT/$decoder.tsv"

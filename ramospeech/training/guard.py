@@ -1,4 +1,4 @@
-"""A training run that diverges goes back to its last good weights, and on with half the learning rate."""
+"""A training run that diverges restores its last good weights and halves the learning rate."""
 
 import math
 from collections import deque
@@ -33,7 +33,7 @@ class Guard:
         Raises: TrainingError: the run diverged once too often.
         """
         if self.trainer.consecutive_bad_steps >= BAD_STEPS_TO_RESTORE:
-            return self._back("were no numbers any more")
+            return self._back("became NaN or infinite")
         if step.taken:
             self._losses.append(step.loss)
         if self.trainer.steps % WINDOW or len(self._losses) < WINDOW:
@@ -57,8 +57,8 @@ class Guard:
         now = self.trainer.steps
         self.trainer.load_state(_on_cpu(self._good))
         message = (
-            f"step {now}: losses {what}: back to the weights of step {self.trainer.steps}, on with {self.factor:g} "
-            "times the learning rate"
+            f"step {now}: losses {what}: restored the weights of step {self.trainer.steps}; the learning rate is now "
+            f"{self.factor:g} of the planned one"
         )
         self.trainer.steps = now  # data and schedule continue
         self._losses.clear()

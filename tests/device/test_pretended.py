@@ -208,7 +208,7 @@ def test_what_a_diverging_run_goes_back_to_is_kept_on_the_cpu() -> None:
         assert not any(isinstance(t, Pretended) for t in kept["average"]["averages"])
         trainer.step(new_batch(), lr=0.01)
         trainer.consecutive_bad_steps = 10 * WINDOW
-        assert "back to the weights" in guard.watch(Step(math.nan, 1.0, 1.0, 1.0, 1, 0, 0, False, False, False))
+        assert "restored the weights" in guard.watch(Step(math.nan, 1.0, 1.0, 1.0, 1, 0, 0, False, False, False))
         assert torch.equal(here(trainer.parameters[0]), good) and trainer.parameters[0].device == DEVICE
 
 

@@ -33,7 +33,7 @@ def test_a_loss_that_doubles_takes_the_weights_back() -> None:
     feed(guard, 3.0)
     good = weights(run)
     (message,) = feed(guard, 7.0)
-    assert "rose from 3.00 to 7.00: back to the weights of step 200" in message and "0.5 times" in message
+    assert "rose from 3.00 to 7.00: restored the weights of step 200; the learning rate is now 0.5 of" in message
     assert (weights(run) == good).all()
     assert run.steps == 2 * WINDOW and guard.factor == 0.5
 
@@ -45,7 +45,7 @@ def test_nan_losses_restore_the_weights() -> None:
     feed(guard, 3.0, steps=2 * WINDOW - run.steps)
     messages = feed(guard, math.nan)  # more than the trainer bears in a row
     assert len(messages) == WINDOW // BAD_STEPS_TO_RESTORE
-    assert "were no numbers any more: back to the weights of step 400" in messages[0]
+    assert "became NaN or infinite: restored the weights of step 400" in messages[0]
 
 
 def test_a_run_that_always_diverges_ends_with_advice() -> None:
