@@ -37,9 +37,10 @@ PEER = Path(os.environ.get("PEER", "~/.cache/ramospeech-peers")).expanduser()
 
 @dataclass(frozen=True)
 class Run:
-    """One system on all recordings: wall seconds, peak memory in MB, and a text and syllables for each."""
+    """One system on all recordings: wall and CPU seconds, peak memory in MB, and a text and syllables for each."""
 
     seconds: float
+    cpu: float
     memory: float
     texts: list[str]
     syllables: list[list[str]]
@@ -56,7 +57,7 @@ def run(python: Path, system: str, model: Path, paths: list[Path], threads: int)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     texts = [hanzi.normalise(text).text for text in result["texts"]]
     syllables = result["syllables"] or [pinyin.from_hanzi(text) for text in texts]
-    return Run(result["seconds"], result["memory"], texts, syllables)
+    return Run(result["seconds"], result["cpu"], result["memory"], texts, syllables)
 
 
 def row(name: str, threads: int, clips: list[Clip], audio: float, found: Run, times: str) -> str:

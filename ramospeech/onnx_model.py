@@ -72,7 +72,11 @@ class OnnxModel:
                     f"{self.max_frames * HOP}: cut it at pauses"
                 )
         given = {INPUTS[0]: waveforms.astype(np.float32), INPUTS[1]: lengths.astype(np.int64)}
-        log_probs, frames = self._session.run(list(OUTPUTS), given)
+        try:
+            log_probs, frames = self._session.run(list(OUTPUTS), given)
+        except Exception as error:  # onnxruntime's have no class in common
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{self.path}: onnxruntime cannot run it ({reason}); export the model anew") from error
         return log_probs, frames
 
 

@@ -19,6 +19,7 @@ from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
 from ramospeech.onnx_model import OnnxModel
 from ramospeech.recogniser import CtcRecogniser, Decoder, Posteriors, Recogniser
+from ramospeech.speakers import Turns, VoiceEncoder
 from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import (
@@ -70,6 +71,7 @@ class Transcriber:
         silence: float = 0.0,
         display: Display | None = None,
         vad: bool = False,
+        speakers: Sequence[str] = (),
     ):
         self.device, posteriors = _placed(model, device)
         self.model = model
@@ -82,6 +84,8 @@ class Transcriber:
         if vad:
             check_voice()
         self.spans = voiced if vad else sounding
+        self.speakers = speakers
+        self._voices = VoiceEncoder() if speakers else None
         self.recogniser: Recogniser = CtcRecogniser(
             model, posteriors, self.decoder, translator is not None, min_confidence, silence
         )
@@ -100,6 +104,7 @@ class Transcriber:
         itn: bool = False,
         script: str | None = None,
         own_text: Sequence[str | Path] = (),
+        speakers: Sequence[str] = (),
         backend: Literal["torch", "onnx"] | None = None,
         threads: int | None = None,
         vad: bool = False,
@@ -113,6 +118,7 @@ class Transcriber:
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
         what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
         own_text: files of text, plain or gzip, one sentence per line, whose words are to be preferred.
+        speakers: names of those who speak in each recording, in the order in which they begin; each syllable gets one.
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
         number to OMP_NUM_THREADS, or the runtime.
@@ -153,6 +159,7 @@ class Transcriber:
             silence=loaded.silence,
             display=display,
             vad=vad,
+            speakers=speakers,
         )
 
     def transcribe(self, source: Source) -> Transcript:
@@ -194,6 +201,8 @@ class Transcriber:
         of_each = repeat(self.hotwords) if hotwords is None else hotwords
         with_hotwords = zip(sources, of_each, strict=hotwords is not None)
         pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress, self.spans)
+        turns = Turns(self.speakers, self._voices) if self._voices else None
+        pieces = turns.listen(pieces) if turns else pieces
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
         translated = stages.translate(recognised, self.translator, self.nbest)
         transcripts = stages.join(
@@ -203,6 +212,7 @@ class Transcriber:
             translated=self.translator is not None,
             written=self.model.units.labels_text,
         )
+        transcripts = map(turns.label, transcripts) if turns else transcripts
         return map(self.display, transcripts) if self.display else transcripts
 
 

@@ -20,7 +20,7 @@ class Token:
     confidence: from 0 to 1, the probability of the syllable among the alternatives at its position; for a word the
         minimum over its letters. None if the decoder gives none.
     display: what people are shown where that is not the hanzi, such as the hanzi with a mark behind it. The first
-        syllable of a number in digits has all of it, the others "".
+        syllable of a number in digits has all of it, the others "". speaker: their name; None where nobody asked.
     """
 
     pinyin: str
@@ -29,6 +29,7 @@ class Token:
     end: float
     confidence: float | None = None
     display: str | None = None
+    speaker: str | None = None
 
     @property
     def shown(self) -> str:

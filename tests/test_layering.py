@@ -40,6 +40,7 @@ ROOMS = (
     "speech",
     "recogniser",
     "stages",
+    "speakers",
     "pipeline",
     "output",
     "train_lm",

@@ -40,9 +40,14 @@ def clock(seconds: float, point: str) -> str:
 
 
 def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
-    """Yield subtitles (start, end, text) of a transcript, at most MAX_CHARACTERS and MAX_SECONDS each.
+    """Yield subtitles (start, end, text) of a transcript, as `spoken_cues` without the speakers."""
+    return ((start, end, text) for start, end, text, _ in spoken_cues(transcript))
 
-    A cue ends at a pause of a second. What is longer than a cue may be is cut where the sum of costs is lowest: after
+
+def spoken_cues(transcript: Transcript) -> Iterator[tuple[float, float, str, str | None]]:
+    """Yield subtitles (start, end, text, speaker) of a transcript, at most MAX_CHARACTERS and MAX_SECONDS each.
+
+    A cue ends at a pause of a second, and where another speaker begins. What is longer than a cue may be is cut where the sum of costs is lowest: after
     pauses and punctuation rather than between words, and into cues that are neither short nor of unequal length.
     """
     parts = [tokens for block in _blocks(transcript.tokens) for tokens in _cut(block)]
@@ -50,7 +55,7 @@ def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
         start, end = tokens[0].start, tokens[-1].end
         wanted = max(end + _LINGER, start + MIN_SECONDS, start + sum(map(_width, tokens)) / READING_SPEED)
         room = following[0].start if following else transcript.seconds
-        yield start, max(end, min(wanted, room, start + MAX_SECONDS)), text_of(tokens)
+        yield start, max(end, min(wanted, room, start + MAX_SECONDS)), text_of(tokens), tokens[0].speaker
 
 
 def _width(token: Token) -> float:
@@ -61,10 +66,11 @@ def _width(token: Token) -> float:
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
-    """Yield the tokens between long pauses."""
+    """Yield the tokens between long pauses, of one speaker each."""
     first = 0
     for number in range(1, len(tokens)):
-        if tokens[number].start - tokens[number - 1].end >= _LONG_PAUSE and begins(tokens[number]):
+        before, token = tokens[number - 1], tokens[number]
+        if (token.start - before.end >= _LONG_PAUSE or token.speaker != before.speaker) and begins(token):
             yield tokens[first:number]
             first = number
     if tokens:

@@ -72,8 +72,9 @@ def _paragraphs(transcript: Transcript, style: Style) -> list[str]:
     for start, following in itertools.pairwise([*starts, math.inf]):
         tokens = [token for token in transcript.tokens if start <= token.start < following]
         time = clock(start, ".")[:8]
+        name = f"<b>{escape(tokens[0].speaker)}</b> " if tokens[0].speaker else ""
         rubies = "".join(_ruby(group, style) for group in _groups(tokens))
-        paragraphs.append(f"<p><time>{time}</time>{rubies}</p>")
+        paragraphs.append(f"<p><time>{time}</time>{name}{rubies}</p>")
     return paragraphs
 
 

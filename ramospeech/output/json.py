@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ramospeech.output.cues import cues
+from ramospeech.output.cues import spoken_cues
 from ramospeech.output.words import timed_words
 from ramospeech.output.writer import Writer
 
@@ -36,7 +36,7 @@ class JsonWriter(Writer):
             "error": transcript.error,
             "warnings": list(transcript.warnings),
             "no_speech": [[round(start, 3), round(end, 3)] for start, end in transcript.no_speech],
-            "segments": [_span(*cue) for cue in cues(transcript)],
+            "segments": [_segment(*cue) for cue in spoken_cues(transcript)],
             "tokens": [_token(token) for token in transcript.tokens],
             "nbest": [{"text": text.hanzi, "score": round(text.score, 4)} for text in transcript.nbest],
         }
@@ -50,6 +50,10 @@ def _span(start: float, end: float, text: str) -> dict[str, str | float]:
     return {"start": round(start, 3), "end": round(end, 3), "text": text}
 
 
+def _segment(start: float, end: float, text: str, speaker: str | None) -> dict[str, str | float]:
+    return _span(start, end, text) | ({"speaker": speaker} if speaker else {})
+
+
 def _token(token: Token) -> dict[str, str | float | None]:
     return {
         "pinyin": token.pinyin,
@@ -57,4 +61,5 @@ def _token(token: Token) -> dict[str, str | float | None]:
         "start": round(token.start, 3),
         "end": round(token.end, 3),
         "confidence": None if token.confidence is None else round(token.confidence, 3),
+        **({"speaker": token.speaker} if token.speaker else {}),
     }

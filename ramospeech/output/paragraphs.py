@@ -24,13 +24,15 @@ def paragraphs(transcript: Transcript) -> Iterator[Sequence[Token]]:
     """Yield the tokens of each paragraph.
 
     The pause that ends a paragraph is the shorter the longer the paragraph is: 1.5 s at its beginning, half of that
-    after 150 syllables, a quarter after 300. None has fewer than 20 syllables, but for the last.
+    after 150 syllables, a quarter after 300. None has fewer than 20 syllables, but for the last, and those that end
+    because another speaker begins.
     """
     tokens = transcript.tokens
     first = 0
     for number, (token, following) in enumerate(itertools.pairwise(tokens), 1):
         length = number - first
-        if length >= _SHORTEST and following.start - token.end >= _PARAGRAPH * 0.5 ** (length / _LONG):
+        ends = length >= _SHORTEST and following.start - token.end >= _PARAGRAPH * 0.5 ** (length / _LONG)
+        if ends or following.speaker != token.speaker:
             yield tokens[first:number]
             first = number
     if tokens:
@@ -38,8 +40,12 @@ def paragraphs(transcript: Transcript) -> Iterator[Sequence[Token]]:
 
 
 def readable(transcript: Transcript, style: Style) -> str:
-    """Return paragraphs, an empty line between them: `[00:01:02] text text`, a doubtful word as `[word?]`."""
-    return "\n\n".join(f"[{clock(p[0].start, '.')[:8]}] {_text(p, style)}" for p in paragraphs(transcript))
+    """Return paragraphs, an empty line between them: `[00:01:02] speaker: text text`, a doubtful word as
+    `[word?]`."""
+    return "\n\n".join(
+        f"[{clock(p[0].start, '.')[:8]}] {f'{p[0].speaker}: ' if p[0].speaker else ''}{_text(p, style)}"
+        for p in paragraphs(transcript)
+    )
 
 
 def _text(tokens: Sequence[Token], style: Style) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ramospeech.output.cues import clock, cues, without_last_mark
+from ramospeech.output.cues import clock, spoken_cues, without_last_mark
 from ramospeech.output.writer import Writer
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ class VttWriter(Writer):
     head = "WEBVTT\n\n"
 
     def write(self, transcript: Transcript) -> None:
-        for start, end, text in cues(transcript):
-            escaped = without_last_mark(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-            print(f"{clock(start, '.')} --> {clock(end, '.')}\n{escaped}\n", file=self.file)
+        for start, end, text, speaker in spoken_cues(transcript):
+            name = f"<v {_escaped(speaker)}>" if speaker else ""
+            print(
+                f"{clock(start, '.')} --> {clock(end, '.')}\n{name}{_escaped(without_last_mark(text))}\n",
+                file=self.file,
+            )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

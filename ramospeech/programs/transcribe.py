@@ -30,6 +30,7 @@ from ramospeech.output import DOUBTFUL, WRITERS, Output, Style
 from ramospeech.pipeline import Decoder, Transcriber
 from ramospeech.programs.journal import Journal
 from ramospeech.programs.progress import Progress
+from ramospeech.speakers import speaker_names
 from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases, Translation, opennmt_block
@@ -37,7 +38,7 @@ from ramospeech.translate import Phrases, Translation, opennmt_block
 # Options that transcripts depend on.
 CHOICES = (
     *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
-    *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script", "vad"),
+    *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script", "vad", "speakers"),
 )
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
@@ -136,6 +137,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="PATH",
         help="a file, - for stdout, or a folder (needed for `all` and for one file per recording of several)",
     )
+    group.add_argument(
+        "--speakers",
+        type=speaker_names,
+        metavar="A,B|N",
+        help="label who speaks: the names, in the order in which they begin, or how many (2 to 8); txt has paragraphs",
+    )
     group.add_argument("--paragraphs", action="store_true", help="txt: paragraphs with times, doubtful words marked")
     group.add_argument("--words", action="store_true", help="json: the times of words too, by jieba")
     group.add_argument(
@@ -197,7 +204,7 @@ def main(argv: list[str] | None = None) -> int:
     for line in (*inputs.notes, *inputs.left_out):
         print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
     found = _sources(inputs, split=args.channels == "split")
-    style = Style(args.paragraphs, args.words, args.doubtful)
+    style = Style(args.paragraphs or bool(args.speakers), args.words, args.doubtful)
     output = Output(args.format, args.output, len(found) > 1, style)
     hotwords = hotwords_of(args)
     transcriber = Transcriber.from_pretrained(
@@ -212,6 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         itn=args.itn,
         script=args.script,
         own_text=[args.lm] if args.lm and args.decoder == "greedy" else (),
+        speakers=args.speakers or (),
         threads=args.threads,
         vad=args.vad,
     )

@@ -1,0 +1,92 @@
+"""From the pieces of recordings and their transcripts to transcripts with speakers."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from ramospeech.errors import UsageError
+from ramospeech.speakers.clustering import clusters, smoothed
+from ramospeech.speakers.embedding import VoiceEncoder
+from ramospeech.stages import End, Piece
+from ramospeech.transcript import Token, Transcript
+
+MAX_SPEAKERS = 8
+PAUSE = 0.3  # seconds: between such pauses one speaks, whoever most of it sounds like
+NEAR = 0.5  # seconds from the middle of a window to that of a syllable
+Voices = tuple[np.ndarray, np.ndarray]  # times (N,), and vectors (N, 256)
+
+
+def speaker_names(text: str) -> list[str]:
+    """Return the names in `A,B`, or for a number so many. Raises UsageError for fewer than 2 or more than 8.
+
+    >>> speaker_names("王,李"), speaker_names("2")
+    (['王', '李'], ['1', '2'])
+    """
+    names = [name.strip() for name in text.replace("，", ",").split(",") if name.strip()]
+    if len(names) == 1 and names[0].isdecimal():
+        names = [str(number) for number in range(1, min(int(names[0]), MAX_SPEAKERS + 1) + 1)]
+    if not 2 <= len(names) <= MAX_SPEAKERS or len(set(names)) < len(names):
+        raise UsageError(f"--speakers {text}: give 2 to {MAX_SPEAKERS} different names, as in A,B, or their number")
+    return names
+
+
+class Turns:
+    """Listens to the pieces of recordings on their way to the recogniser, and labels their transcripts, which come in
+    the same order.
+
+    names: of the speakers, in the order in which they first speak. encoder: of voices.
+    """
+
+    def __init__(self, names: Sequence[str], encoder: Callable[[np.ndarray], Voices] | None = None) -> None:
+        self.names = names
+        self.encoder = encoder or VoiceEncoder()
+        self._heard: deque[list[Voices]] = deque()  # of recordings whose transcripts are not there yet
+
+    def listen(self, pieces: Iterable[Piece | End]) -> Iterator[Piece | End]:
+        """Pass the pieces on."""
+        heard: list[Voices] = []
+        for item in pieces:
+            if isinstance(item, Piece):
+                times, vectors = self.encoder(item.waveform)
+                heard.append((item.start + times, vectors))
+            else:
+                self._heard.append(heard)
+                heard = []
+            yield item
+
+    def label(self, transcript: Transcript) -> Transcript:
+        """Return the transcript of the next recording with the speakers of its syllables."""
+        heard = self._heard.popleft()
+        if not transcript.tokens or not heard:
+            return transcript
+        times, vectors = (np.concatenate(parts) for parts in zip(*heard, strict=True))
+        numbers = speakers_of(transcript.tokens, times, vectors, len(self.names))
+        tokens = (replace(t, speaker=self.names[n]) for t, n in zip(transcript.tokens, numbers, strict=True))
+        return replace(transcript, tokens=tuple(tokens))
+
+
+def speakers_of(tokens: Sequence[Token], times: np.ndarray, vectors: np.ndarray, count: int) -> list[int]:
+    """Return the number of the speaker of each token, from 0 in the order in which they first speak.
+
+    times, vectors: of windows (N,), (N, D). Windows without a syllable near their middle take no part.
+    """
+    middles = np.array([(token.start + token.end) / 2 for token in tokens])
+    near = np.abs(middles[_nearest(middles, times)] - times) < NEAR
+    if near.any():
+        times, vectors = times[near], vectors[near]
+    of_tokens = smoothed(vectors, clusters(vectors, count))[_nearest(times, middles)]
+    starts = [0, *(i for i, (a, b) in enumerate(pairwise(tokens), 1) if b.start - a.end >= PAUSE), len(tokens)]
+    for first, last in pairwise(starts):
+        of_tokens[first:last] = np.bincount(of_tokens[first:last], minlength=count).argmax()
+    order = list(dict.fromkeys(of_tokens.tolist()))
+    return [order.index(number) for number in of_tokens.tolist()]
+
+
+def _nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the index of the time (N,), in order, that is nearest to each that is wanted (M,)."""
+    after = np.searchsorted(times, wanted).clip(max=len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(np.abs(times[before] - wanted) <= np.abs(times[after] - wanted), before, after)
