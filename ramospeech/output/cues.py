@@ -47,8 +47,9 @@ def cues(transcript: Transcript) -> Iterator[tuple[float, float, str]]:
 def spoken_cues(transcript: Transcript) -> Iterator[tuple[float, float, str, str | None]]:
     """Yield subtitles (start, end, text, speaker) of a transcript, at most MAX_CHARACTERS and MAX_SECONDS each.
 
-    A cue ends at a pause of a second, and where another speaker begins. What is longer than a cue may be is cut where the sum of costs is lowest: after
-    pauses and punctuation rather than between words, and into cues that are neither short nor of unequal length.
+    A cue ends at a pause of a second, and where another speaker begins. What is longer than a cue may be is cut where
+    the sum of costs is lowest: after pauses and punctuation rather than between words, and into cues that are neither
+    short nor of unequal length.
     """
     parts = [tokens for block in _blocks(transcript.tokens) for tokens in _cut(block)]
     for tokens, following in itertools.zip_longest(parts, parts[1:]):
