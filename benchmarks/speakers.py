@@ -3,8 +3,9 @@
     python benchmarks/speakers.py --data_root DIR --model fast SPEAKERS.tsv
 
 SPEAKERS.tsv has lines of path, tab, speaker. A conversation has four clips of each of its two, three or four speakers,
-in an order drawn from a fixed seed, with 0.3 s between. A syllable that the model finds belongs to the clip that it lies in;
-its label is right by the best of all assignments of labels to speakers. Writes its section of docs/benchmarks.md.
+in an order drawn from a fixed seed, with 0.3 s between. A syllable that the model finds belongs to the clip that it
+lies in; its label is right by the best of all assignments of labels to speakers. Writes its section of
+docs/benchmarks.md.
 """
 
 import argparse
