@@ -85,8 +85,8 @@ def test_json(client: TestClient) -> None:
     ("form", "expected"),
     [
         ("text", "12\n"),
-        ("srt", "1\n00:00:00,000 --> 00:00:00,680\n12\n\n"),
-        ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:00.680\n12\n\n"),
+        ("srt", "1\n00:00:00,000 --> 00:00:00,833\n12\n\n"),
+        ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:00.833\n12\n\n"),
     ],
 )
 def test_documents(client: TestClient, form: str, expected: str) -> None:
@@ -96,7 +96,7 @@ def test_documents(client: TestClient, form: str, expected: str) -> None:
 def test_verbose_json_has_what_is_asked_for(client: TestClient) -> None:
     answer = post(client, wav(1.2), response_format="verbose_json").json()
     assert (answer["duration"], answer["text"], answer["language"]) == (1.2, "12", "chinese")
-    assert answer["segments"] == [{"id": 0, "start": 0.0, "end": 0.68, "text": "12"}] and "words" not in answer
+    assert answer["segments"] == [{"id": 0, "start": 0.0, "end": 0.833, "text": "12"}] and "words" not in answer
     assert answer["syllables"][1] == {"pinyin": "hao3", "hanzi": "2", "start": 0.1, "end": 0.18, "confidence": 0.9}
     words = {"timestamp_granularities[]": ["word"]}
     answer = post(client, wav(1.2), response_format="verbose_json", **words).json()
