@@ -16,6 +16,7 @@ from ramospeech.audio import SAMPLE_RATE, Channel, Source, name_of, segments, to
 from ramospeech.audio.voice import Spans, sounding
 from ramospeech.batching import map_by_length, windows
 from ramospeech.errors import AudioError
+from ramospeech.malloc import release_freed_memory
 from ramospeech.recogniser import Recognised, Recogniser
 from ramospeech.text.units import spaced
 from ramospeech.timing import syllable_times
@@ -134,9 +135,12 @@ def recognise(
         return results
 
     budget = int(batch_seconds * SAMPLE_RATE)
-    for window in windows(
+    in_windows = windows(
         pieces, lambda item: 0 if isinstance(item, End) else len(item.waveform), _WINDOW_BATCHES * budget
-    ):
+    )
+    for number, window in enumerate(in_windows):
+        if number:  # what malloc keeps of one window in fragments does not serve the next: 1 MB per minute of audio
+            release_freed_memory()
         waiting = [item for item in window if isinstance(item, Piece)]
         results = iter(map_by_length(batch, waiting, lambda piece: len(piece.waveform), budget))
         for item in window:

@@ -106,6 +106,16 @@ def test_a_recording_that_breaks_off_has_its_pieces_and_an_error(rng, monkeypatc
     assert (transcript.seconds, transcript.warnings) == (1.0, ("a.wav: a note",))
 
 
+def test_freed_memory_goes_back_between_windows_of_a_long_recording(rng, monkeypatch):
+    calls: list[int] = []
+    monkeypatch.setattr("ramospeech.stages.release_freed_memory", lambda: calls.append(1))
+    for seconds, expected in ((1, 0), (15, 0), (70, 4)):
+        pieces: list[Piece | End] = [Piece(float(n), wave(1.0, rng)) for n in range(seconds)]
+        calls.clear()
+        assert len(list(recognise([*pieces, End("a", float(seconds))], Lengths(), 1.0))) == seconds + 1
+        assert len(calls) == pytest.approx(expected, abs=1) and bool(calls) == bool(expected)
+
+
 @pytest.mark.parametrize("batch_seconds", [0.1, 1.0, 8.0, 100.0])
 def test_pieces_are_recognised_in_batches_and_keep_their_order(rng, batch_seconds):
     items: list[Piece | End] = []
