@@ -41,6 +41,8 @@ def name_of(source: Source) -> str:
     if isinstance(source, tuple):
         samples = len(source[0]) if source and isinstance(source[0], np.ndarray) and source[0].ndim else "no"
         return f"<{samples} samples at {source[-1] if source else 'no'} Hz>"
+    if isinstance(source, Path) and is_url(str(source)):
+        return str(source).replace(":/", "://", 1)
     return str(source if isinstance(source, str | Path) else getattr(source, "name", "<file object>"))
 
 
