@@ -124,7 +124,7 @@ def browser(recording: Path) -> Iterator:
 
 def launch(chromium, recording: Path):
     microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={recording}%noloop"]
-    return chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *microphone])
+    return chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *microphone], timeout=120_000)
 
 
 @pytest.fixture
@@ -136,6 +136,7 @@ def open_page(browser) -> Iterator:
         permissions = ["microphone"] if microphone else []
         size = {"width": width, "height": 800}
         context = browser.new_context(viewport=size, locale=locale, permissions=permissions)
+        context.set_default_timeout(60_000)  # of a machine that is busy with other tests
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
