@@ -17,11 +17,15 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from ramospeech import parallel
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import dropped_table, dummy_batch
 from ramospeech.errors import program
+from ramospeech.model import AcousticModel, Teacher
 from ramospeech.training import (
     Checkpoints,
     EvalBatches,
@@ -95,25 +99,16 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     train_batches = windows or TrainBatches(args, lists[0], train, model, workers, progress.group)
     dev_batches = EvalBatches(args, dev, model, workers)
 
-    # Optimiser.
     model.to(device)
-    if args.sync_batchnorm:
-        workers.synchronise_batch_norm(model)
-    optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
-    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch(),
-                      clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
-                      average=args.average)  # fmt: skip
-    if state:
-        trainer.load_state(state)
+    trainer = _trainer(args, model, teacher, workers, device, state)
 
     # What is written and said.
     setting = write_setting(run, args, workers)
     workers.broadcast_from_rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
     log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
     monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log)
-    for line in advice.on_start(args, model, device, workers.size, train, dev, run.events.parent):
-        monitor.say(line)
-    for line in teacher.describe(train.seconds) if teacher else ():
+    described = teacher.describe(train.seconds) if teacher else ()
+    for line in (*advice.on_start(args, model, device, workers.size, train, dev, run.events.parent), *described):
         monitor.say(line)
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
     writer = ModelWriter(run, model, trainer, progress, args, bool(dev.clips), sum(train.seconds) / 3600)
@@ -121,6 +116,7 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, extra, minutes=args.save_minutes,
                               saved=lambda: setattr(given, "load_model", True))  # fmt: skip
     evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
+    evaluation.measure_start(progress, checkpoints)
 
     def evaluate(epoch: int) -> float | None:
         if windows and windows.due(epoch):
@@ -129,7 +125,6 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
             workers.broadcast_from_rank_0(lambda: write_text(run.dropped, table))
         return evaluation(epoch)
 
-    evaluation.measure_start(progress, checkpoints)
     loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size, progress), evaluate,
                checkpoints, monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
     if not loop.fit():
@@ -142,3 +137,23 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
                               model.units.metrics[0].title):  # fmt: skip
         monitor.say(line)
     return 0
+
+
+def _trainer(
+    args: argparse.Namespace,
+    model: AcousticModel,
+    teacher: Teacher | None,
+    workers: parallel.Workers,
+    device: torch.device,
+    state: dict[str, Any] | None,
+) -> Trainer:
+    """Return what takes the steps, with the optimiser, as far as `state` is."""
+    if args.sync_batchnorm:
+        workers.synchronise_batch_norm(model)
+    optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
+    trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch(),
+                      clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
+                      average=args.average)  # fmt: skip
+    if state:
+        trainer.load_state(state)
+    return trainer
