@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +45,9 @@ def take(browser, url: str, name: str, size: tuple[int, int], clip: Path) -> Non
     page = context.new_page()
 
     def picture(state: str) -> None:
-        page.screenshot(path=ROOT / "docs" / f"page_{name}_{state}.png")
+        path = ROOT / "docs" / f"page_{name}_{state}.png"
+        page.screenshot(path=path)
+        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # half the bytes
 
     page.goto(url)
     page.get_by_role("button", name="Record").wait_for()

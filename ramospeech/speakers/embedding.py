@@ -17,6 +17,7 @@ from ramospeech.files import pretrained_folder
 
 BINS, CELLS, LAYERS = 40, 256, 3
 FRAMES, STEP = 160, 64  # of a window, and from one to the next: 1.6 and 0.64 s
+SCALE = ".scale"  # ending of the name of factors (rows, 1) of a matrix of bytes
 LEVEL = -30.0  # dB below full scale; a quieter recording is amplified to that
 
 
@@ -34,7 +35,12 @@ class VoiceEncoder:
     def __init__(self, path: Path | None = None) -> None:
         path = path or voices_path()
         try:
-            self.weights = {name: values.astype(np.float32) for name, values in load_file(path).items()}
+            stored = {name: values.astype(np.float32) for name, values in load_file(path).items()}
+            self.weights = {
+                name: values * stored.get(f"{name}{SCALE}", np.float32(1))
+                for name, values in stored.items()
+                if not name.endswith(SCALE)
+            }
             self._check()
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror}); it comes with ramospeech") from error
