@@ -19,7 +19,7 @@ from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
 from ramospeech.onnx_model import OnnxModel
 from ramospeech.recogniser import CtcRecogniser, Decoder, Posteriors, Recogniser
-from ramospeech.speakers import Turns, VoiceEncoder
+from ramospeech.speakers import Turns
 from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import (
@@ -85,7 +85,6 @@ class Transcriber:
             check_voice()
         self.spans = voiced if vad else sounding
         self.speakers = speakers
-        self._voices = VoiceEncoder() if speakers else None
         self.recogniser: Recogniser = CtcRecogniser(
             model, posteriors, self.decoder, translator is not None, min_confidence, silence
         )
@@ -186,12 +185,14 @@ class Transcriber:
         batch_seconds: float | None = None,
         hotwords: Iterable[Phrases | None] | None = None,
         progress: Callable[[float], object] | None = None,
+        speakers: Iterable[Sequence[str]] | None = None,
     ) -> Iterator[Transcript]:
         """Transcribe many recordings, several at a time; gives transcripts in the order of the sources.
 
         batch_seconds: audio per batch, padding included; None is 8 on a CPU and 60 on a GPU.
         hotwords: of each source its own; None is those of the transcriber for all.
         progress: is called with the seconds of audio of each batch that was recognised.
+        speakers: names of those who speak in each source, none for one without; None is those of the transcriber.
         Sources are read ahead by a bounded amount.
         A recording that cannot be transcribed gives a Transcript with `error`; the others are not affected.
         """
@@ -201,8 +202,8 @@ class Transcriber:
         of_each = repeat(self.hotwords) if hotwords is None else hotwords
         with_hotwords = zip(sources, of_each, strict=hotwords is not None)
         pieces = stages.cut(with_hotwords, self.max_seconds, self.recogniser.min_samples, progress, self.spans)
-        turns = Turns(self.speakers, self._voices) if self._voices else None
-        pieces = turns.listen(pieces) if turns else pieces
+        turns = Turns(repeat(self.speakers) if speakers is None else speakers)
+        pieces = turns.listen(pieces)
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
         translated = stages.translate(recognised, self.translator, self.nbest)
         transcripts = stages.join(
@@ -212,7 +213,7 @@ class Transcriber:
             translated=self.translator is not None,
             written=self.model.units.labels_text,
         )
-        transcripts = map(turns.label, transcripts) if turns else transcripts
+        transcripts = map(turns.label, transcripts)
         return map(self.display, transcripts) if self.display else transcripts
 
 

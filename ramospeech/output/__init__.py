@@ -3,7 +3,7 @@
 `Output` is where they go; `read_tsv` reads one format back.
 """
 
-from ramospeech.output.cues import clock, cues
+from ramospeech.output.cues import clock, cues, spoken_cues
 from ramospeech.output.formats import WRITERS, get_writer
 from ramospeech.output.html import HtmlWriter
 from ramospeech.output.json import JsonWriter
@@ -35,5 +35,6 @@ __all__ = [
     "get_writer",
     "output_file",
     "read_tsv",
+    "spoken_cues",
     "timed_words",
 ]

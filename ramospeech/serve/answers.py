@@ -4,7 +4,7 @@ import io
 from collections.abc import Collection
 from typing import Any
 
-from ramospeech.output import cues, get_writer, timed_words
+from ramospeech.output import get_writer, spoken_cues, timed_words
 from ramospeech.transcript import Transcript
 
 FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
@@ -37,8 +37,8 @@ def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str,
     }
     if "segment" in granularities:
         answer["segments"] = [
-            {"id": number, "start": round(start, 3), "end": round(end, 3), "text": text}
-            for number, (start, end, text) in enumerate(cues(transcript))
+            {"id": number, "start": round(start, 3), "end": round(end, 3), "text": text, **_spoken_by(speaker)}
+            for number, (start, end, text, speaker) in enumerate(spoken_cues(transcript))
         ]
     if "word" in granularities:
         answer["words"] = [
@@ -53,10 +53,15 @@ def verbose(transcript: Transcript, granularities: Collection[str]) -> dict[str,
             "start": round(token.start, 3),
             "end": round(token.end, 3),
             "confidence": None if token.confidence is None else round(token.confidence, 3),
+            **_spoken_by(token.speaker),
         }
         for token in transcript.tokens
     ]
     return answer
+
+
+def _spoken_by(speaker: str | None) -> dict[str, str]:
+    return {} if speaker is None else {"speaker": speaker}
 
 
 def of_deepspeech(transcript: Transcript) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ramospeech.pipeline import Transcriber
 from ramospeech.serve.answers import FORMATS, GRANULARITIES, document, failure, of_deepspeech, text_of, verbose
 from ramospeech.serve.described import OF_DEEPSPEECH, TRANSCRIPTION
 from ramospeech.serve.jobs import TOGETHER, BusyError, Job, Jobs
+from ramospeech.speakers import speaker_names
 from ramospeech.text.hotwords import collect_hotwords
 from ramospeech.transcript import Transcript
 from ramospeech.translate import Phrases
@@ -76,9 +77,9 @@ class Service:
         heard = Gauge("ramospeech_streams_audio_seconds", "Audio of all live streams", registry=self.registry)
         heard.set_function(lambda: self.streams.seconds)
 
-    async def transcribe(self, request: Request, file: UploadFile, prompt: str = "") -> Transcript:
+    async def transcribe(self, request: Request, file: UploadFile, prompt: str = "", speakers: str = "") -> Transcript:
         """Transcribe an uploaded file. Raises RefusedError."""
-        hotwords = phrases_of(prompt)
+        hotwords, names = phrases_of(prompt), names_of(speakers)
         try:
             seconds = await run_in_threadpool(audio.duration, file.file, lambda note: None)
         except AudioError as error:
@@ -90,7 +91,7 @@ class Service:
         # A file of the job's own: that of the upload is closed when its client leaves, maybe while it is being read.
         recording = os.fdopen(os.dup(file.file.fileno()), "rb")
         recording.seek(0)
-        job = Job(recording, seconds, hotwords)
+        job = Job(recording, seconds, hotwords, names)
         job.result.add_done_callback(lambda _: recording.close())
         try:
             self.jobs.submit(job)
@@ -190,12 +191,14 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
         model: Annotated[str, Form()] = "",
         language: Annotated[str, Form()] = "",
         prompt: Annotated[str, Form()] = "",
+        speakers: Annotated[str, Form()] = "",
         response_format: Annotated[str, Form()] = "json",
         temperature: Annotated[float, Form()] = 0.0,
         granularities: Annotated[list[str] | None, Form(alias="timestamp_granularities[]")] = None,
         stream: Annotated[bool, Form()] = False,
     ) -> Response:
-        """As OpenAI's. model and temperature have no effect; prompt: hotwords, separated by spaces or commas."""
+        """As OpenAI's. model and temperature have no effect; prompt: hotwords, separated by spaces or commas;
+        speakers: their names, or how many, of this server only."""
         with service.measured():
             if language.lower() not in LANGUAGES:
                 raise RefusedError(400, f"language {language!r}: this server knows zh only", "language")
@@ -206,7 +209,7 @@ def create_app(transcriber: Transcriber, limits: Limits | None = None, api_key: 
             wanted = granularities or ["segment"]
             if unknown := [name for name in wanted if name not in GRANULARITIES]:
                 raise RefusedError(400, f"{unknown[0]!r}: one of {', '.join(GRANULARITIES)}", "timestamp_granularities")
-            transcript = await service.transcribe(request, file, prompt)
+            transcript = await service.transcribe(request, file, prompt, speakers)
         if stream:
             return StreamingResponse(events(transcript), media_type="text/event-stream")
         if response_format == "json":
@@ -238,6 +241,14 @@ def phrases_of(prompt: str) -> Phrases | None:
         return Phrases(collect_hotwords(None, words)) if words else None
     except UsageError as error:
         raise RefusedError(400, str(error).replace("--hotword", "prompt:"), "prompt") from error
+
+
+def names_of(speakers: str) -> list[str]:
+    """Return the names of those who speak, given as on the command line. Raises RefusedError."""
+    try:
+        return speaker_names(speakers) if speakers.strip() else []
+    except UsageError as error:
+        raise RefusedError(400, str(error).replace("--speakers", "speakers"), "speakers") from error
 
 
 def plain(error: object) -> str:

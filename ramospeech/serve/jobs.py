@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -24,11 +25,12 @@ class AbandonedError(Exception):
 
 @dataclass
 class Job:
-    """A recording to transcribe. seconds: its length. result: gets the Transcript."""
+    """A recording to transcribe. seconds: its length. speakers: their names. result: gets the Transcript."""
 
     source: Source
     seconds: float
     hotwords: Phrases | None = None
+    speakers: Sequence[str] = ()
     result: Future[Transcript] = field(default_factory=Future)
     abandoned: threading.Event = field(default_factory=threading.Event)
 
@@ -98,7 +100,10 @@ class Jobs:
 
         try:
             transcripts = self.transcriber.transcribe_batch(
-                [job.source for job in running], hotwords=[job.hotwords for job in running], progress=between_batches
+                [job.source for job in running],
+                hotwords=[job.hotwords for job in running],
+                progress=between_batches,
+                speakers=[job.speakers for job in running],
             )
             for job, transcript in zip(running, transcripts, strict=True):
                 job.result.set_result(transcript)

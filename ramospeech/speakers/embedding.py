@@ -84,6 +84,12 @@ class VoiceEncoder:
         return states
 
 
+@cache
+def shipped_encoder() -> VoiceEncoder:
+    """Return the encoder with the shipped weights, which are read once."""
+    return VoiceEncoder()
+
+
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 

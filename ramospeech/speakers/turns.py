@@ -9,7 +9,7 @@ import numpy as np
 
 from ramospeech.errors import UsageError
 from ramospeech.speakers.clustering import clusters, smoothed
-from ramospeech.speakers.embedding import VoiceEncoder
+from ramospeech.speakers.embedding import shipped_encoder
 from ramospeech.stages import End, Piece
 from ramospeech.transcript import Token, Transcript
 
@@ -37,34 +37,46 @@ class Turns:
     """Listens to the pieces of recordings on their way to the recogniser, and labels their transcripts, which come in
     the same order.
 
-    names: of the speakers, in the order in which they first speak. encoder: of voices.
+    names: of the speakers of each recording, in the order in which they first speak; none for one whose speakers are
+    not asked for. encoder: of voices.
     """
 
-    def __init__(self, names: Sequence[str], encoder: Callable[[np.ndarray], Voices] | None = None) -> None:
-        self.names = names
-        self.encoder = encoder or VoiceEncoder()
-        self._heard: deque[list[Voices]] = deque()  # of recordings whose transcripts are not there yet
+    def __init__(self, names: Iterable[Sequence[str]], encoder: Callable[[np.ndarray], Voices] | None = None) -> None:
+        self.names = iter(names)
+        self._encoder = encoder
+        # Names and voices of recordings whose transcripts are not there yet.
+        self._waiting: deque[tuple[Sequence[str], list[Voices]]] = deque()
+
+    @property
+    def encoder(self) -> Callable[[np.ndarray], Voices]:
+        """The encoder of voices, whose weights are read where they are needed first."""
+        if self._encoder is None:
+            self._encoder = shipped_encoder()
+        return self._encoder
 
     def listen(self, pieces: Iterable[Piece | End]) -> Iterator[Piece | End]:
         """Pass the pieces on."""
-        heard: list[Voices] = []
+        names: Sequence[str] | None = None
+        voices: list[Voices] = []
         for item in pieces:
+            names = next(self.names) if names is None else names
             if isinstance(item, Piece):
-                times, vectors = self.encoder(item.waveform)
-                heard.append((item.start + times, vectors))
+                if names:
+                    times, vectors = self.encoder(item.waveform)
+                    voices.append((item.start + times, vectors))
             else:
-                self._heard.append(heard)
-                heard = []
+                self._waiting.append((names, voices))
+                names, voices = None, []
             yield item
 
     def label(self, transcript: Transcript) -> Transcript:
         """Return the transcript of the next recording with the speakers of its syllables."""
-        heard = self._heard.popleft()
-        if not transcript.tokens or not heard:
+        names, voices = self._waiting.popleft()
+        if not transcript.tokens or not voices:
             return transcript
-        times, vectors = (np.concatenate(parts) for parts in zip(*heard, strict=True))
-        numbers = speakers_of(transcript.tokens, times, vectors, len(self.names))
-        tokens = (replace(t, speaker=self.names[n]) for t, n in zip(transcript.tokens, numbers, strict=True))
+        times, vectors = (np.concatenate(parts) for parts in zip(*voices, strict=True))
+        numbers = speakers_of(transcript.tokens, times, vectors, len(names))
+        tokens = (replace(t, speaker=names[n]) for t, n in zip(transcript.tokens, numbers, strict=True))
         return replace(transcript, tokens=tuple(tokens))
 
 

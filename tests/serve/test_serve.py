@@ -4,7 +4,8 @@ import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class Echo:
         batch_seconds: float | None = None,
         hotwords: Iterable[object] | None = None,
         progress: Callable[[float], object] | None = None,
+        speakers: Sequence[Sequence[str]] = (),
     ) -> Iterator[Transcript]:
         sources = list(sources)
         self.rounds.append(len(sources))
@@ -46,12 +48,15 @@ class Echo:
         while not self.gate.wait(0.01):
             if progress:
                 progress(0.0)
-        for source in sources:
+        for source, names in zip_longest(sources, speakers, fillvalue=()):
             seconds = len(audio.load(source)) / 16_000
             if seconds > 9:
                 raise RuntimeError("broken")
             text = str(round(10 * seconds))
-            tokens = tuple(Token("hao3", digit, 0.1 * i, 0.1 * i + 0.08, 0.9) for i, digit in enumerate(text))
+            who = [names[i % len(names)] if names else None for i in range(len(text))]
+            tokens = tuple(
+                Token("hao3", digit, 0.1 * i, 0.1 * i + 0.08, 0.9, speaker=who[i]) for i, digit in enumerate(text)
+            )
             yield Transcript("x", text, ("hao3",) * len(text), tokens, seconds, nbest=(Translation(text, -1.0),))
 
 
@@ -122,6 +127,15 @@ def test_a_prompt_is_hotwords(client: TestClient, echo: Echo) -> None:
     assert echo.hotwords[0] is not None and echo.hotwords[1] is None
 
 
+def test_who_speaks(client: TestClient) -> None:
+    answer = post(client, wav(1.2), response_format="verbose_json", speakers="王, 李").json()
+    assert [each["speaker"] for each in answer["syllables"]] == ["王", "李"]
+    assert [(each["speaker"], each["text"]) for each in answer["segments"]] == [("王", "1"), ("李", "2")]
+    assert "王: 1\n" in post(client, wav(1.2), response_format="srt", speakers="王,李").text
+    answer = post(client, wav(1.2), response_format="verbose_json").json()
+    assert all("speaker" not in each for each in (*answer["syllables"], *answer["segments"]))
+
+
 @pytest.mark.parametrize(
     ("content", "form", "status", "words"),
     [
@@ -133,6 +147,7 @@ def test_a_prompt_is_hotwords(client: TestClient, echo: Echo) -> None:
         (wav(1.0), {"response_format": "docx"}, 400, "verbose_json"),
         (wav(1.0), {"timestamp_granularities[]": ["syllable"]}, 400, "segment, word"),
         (wav(1.0), {"prompt": "hello"}, 400, "hotword"),
+        (wav(1.0), {"speakers": "1"}, 400, "speakers 1: give 2 to 8 different names"),
         (wav(1.0), {"temperature": "warm"}, 422, "temperature"),
         (b"RIFF" + 2_000_000 * b"0", {}, 413, "1000000 bytes"),
     ],

@@ -140,12 +140,12 @@ def test_names_that_cannot_be_used(text: str) -> None:
 
 
 def test_each_recording_gets_its_own_voices() -> None:
-    """Also one that fails, one without a syllable, and one that follows them."""
+    """And names; also one that fails, one whose speakers are not asked for, and one that follows them."""
 
     def encoder(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.array([0.5]), np.eye(2)[[int(waveform[0])]]
 
-    turns = Turns(("A", "B"), encoder)
+    turns = Turns((("A", "B"), ("A", "B"), (), ("C", "D")), encoder)
     pieces = [
         *(Piece(0.0, np.zeros(9)), Piece(1.0, np.ones(9)), End("a", 2.0)),
         *(End("b", 0.0, error="b: no"), Piece(0.0, np.ones(9)), End("c", 1.0)),
@@ -158,11 +158,11 @@ def test_each_recording_gets_its_own_voices() -> None:
         for transcript in (
             Transcript("a", tokens=of_two),
             Transcript("b", error="b: no"),
-            Transcript("c"),
+            Transcript("c", tokens=(token(0.4, 0.6),)),
             Transcript("d", tokens=(*of_two, token(2.4, 2.6))),
         )
     ]
-    assert [[t.speaker for t in each.tokens] for each in labelled] == [["A", "B"], [], [], ["A", "B", "A"]]
+    assert [[t.speaker for t in each.tokens] for each in labelled] == [["A", "B"], [], [None], ["C", "D", "C"]]
 
 
 @needs_weights

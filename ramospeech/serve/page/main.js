@@ -34,7 +34,7 @@ async function ask(file) {
   say("transcribing", { name: shown.name });
   for (;;) {
     try {
-      const result = await transcribe(file, shown.name, at("hotwords").value.trim(), signal);
+      const result = await transcribe(file, shown.name, at("hotwords").value.trim(), at("speakers").value.trim(), signal);
       clearText();
       for (const each of utterancesOf(result)) show(each);
       at("spoken").textContent = result.text;

@@ -22,11 +22,12 @@ export class ServerError extends Error {
 }
 
 /** The `verbose_json` of a file. Throws ServerError. */
-export async function transcribe(file, name, hotwords, signal) {
+export async function transcribe(file, name, hotwords, speakers, signal) {
   const form = new FormData();
   form.append("file", file, name);
   form.append("response_format", "verbose_json");
   if (hotwords) form.append("prompt", hotwords);
+  if (speakers) form.append("speakers", speakers);
   const answer = await fetch("v1/audio/transcriptions", { method: "POST", body: form, headers: headers(), signal });
   if (answer.ok) return answer.json();
   const message = await answer.json().then((body) => body.error.message, () => answer.statusText || `${answer.status}`);

@@ -64,6 +64,11 @@ export function paragraph(utterance, number, final = true) {
   const line = document.createElement("p"), time = document.createElement("time"), words = document.createElement("span");
   time.textContent = clock(utterance.start);
   words.className = "words";
+  if (utterance.speaker) {
+    const name = document.createElement("b");
+    name.textContent = `${utterance.speaker} `;
+    words.append(name);
+  }
   let written = 0;
   for (const piece of pieces(utterance)) {
     if (typeof piece === "string") {
@@ -120,6 +125,7 @@ export function cues(utterance) {
   if (!parts.slice(1).some((each) => typeof each === "string")) parts = syllables; // no marks, or another text in front
   const place = parts.indexOf(syllables[cut]);
   const part = (some, from, to) => ({
+    speaker: utterance.speaker,
     start: from, end: to, syllables: some.filter((each) => typeof each !== "string"),
     text: some.map((each) => (typeof each === "string" ? each : each.hanzi || `${each.pinyin} `)).join("").trim(),
   });
@@ -132,10 +138,12 @@ export function cues(utterance) {
 /** The transcript as the content of a file. */
 export function contentOf(format, utterances, answer) {
   const subtitles = utterances.flatMap(cues).map((each) => ({ ...each, text: each.text.replace(/[，。、]+$/, "") }));
-  if (format === "txt") return utterances.map(({ text }) => `${text}\n`).join("");
+  const named = ({ speaker, text }) => (speaker ? `${speaker}: ${text}` : text);
+  if (format === "txt") return utterances.map((each) => `${named(each)}\n`).join("");
   if (format === "json") return `${JSON.stringify(answer, null, 2)}\n`;
   const point = format === "srt" ? "," : ".";
-  const blocks = subtitles.map(({ start, end, text }, i) => {
+  const blocks = subtitles.map(({ start, end, ...each }, i) => {
+    const text = named(each);
     const times = `${stamp(start, point)} --> ${stamp(end, point)}\n`;
     return format === "srt" ? `${i + 1}\n${times}${text}\n\n` : `${times}${escaped(text)}\n\n`;
   });
