@@ -22,8 +22,8 @@ NO_MARK_PAUSES = (0.960, 0.021, 0.012, 0.005, 0.002)
 COMMA_PAUSES = (0.345, 0.205, 0.220, 0.130, 0.100)
 END_PAUSES = (0.080, 0.040, 0.060, 0.150, 0.670)
 LIST_PAUSES = (0.640, 0.170, 0.160, 0.020, 0.010)
-# Chosen on recordings, where the text has errors: what counts of it, and what a mark has before none.
-TEXT_WEIGHT, MARK_BONUS = 0.8, 1.0
+# Chosen on recordings: weights of the text, which has errors there, and of pauses, and what a mark has before none.
+TEXT_WEIGHT, PAUSE_WEIGHT, MARK_BONUS = 0.8, 1.3, 0.5
 _PAUSES = {"": NO_MARK_PAUSES, "，": COMMA_PAUSES, "、": LIST_PAUSES} | dict.fromkeys(ENDINGS, END_PAUSES)
 
 
@@ -74,4 +74,5 @@ def _pause_scores(pause: float) -> list[float]:
     """Return for each mark the log of how much more often a pause of so many seconds is behind it than behind no mark
     (Bayes' rule: the network's probabilities are those of the text), with the bonus of marks."""
     length = bisect(PAUSE_BOUNDS, pause)
-    return [math.log(_PAUSES[mark][length] / NO_MARK_PAUSES[length]) + MARK_BONUS * bool(mark) for mark in MARKS]
+    ratios = [math.log(_PAUSES[mark][length] / NO_MARK_PAUSES[length]) for mark in MARKS]
+    return [PAUSE_WEIGHT * ratio + MARK_BONUS * bool(mark) for ratio, mark in zip(ratios, MARKS, strict=True)]

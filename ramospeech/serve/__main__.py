@@ -49,7 +49,7 @@ def parser() -> Parser:
     parser.add_argument("--waiting", type=count, default=Limits.waiting, help="longest queue of requests")
     parser.add_argument("--streams", type=count, default=Limits.streams, help="most live streams at once")
     parser.add_argument("--idle", type=positive, default=Limits.idle, help="seconds a stream may send no audio")
-    add_options(parser, punctuation=False)
+    add_options(parser, punctuation=True)
     parser.epilog = f"{parser.epilog}\nClients need the key in the environment variable {KEY}, where it is set."
     return parser
 

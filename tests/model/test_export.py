@@ -262,7 +262,7 @@ def test_transcribing_needs_no_torch(root, exported, tmp_path):
         return subprocess.run(line, cwd=root, capture_output=True, text=True, check=False)
 
     plain = ("--model", found.path, "--min_confidence", 0, "--format", "json")
-    done = run(*plain, "--decoder", "beam", "--hotword", "ni3 hao3", "--threads", 1)
+    done = run(*plain, "--decoder", "beam", "--hotword", "ni3 hao3", "--threads", 1, "--punctuation")
     assert done.returncode == 0, done.stderr
     assert '"error": null' in done.stdout
     for words, reason in (
