@@ -56,6 +56,12 @@ PROGRAMS = {
         "ramospeech.align.__main__",
         threads=environment.MAX_TRANSCRIBING_THREADS,
     ),
+    "pseudo-label": Program(
+        "lists of recordings without texts, by what a model recognises",
+        "python -m ramospeech.programs.pseudo_label",
+        "ramospeech.programs.pseudo_label",
+        threads=environment.MAX_TRANSCRIBING_THREADS,
+    ),
     "translate": Program("lines of pinyin to hanzi", "python -m ramospeech.translate", "ramospeech.translate.__main__"),
     "lm": Program("train a language model of syllables", "python -m ramospeech.train_lm", "ramospeech.lm.train"),
     "tune": Program("find the weight of a language model", "python -m ramospeech.tune", "ramospeech.lm.tune"),

@@ -26,7 +26,9 @@ _ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 
-_TRANSCRIBING = ("ramospeech.align", "ramospeech.programs.transcribe")  # modules that compute as transcribing does
+_TRANSCRIBING = tuple(  # modules that compute as transcribing does
+    f"ramospeech.{name}" for name in ("align", "programs.listen", "programs.pseudo_label", "programs.transcribe")
+)
 MAX_TRANSCRIBING_THREADS = 4  # batches are small; more threads spend their time waiting for each other
 
 
