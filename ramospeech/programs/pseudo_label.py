@@ -35,7 +35,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--min_confidence",
         type=number(float, 0, 1),
-        default=0.9,
+        default=0.85,
         metavar="X",
         help="0 to 1: recordings whose syllables have a lower mean confidence are left out",
     )
