@@ -151,7 +151,7 @@ for fp16 in (False, True):
     assert totals.tolist() == [2.0, 2.0]
     assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
     assert frozen.grad.tolist() == [0.0, 0.0]
-print(w.launcher[0], "rank", w.rank, "fine")
+print(f"{w.launcher[0]} rank {w.rank} fine\\n", end="")
 """
 
 LOST = """
@@ -212,7 +212,7 @@ assert moved > 1e-3, moved
 np.testing.assert_allclose(two, one, rtol=1e-12)
 for name in whole:
     torch.testing.assert_close(halves[name], whole[name], rtol=1e-10, atol=1e-12, msg=lambda m: f"{name}: {m}")
-print("rank", w.rank, "fine")
+print(f"rank {w.rank} fine\\n", end="")  # one write, so that lines of workers stay whole
 """
 
 

@@ -48,7 +48,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def reason_against(transcript: Transcript, min_confidence: float, max_seconds: float) -> str | None:
-    """Return why a transcript is no label to train on, or None where it is one."""
+    """Return why a transcript cannot be trained on, or None where it can."""
     if transcript.error:
         return "cannot be read"
     if not transcript.tokens:

@@ -1,4 +1,4 @@
-"""ramospeech pseudo-label: which recordings become a list, and what is said of the others."""
+"""ramospeech pseudo-label: which recordings become a list, and what is reported of the others."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

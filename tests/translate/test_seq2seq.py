@@ -169,7 +169,7 @@ def test_a_slot_of_alternatives_keeps_its_likely_characters(small_translator: Ng
         [found] = next(iter(small_translator.translate_networks([UNSURE])))
         assert found == expected
     [all_of] = small_translator.model.lexicon.candidates([list(UNSURE.slots[2].alternatives)])
-    few = small_translator._likely(all_of)
+    few = small_translator._most_probable(all_of)
     rank = all_of.log_probs + small_translator.model.unigram[all_of.ids]
     assert few.ids.tolist() == all_of.ids[rank >= rank.max() - 4.0].tolist() and 0 < len(few) < len(all_of)
 
