@@ -19,6 +19,7 @@ ROOMS = (
     "malloc",
     "settings",
     "batching",
+    "arrays",
     "audio",
     "features",
     "augment",

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-SCALE = ".scale"  # what the name of a matrix ends in where its rows' scales are
+from ramospeech.arrays import SCALE
+
 CLIP_FRACTIONS = torch.linspace(0.4, 1.0, 25)  # of a row's largest weight: what may be the largest that is kept
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from ramospeech.arrays import in_float32, lstm
 from ramospeech.audio.framing import HOP, SAMPLE_RATE, WINDOW
 from ramospeech.errors import ModelError
 from ramospeech.files import pretrained_folder
 
 BINS, CELLS, LAYERS = 40, 256, 3
 FRAMES, STEP = 160, 64  # of a window, and from one to the next: 1.6 and 0.64 s
-SCALE = ".scale"  # ending of the name of factors (rows, 1) of a matrix of bytes
 LEVEL = -30.0  # dB below full scale; a quieter recording is amplified to that
 
 
@@ -35,12 +35,7 @@ class VoiceEncoder:
     def __init__(self, path: Path | None = None) -> None:
         path = path or voices_path()
         try:
-            stored = {name: values.astype(np.float32) for name, values in load_file(path).items()}
-            self.weights = {
-                name: values * stored.get(f"{name}{SCALE}", np.float32(1))
-                for name, values in stored.items()
-                if not name.endswith(SCALE)
-            }
+            self.weights = in_float32(load_file(path))
             self._check()
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror}); it comes with ramospeech") from error
@@ -63,35 +58,16 @@ class VoiceEncoder:
         starts = np.arange(0, len(mel) - FRAMES + 1, STEP)
         x = np.stack([mel[start : start + FRAMES] for start in starts], 1)  # (frames, N, bins)
         for layer in range(LAYERS):
-            x = self._lstm(x, layer)
+            x = lstm(x, self.weights, f"l{layer}")
         found = np.maximum(x[-1] @ self.weights["linear.weight"].T + self.weights["linear.bias"], 0.0)
         times = (starts + FRAMES / 2) * HOP / SAMPLE_RATE
         return times, found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
-
-    def _lstm(self, x: np.ndarray, layer: int) -> np.ndarray:
-        """Map (T, N, inputs) to the states (T, N, CELLS) of a layer, as torch.nn.LSTM has it."""
-        ih, hh, bias_ih, bias_hh = (
-            self.weights[f"lstm.{name}_l{layer}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        inputs, recurrent = x @ ih.T + (bias_ih + bias_hh), np.ascontiguousarray(hh.T)
-        state = cell = np.zeros((x.shape[1], CELLS), np.float32)
-        states = np.empty((*x.shape[:2], CELLS), np.float32)
-        for time, given in enumerate(inputs):
-            gates = given + state @ recurrent
-            keep = _sigmoid(gates[:, : 2 * CELLS])  # input and forget gates
-            cell = keep[:, CELLS:] * cell + keep[:, :CELLS] * np.tanh(gates[:, 2 * CELLS : 3 * CELLS])
-            state = states[time] = _sigmoid(gates[:, 3 * CELLS :]) * np.tanh(cell)
-        return states
 
 
 @cache
 def shipped_encoder() -> VoiceEncoder:
     """Return the encoder with the shipped weights, which are read once."""
     return VoiceEncoder()
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def mel_energies(waveform: np.ndarray) -> np.ndarray:

@@ -1,0 +1,43 @@
+"""Networks in numpy: transcribing by an ONNX file has no torch."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+SCALE = ".scale"  # what the name of a matrix in 8 bits ends in where its rows' scales are
+
+
+def in_float32(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return weights by their names in float32, those in 8 bits (R, ...) times the scales (R,) of their rows."""
+    weights: dict[str, np.ndarray] = {}
+    for name, array in stored.items():
+        if not name.endswith(SCALE):
+            scale = stored.get(name + SCALE)
+            weights[name] = array.astype(np.float32)
+            if scale is not None:
+                weights[name] *= scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
+    return weights
+
+
+def lstm(inputs: np.ndarray, weights: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
+    """Map inputs (T, B, D) to the outputs (T, B, cells) of one direction of torch.nn.LSTM.
+
+    weights: those of a module that is called `lstm`. layer: what their names end in, `l0` or `l0_reverse`; the caller
+    turns time around.
+    """
+    recurrent = np.ascontiguousarray(weights[f"lstm.weight_hh_{layer}"].T)
+    bias = weights[f"lstm.bias_ih_{layer}"] + weights[f"lstm.bias_hh_{layer}"]
+    of_inputs = inputs @ weights[f"lstm.weight_ih_{layer}"].T + bias
+    cells = len(recurrent)
+    output = state = np.zeros((inputs.shape[1], cells), np.float32)
+    outputs = np.empty((*inputs.shape[:2], cells), np.float32)
+    for time, given in enumerate(of_inputs):
+        gates = given + output @ recurrent
+        keep = _sigmoid(gates[:, : 2 * cells])  # input and forget gates
+        state = keep[:, cells:] * state + keep[:, :cells] * np.tanh(gates[:, 2 * cells : 3 * cells])
+        output = outputs[time] = _sigmoid(gates[:, 3 * cells :]) * np.tanh(state)
+    return outputs
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
