@@ -12,6 +12,12 @@ RECOMMENDED = {"warp": 0.1, "augment_ramp": 0.2, "average": 0.999, "auxiliary": 
 FINE_TUNING = {**RECOMMENDED, "augment_ramp": 0.0}  # of a model that knows speech already
 
 
+def default_of(name: str) -> str:
+    """Return the default of an option that depends on what the run starts from."""
+    fine = "" if FINE_TUNING[name] == RECOMMENDED[name] else f", with --init_from {FINE_TUNING[name]:g}"
+    return f"(default: {RECOMMENDED[name]:g}{fine}; with --load_model that of the run)"
+
+
 def settle(args: Namespace, resumed: Mapping[str, Any] | None) -> None:
     """Give the options of `RECOMMENDED` that were not given their values; of a resumed run those that it had."""
     recommended = FINE_TUNING if args.init_from else RECOMMENDED

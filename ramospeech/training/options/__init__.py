@@ -1,0 +1,36 @@
+"""The command line of train.py, one module for each group of options."""
+
+import argparse
+
+from ramospeech.cli import Parser
+from ramospeech.training.options.checks import check_options
+from ramospeech.training.options.data import BATCH_SIZE, add_data
+from ramospeech.training.options.loss import add_loss
+from ramospeech.training.options.machine import add_machine
+from ramospeech.training.options.model import add_model
+from ramospeech.training.options.optimiser import add_optimiser
+from ramospeech.training.options.rare import add_rare
+from ramospeech.training.options.saving import add_saving
+from ramospeech.training.options.windows import add_windows
+
+__all__ = ["BATCH_SIZE", "check_options", "options"]
+
+RENAMED = {  # options of version 0.1
+    "--weights": "--corpus_weights",
+    "--clip": "--max_grad_norm",
+    "--average": "--ema_decay",
+    "--smoothing": "--label_smoothing",
+    "--consistency": "--cr_ctc_weight",
+    "--join": "--concat_seconds",
+    "--silence": "--pad_silence",
+    "--augment_ramp": "--augment_warmup",
+}
+
+
+def options(about: str) -> argparse.ArgumentParser:
+    """Return the command line; `about` is the program's docstring: what it does, and after an empty line examples."""
+    description, epilog = about.split("\n\n", 1)
+    parser = Parser(renamed=RENAMED, description=description, epilog=epilog)
+    for add in (add_data, add_model, add_loss, add_windows, add_optimiser, add_machine, add_saving, add_rare):
+        add(parser)
+    return parser

@@ -1,0 +1,40 @@
+"""Which options of train.py do not go together."""
+
+import argparse
+from pathlib import Path
+
+from ramospeech.errors import UsageError
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that do not go together."""
+    if args.consistency and args.loss == "ace":
+        raise UsageError(f"--cr_ctc_weight {args.consistency}: needs --loss ctc or ctc_ace")
+    if args.join > args.max_window / 100:
+        raise UsageError(
+            f"--concat_seconds {args.join:g}: must be at most --max_window, which is {args.max_window / 100:g} seconds"
+        )
+    if args.noise_snr[0] > args.noise_snr[1]:
+        raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
+    if args.l2_sp and not args.init_from:
+        raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
+    if args.auxiliary and args.init_from:
+        raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
+    _check_windows(args)
+    for suffix in (".safetensors", ".pt", ".pth"):
+        args.model_name = args.model_name.removesuffix(suffix)
+    if not args.model_name or Path(args.model_name).name != args.model_name:
+        raise UsageError(f"--model_name {args.model_name!r}: a plain name; its folder goes into --model_path")
+
+
+def _check_windows(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of --windows that stand without it, or that it does not have."""
+    for name in ("mix", "noise_windows", "drop_worst", "steps", "max_minutes", "music", "rooms"):
+        if getattr(args, name) and not args.windows:
+            raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
+    if args.windows and (args.join or args.silence):
+        raise UsageError("--windows: joins clips by itself; leave out --concat_seconds and --pad_silence")
+    if args.windows and max(args.windows) > args.batch_seconds:
+        raise UsageError(f"--windows {max(args.windows):g}: --batch_seconds {args.batch_seconds:g} hold none")
+    if args.steps and args.max_minutes:
+        raise UsageError("--steps and --max_minutes both say how long the run is: give one of them")
