@@ -303,11 +303,13 @@ def test_what_is_spoken_to_the_shipped_model(browser, tmp_path: Path) -> None:
         page.goto(running.url)
         page.get_by_role("button", name="Record").click()
         page.wait_for_selector("#spoken:not(:empty)", state="attached", timeout=60_000)  # the first utterance has ended
-        page.wait_for_selector("#transcript p:nth-child(2) .syllable", timeout=60_000)
+        page.locator("#transcript p:nth-child(2) .syllable").nth(2).wait_for(timeout=60_000)
         page.get_by_role("button", name="Stop").click()
         page.wait_for_selector("[data-state=done]", timeout=60_000)
         text = downloaded(page, "txt")
-    assert len(text.splitlines()) >= 2 and len(set(text) & set("买周四去天津的车票把客厅空调开到二十三度")) > 10
+    # Where in the second utterance it is stopped depends on the machine, and a stop within a syllable may change it.
+    first, second = text.splitlines()[:2]
+    assert len(set(first) & set("买周四去天津的车票")) >= 5 and set(second) & set("把客厅空调开到二十三度"), text
 
 
 def test_without_live_text_the_recording_is_sent_when_it_stops(open_page) -> None:
