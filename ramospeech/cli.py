@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from ramospeech.errors import UsageError
+from ramospeech.option_file import set_defaults
 
 Number = TypeVar("Number", int, float)
 
@@ -46,11 +47,15 @@ class Parser(argparse.ArgumentParser):
     """The parser of every program: `Help` is its help, and its errors are UsageErrors, one line without the usage.
 
     renamed: old names of options -> their names now. The old ones are taken too, with a note on stderr.
+    Every program takes options from a file too, with `--config`; those on the command line override them.
     """
 
     def __init__(self, renamed: Mapping[str, str] | None = None, **options: Any):
         super().__init__(**{"prog": command(), "formatter_class": Help, **options})
         self.renamed = renamed or {}
+        about = "options in a .toml file, lines of `name = value`"
+        self.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=about)
+        self._read: str | None = None
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = sys.argv[1:] if args is None else list(args)
@@ -61,7 +66,17 @@ class Parser(argparse.ArgumentParser):
                 name = self.renamed[option]
                 print(f"note: {option} is called {name} now; the old name works in this version", file=sys.stderr)
                 words[position] = f"{name}{equals}{value}"
+        self._read_config(words[:end])
         return super().parse_known_args(words, namespace)
+
+    def _read_config(self, words: list[str]) -> None:
+        """Take the defaults from the file of --config, once."""
+        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+        first.add_argument("--config", nargs="?")
+        path = first.parse_known_args(words)[0].config
+        if path and path != self._read:
+            self._read = path
+            set_defaults(self, Path(path))
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message.removeprefix('argument ')} (see --help)")

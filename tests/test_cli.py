@@ -7,6 +7,7 @@ import pytest
 
 from ramospeech import cli
 from ramospeech.errors import UsageError
+from ramospeech.programs import transcribe
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_defaults_are_shown_where_there_are_any():
     parser.add_argument("--a", default=3, help="first")
     parser.add_argument("--b", help="second")
     parser.add_argument("--c", nargs="+", default=[], help="third")
-    assert parser.format_help().split("options:")[1].split("\n")[2:5] == [
+    assert parser.format_help().split("FILE ")[1].split("\n")[1:4] == [
         "  --a A          first (default: 3)",
         "  --b B          second",
         "  --c C [C ...]  third",
@@ -85,3 +86,21 @@ def test_an_old_name_of_an_option_is_taken_with_a_note(line, capsys):
     )
     note = "note: --dev_share is called --dev_fraction now; the old name works in this version\n"
     assert capsys.readouterr().err == (note if "share" in line[0] else "")
+
+
+def test_any_program_reads_options_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('format = "srt"\nhotword = ["肖战", "北京"]\nresume = true\nbeam_width = 7\n')
+    args = transcribe.parse(["a.wav", "--config", str(path), "--beam_width=9"])
+    assert (args.inputs, args.format, args.hotword, args.resume, args.beam_width) == (
+        ["a.wav"], "srt", ["肖战", "北京"], True, 9,
+    )  # fmt: skip
+    for content, message in (
+        ("colour = 1", "'colour' is not an option"),
+        ("beam_width = 0", "beam_width = 0: must be"),
+    ):
+        path.write_text(content)
+        with pytest.raises(UsageError, match=message):
+            transcribe.parse(["a.wav", f"--config={path}"])
+    with pytest.raises(UsageError, match="cannot be read as options"):
+        transcribe.parse(["--config", str(tmp_path / "nothing.toml"), "a.wav"])

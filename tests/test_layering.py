@@ -15,6 +15,7 @@ ROOMS = (
     "environment",
     "errors",
     "files",
+    "option_file",
     "cli",
     "malloc",
     "settings",

@@ -58,7 +58,7 @@ def test_how_long_a_run_is_on_the_command_line_wins(words: str, expected: tuple)
     ("content", "message"),
     [
         ("epoch = 3", "'epoch' is not an option"),
-        ("epochs = ", "cannot be read as a recipe"),
+        ("epochs = ", "cannot be read as options"),
         ('recipe = "a"', "'recipe'"),
         ('epochs = "many"', "epochs = many: must be a whole number"),
         ("epochs = 0", "epochs = 0: must be a whole number of at least 1"),
