@@ -1,8 +1,9 @@
-"""Training losses: CTC, ACE and their weighted sum.
+"""Training losses: CTC, ACE and their weighted sum; the cross-entropy of a speller.
 
-All share one signature: log-posteriors (B, T', V), their lengths (B,), labels (B, U), whose padding is ignored, and
-their lengths (B,) -> Loss(sum, count, skipped). The results are sums and counts instead of means, so that the loss of a
-batch does not depend on how it is split over steps or workers: divide the total of the sums by that of the counts.
+Those of CTC and ACE share one signature: log-posteriors (B, T', V), their lengths (B,), labels (B, U), whose padding is
+ignored, and their lengths (B,) -> Loss(sum, count, skipped). The results are sums and counts instead of means, so that
+the loss of a batch does not depend on how it is split over steps or workers: divide the total of the sums by that of
+the counts.
 """
 
 import math
@@ -16,7 +17,7 @@ from ramospeech.features import padding_mask
 from ramospeech.losses.teaching import frame_divergence, merged_frames
 from ramospeech.text import Vocabulary
 
-__all__ = ["Loss", "ace", "ctc", "ctc_ace", "per_clip_ctc", "ramp", "teaching"]
+__all__ = ["Loss", "ace", "cross_entropy", "ctc", "ctc_ace", "per_clip_ctc", "ramp", "teaching"]
 
 LOG_ZERO = -1e30  # stands for log 0: unlike -inf it survives the subtractions of a backward pass
 MAX_LOSS = 1e20  # a loss above this went through LOG_ZERO somewhere
@@ -89,6 +90,21 @@ def ctc_ace(
     if weight:
         per_clip = per_clip + weight * _ace(log_probs, lengths, labels, label_lengths)
     return _total(log_probs, per_clip, label_lengths)
+
+
+def cross_entropy(log_probs: Tensor, targets: Tensor, label_lengths: Tensor, smoothing: float = 0.0) -> Loss:
+    """Compute the cross-entropy of a speller: log-probabilities (B, U + 1, V) of the units (B, U + 1) int64, of which a
+    clip has its labels and one more, the end of the sentence; what follows is ignored.
+
+    smoothing: this part of each target is spread over all units (Szegedy et al., arXiv 1512.00567). The count is that
+    of the labels, without the ends, as of the other losses.
+    """
+    log_probs = _prepared(log_probs)
+    nats = -log_probs.gather(2, targets.unsqueeze(2)).squeeze(2)
+    if smoothing:
+        nats = (1 - smoothing) * nats - smoothing * log_probs.mean(2)
+    absent = padding_mask(label_lengths.to(log_probs.device) + 1, targets.shape[1])
+    return _total(log_probs, nats.masked_fill(absent, 0.0).sum(1), label_lengths)
 
 
 def teaching(

@@ -8,7 +8,16 @@ from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import DFCNN, ENCODERS, Encoder, WhisperEncoder, register_encoder, sizes_of_encoders
 from ramospeech.model.file import load_model, save_model
-from ramospeech.model.heads import HEADS, AuxiliaryHeads, CtcHead, CtcObjective, Head
+from ramospeech.model.heads import (
+    HEADS,
+    AttentionHead,
+    AuxiliaryHeads,
+    CtcHead,
+    CtcObjective,
+    Head,
+    SpellerState,
+    sizes_of_heads,
+)
 from ramospeech.model.layers import MaskedBatchNorm2d
 from ramospeech.model.teacher import Teacher
 
@@ -17,6 +26,7 @@ __all__ = [
     "ENCODERS",
     "HEADS",
     "AcousticModel",
+    "AttentionHead",
     "AuxiliaryHeads",
     "CtcHead",
     "CtcObjective",
@@ -24,10 +34,12 @@ __all__ = [
     "Head",
     "MaskedBatchNorm2d",
     "ModelConfig",
+    "SpellerState",
     "Teacher",
     "WhisperEncoder",
     "load_model",
     "register_encoder",
     "save_model",
     "sizes_of_encoders",
+    "sizes_of_heads",
 ]

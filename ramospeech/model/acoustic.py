@@ -13,7 +13,7 @@ from ramospeech.losses import Loss
 from ramospeech.malloc import release_freed_memory
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
-from ramospeech.model.heads import HEADS, AuxiliaryHeads, CtcHead
+from ramospeech.model.heads import HEADS, AttentionHead, AuxiliaryHeads, CtcHead
 from ramospeech.model.kept import KeptStates
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, Units
@@ -59,8 +59,8 @@ class AcousticModel(nn.Module):
         self.encoder = ENCODERS[config.architecture](self.features.bins, config.sizes)
         self.heads = nn.ModuleDict(
             {
-                name: HEADS[name](self.encoder.dim, config.units, config.share_parts, self.encoder.output_bias)
-                for name in config.heads
+                name: HEADS[name](self.encoder.dim, config.units, config.share_parts, self.encoder.output_bias, sizes)
+                for name, sizes in zip(config.heads, config.head_sizes, strict=True)
             }
         )
         self.encoder.reset_parameters()
@@ -83,6 +83,15 @@ class AcousticModel(nn.Module):
             raise ModelError(f"this model has no CTC head, only {', '.join(self.heads)}")
         head = self.heads["ctc"]
         assert isinstance(head, CtcHead)
+        return head
+
+    @property
+    def attention(self) -> AttentionHead:
+        """The attention head. Raises ModelError for a model without one."""
+        if "attention" not in self.heads:
+            raise ModelError(f"this model has no attention head, only {', '.join(self.heads)}")
+        head = self.heads["attention"]
+        assert isinstance(head, AttentionHead)
         return head
 
     @property
@@ -152,7 +161,9 @@ class AcousticModel(nn.Module):
         labels, label_lengths = batch.labels.repeat(views, 1), batch.label_lengths.repeat(views)
         parts = [head.loss(states, lengths, labels, label_lengths, step) for head in self._heads()]
         weighted = [self.head_weights[name] * part.sum for name, part in zip(self.heads, parts, strict=True)]
-        total = Loss(sum(weighted[1:], weighted[0]), parts[0].count, torch.stack([p.skipped for p in parts]).amax())
+        # A clip that one head skips may count for another: CTC needs more frames than labels, a speller does not.
+        count, skipped = (torch.stack(each).amax() for each in zip(*(part[1:] for part in parts), strict=True))
+        total = Loss(sum(weighted[1:], weighted[0]), count, skipped)
         if teacher is not None:
             taught = teacher.loss(self.ctc(states), lengths, batch)
             total = total._replace(sum=(1 - teacher.weight) * total.sum + teacher.weight * taught.sum)
@@ -173,10 +184,14 @@ class AcousticModel(nn.Module):
         release_freed_memory()  # the weights that were replaced
 
     def tree(self) -> str:
-        """Return the layers by name, as torch prints a module, the output layer of the CTC head among those of the
-        encoder."""
-        layers = {**dict(self.encoder.named_children()), self.encoder.output_name: self.ctc.output}
-        lines = [f"({name}): {layers[name]!r}".replace("\n", "\n  ") for name in self.encoder.printed or layers]
+        """Return the layers by name, as torch prints a module: those of the encoder, the output layer of the CTC head
+        and the other heads."""
+        layers: dict[str, nn.Module] = dict(self.encoder.named_children())
+        for name, head in self.heads.items():
+            layers |= {self.encoder.output_name: self.ctc.output} if name == "ctc" else {name: head}
+        first = [name for name in self.encoder.printed if name in layers]
+        names = dict.fromkeys([*first, *self.heads.keys() - {"ctc"}] if first else layers)
+        lines = [f"({name}): {layers[name]!r}".replace("\n", "\n  ") for name in names]
         return "\n  ".join(["AcousticModel(", *lines]) + "\n)"
 
     def _heads(self) -> list[Any]:

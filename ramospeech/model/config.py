@@ -10,7 +10,8 @@ from ramospeech.model.heads import HEADS
 from ramospeech.settings import check, shown
 from ramospeech.text.units import UNITS
 
-DROPOUT = RATE, SCALE = "dropout", "dropout_scale"  # sizes that no weight depends on
+RATE, SCALE = "dropout", "dropout_scale"
+DROPOUT = RATE, SCALE, "speller_dropout"  # sizes that no weight depends on
 
 
 @dataclass(frozen=True, init=False)
@@ -25,7 +26,8 @@ class ModelConfig:
         unit_type: what the units are, a name in `ramospeech.text.units.UNITS`.
         share_parts: whether syllables share weights of the output layer by initial, final and tone.
         sizes: an instance of the encoder's `Sizes`; None for its defaults.
-        values: sizes by name, which override those of `sizes`.
+        head_sizes: an instance of the `Sizes` of each head, in any order; defaults for those that are not there.
+        values: sizes by name, of the encoder or of the heads, which override those of `sizes` and `head_sizes`.
 
     Raises ModelError for anything unknown or out of bounds.
     """
@@ -38,6 +40,7 @@ class ModelConfig:
     unit_type: str
     share_parts: bool
     sizes: Any
+    head_sizes: tuple[Any, ...]
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class ModelConfig:
         heads: tuple[str, ...] = ("ctc",),
         share_parts: bool = False,
         sizes: Any = None,
+        head_sizes: tuple[Any, ...] = (),
         unit_type: str = "pinyin",
         **values: Any,
     ) -> None:
@@ -58,7 +62,9 @@ class ModelConfig:
         names = {item.name for item in fields(sizes)}
         if SCALE in names and RATE in values and RATE not in names:
             values[SCALE] = values.pop(RATE)  # its name in version 0.1
-        unknown = sorted(values.keys() - names)
+        of_heads = _head_sizes(heads, head_sizes)
+        head_names = {item.name for each in of_heads for item in fields(each)}
+        unknown = sorted(values.keys() - names - head_names)
         if unknown:
             raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
         chosen = {
@@ -69,11 +75,16 @@ class ModelConfig:
             "heads": heads,
             "unit_type": unit_type,
             "share_parts": share_parts,
-            "sizes": replace(sizes, **values),
+            "sizes": _replaced(sizes, values),
+            "head_sizes": tuple(_replaced(each, values) for each in of_heads),
         }
         for name, value in chosen.items():
             object.__setattr__(self, name, value)
         self._check()
+
+    def sizes_of(self, head: str) -> Any:
+        """Return the sizes of a head."""
+        return self.head_sizes[self.heads.index(head)]
 
     def _check(self) -> None:
         if len(self.units) < 3 or not all(isinstance(unit, str) for unit in self.units):
@@ -86,22 +97,22 @@ class ModelConfig:
             raise ModelError(f"unknown features {self.features!r}; choose one of {', '.join(FEATURES)}")
         if self.normalise not in MODES:
             raise ModelError(f"unknown normalisation {self.normalise!r}; choose one of {', '.join(MODES)}")
-        unknown = [name for name in self.heads if name not in HEADS]
-        if unknown or not self.heads:
-            raise ModelError(f"unknown heads {unknown}; choose at least one of {', '.join(HEADS)}")
         if not isinstance(self.share_parts, bool):
             raise ModelError(f"share_parts must be true or false, not {self.share_parts!r}")
         if type(self.sizes) is not ENCODERS[self.architecture].Sizes:
             raise ModelError(f"{type(self.sizes).__name__} are not the sizes of {self.architecture}")
-        check(self.sizes, ModelError)
+        for sizes in (self.sizes, *self.head_sizes):
+            check(sizes, ModelError)
 
     def describe(self) -> str:
         """Return one line for people."""
-        sizes = ", ".join(f"{name} {shown(value).replace(' ', '-')}" for name, value in vars(self.sizes).items())
         parts = " that share parts" if self.share_parts else ""
+        heads = zip(self.heads, self.head_sizes, strict=True)
+        described = [f"{name} ({_listed(sizes)})" if vars(sizes) else name for name, sizes in heads]
+        others = f", heads: {', '.join(described)}" if self.heads != ("ctc",) else ""
         return (
-            f"{self.architecture} on {self.features} (normalised by {self.normalise}), {sizes}, "
-            f"{len(self.units)} units ({self.unit_type}){parts}"
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}), {_listed(self.sizes)}, "
+            f"{len(self.units)} units ({self.unit_type}){parts}{others}"
         )
 
     def matches(self, other: "ModelConfig") -> bool:
@@ -111,8 +122,8 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""
-        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "sizes"}
-        return own | asdict(self.sizes)
+        own = {item.name: getattr(self, item.name) for item in fields(self) if not item.name.endswith("sizes")}
+        return own | {name: value for sizes in (self.sizes, *self.head_sizes) for name, value in asdict(sizes).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
@@ -122,3 +133,21 @@ class ModelConfig:
             return cls(**options)
         except TypeError as error:
             raise ModelError(f"options missing or of the wrong type: {error}") from error
+
+
+def _head_sizes(heads: tuple[str, ...], given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the sizes of each head: those of its kind that are given, or its defaults. Raises ModelError."""
+    unknown = [name for name in heads if name not in HEADS]
+    if unknown or not heads or len(set(heads)) < len(heads):
+        raise ModelError(f"unknown or repeated heads {unknown or heads}; choose at least one of {', '.join(HEADS)}")
+    by_kind = {type(sizes): sizes for sizes in given}
+    return tuple(by_kind.get(HEADS[name].Sizes, HEADS[name].Sizes()) for name in heads)
+
+
+def _replaced(sizes: Any, values: dict[str, Any]) -> Any:
+    names = {item.name for item in fields(sizes)}
+    return replace(sizes, **{name: value for name, value in values.items() if name in names})
+
+
+def _listed(sizes: Any) -> str:
+    return ", ".join(f"{name} {shown(value).replace(' ', '-')}" for name, value in vars(sizes).items())

@@ -11,7 +11,7 @@ from ramospeech.audio.framing import FRAMES_PER_SECOND
 
 MAX_SIZE = 16_384  # of any width: a file that asks for more is broken or hostile
 MAX_LAYERS = 64
-RESERVED = frozenset({"units", "architecture", "features", "normalise", "heads", "share_parts", "sizes"})
+RESERVED = frozenset({"units", "architecture", "features", "normalise", "heads", "share_parts", "sizes", "head_sizes"})
 
 
 class Encoder(nn.Module, ABC):

@@ -2,22 +2,32 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from ramospeech.losses import Loss
 
 
+@dataclass(frozen=True)
+class NoSizes:
+    """Sizes of a head that has none of its own."""
+
+
 class Head(nn.Module, ABC):
     """States (B, T', D) of an encoder -> a loss in training. Its constructor takes D, the units, `share_parts`,
-    and whether the encoder wants its output layer to have a bias.
+    whether the encoder wants its output layer to have a bias, and an instance of `Sizes`.
 
     All heads of a model count the same thing, labels, because the trainer divides by one count.
     """
 
+    Sizes: ClassVar[type] = NoSizes  # a frozen dataclass whose fields are made by `ramospeech.settings.setting`
     views: int = 1  # how many views of each clip the loss needs, see `AcousticModel.loss`
 
-    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> None:
+    def __init__(
+        self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True, sizes: Any = None
+    ) -> None:
         super().__init__()
 
     @abstractmethod

@@ -38,8 +38,10 @@ class CtcHead(Head):
 
     output: nn.Module
 
-    def __init__(self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True) -> None:
-        super().__init__(dim, units, share_parts, bias)
+    def __init__(
+        self, dim: int, units: tuple[str, ...], share_parts: bool, bias: bool = True, sizes: Any = None
+    ) -> None:
+        super().__init__(dim, units, share_parts, bias, sizes)
         self.output = output_layer(dim, units, share_parts, bias)
         self.objective = CtcObjective()
 
