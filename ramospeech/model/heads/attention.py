@@ -1,4 +1,4 @@
-"""The attention head: a speller that writes a sentence unit by unit, looking where each is heard.
+"""The attention head: a speller that writes a sentence unit by unit, looking where each is spoken.
 
 This is the attender and speller of Listen, Attend and Spell (Chan et al., arXiv 1508.01211), on any encoder.
 """

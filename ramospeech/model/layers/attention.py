@@ -1,4 +1,4 @@
-"""Attention of a speller over the states of an encoder: where in the utterance the next unit is heard.
+"""Attention of a speller over the states of an encoder: where in the utterance the next unit is.
 
 Both kinds have several heads, whose projections of the states are computed once for an utterance, and look at no
 padding. `H` is the number of heads, `d` the width of each.
