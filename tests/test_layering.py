@@ -41,6 +41,7 @@ ROOMS = (
     "inputs",
     "speech",
     "recogniser",
+    "attention",
     "stages",
     "speakers",
     "pipeline",
