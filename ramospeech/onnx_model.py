@@ -11,7 +11,7 @@ from ramospeech.audio.framing import FRAMES_PER_SECOND, HOP, SAMPLE_RATE
 from ramospeech.environment import cpu_threads
 from ramospeech.errors import ModelError, RamospeechError, extra
 from ramospeech.text import Vocabulary
-from ramospeech.text.units import UNITS
+from ramospeech.text.units import units_of_model
 
 FORMAT = 1
 KEY = "ramospeech"  # the metadata entry, JSON
@@ -36,7 +36,7 @@ class OnnxModel:
         try:
             config, inference = entry["config"], entry["inference"]
             self.vocabulary = Vocabulary(config["units"])
-            self.units = UNITS[config["unit_type"]]
+            self.units = units_of_model(config["unit_type"], self.vocabulary.units)
             self.reduction = int(inference["reduction"])
             self.min_samples = int(inference["min_samples"])
             self.max_frames = None if inference["max_frames"] is None else int(inference["max_frames"])

@@ -132,7 +132,7 @@ class Transcriber:
             )
         loaded = OnnxModel(path, threads) if path.suffix == ".onnx" else _load(name, path, device, threads)
         found = decoder(loaded.vocabulary.units) if decoder else None
-        if loaded.units.labels_text:
+        if loaded.units.writes_text:
             refuse_translation(path, translator, None if decoder else hotwords)  # the decoder's may be characters
             translator = False
         if translator is None:
@@ -211,7 +211,7 @@ class Transcriber:
             self.model.seconds_per_frame,
             self.nbest,
             translated=self.translator is not None,
-            written=self.model.units.labels_text,
+            written=self.model.units.writes_text,
         )
         transcripts = map(turns.label, transcripts)
         return map(self.display, transcripts) if self.display else transcripts

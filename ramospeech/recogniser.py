@@ -8,9 +8,11 @@ import numpy as np
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis
 from ramospeech.audio.framing import HOP
+from ramospeech.composition import composed, composed_network
 from ramospeech.errors import ModelError
 from ramospeech.speech import Span, speech_only
 from ramospeech.text import Vocabulary
+from ramospeech.text.units import Units
 
 # Waveforms (B, S) float32, lengths (B,) in samples -> log-posteriors (B, T', V) float32, (B,) frames.
 Posteriors = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -21,6 +23,9 @@ class CtcModel(Protocol):
 
     @property
     def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def units(self) -> Units: ...
 
     @property
     def reduction(self) -> int: ...
@@ -42,8 +47,9 @@ class Decoder(Protocol):
 class Recognised:
     """What was recognised in one waveform.
 
-    hypotheses: best first. network: what competes with the best of them by the posteriors, and by the language model
-    and hotwords of the decoder; None where nobody asked for it, or the model has no posteriors.
+    hypotheses: best first, of syllables and words where the model's units are parts of these. network: what competes
+    with the best of them by the posteriors, and by the language model and hotwords of the decoder; None where nobody
+    asked for it, or the model has no posteriors.
     no_speech: frames (first, one past the last) where syllables were found that were taken as noise or music.
     """
 
@@ -122,7 +128,12 @@ class CtcRecogniser:
         if self.min_confidence > 0 and found[0].tokens:
             log_probs, best, spans = speech_only(log_probs, found[0], self.model.seconds_per_frame, self.min_confidence)
             found = [best] if spans else found
-        result = Recognised(found, self._network(log_probs, found[0]) if self.networks else None, spans)
+        network = self._network(log_probs, found[0]) if self.networks else None
+        units = self.model.units
+        if units.composed:
+            network = network and composed_network(network, found[0], units)
+            found = [composed(each, units) for each in found]
+        result = Recognised(found, network, spans)
         return without_silence(result, silence, len(log_probs) - 2 * silence) if silence else result
 
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:

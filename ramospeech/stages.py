@@ -7,7 +7,7 @@ through all stages as it is. No record is changed once it is made.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ramospeech.batching import map_by_length, windows
 from ramospeech.errors import AudioError
 from ramospeech.malloc import release_freed_memory
 from ramospeech.recogniser import Recognised, Recogniser
-from ramospeech.text.units import spaced
+from ramospeech.text.units import WORD_BREAK, spaced
 from ramospeech.timing import syllable_times
 from ramospeech.transcript import Token, Transcript, no_speech_warnings, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
@@ -199,16 +199,17 @@ def join(
             )
         else:
             texts = _combined([piece.texts for piece in waiting], nbest)
+            shown = with_words(texts[0])
             tokens = _tokens(waiting, texts[0], item.seconds, seconds_per_frame, translated, written)
             no_speech = _no_speech(waiting, item.seconds, seconds_per_frame)
             yield Transcript(
                 id=item.id,
-                text=spaced(token.hanzi for token in tokens) if written else texts[0].hanzi,
-                pinyin=() if written else texts[0].syllables,
+                text=spaced(token.hanzi for token in tokens) if written else shown.hanzi,
+                pinyin=() if written else shown.syllables,
                 tokens=tokens,
                 seconds=item.seconds,
                 score=texts[0].score if translated else sum(piece.hypothesis.score for piece in waiting),
-                nbest=tuple(texts) if translated else (),
+                nbest=tuple(map(with_words, texts)) if translated else (),
                 warnings=item.warnings + no_speech_warnings(item.id, no_speech, item.seconds),
                 no_speech=no_speech,
                 channel=item.channel,
@@ -235,7 +236,22 @@ def _tokens(
         return written_tokens([piece.hypothesis.tokens for piece in pieces], times, confidences)
     hanzi = text.hanzi if translated else [""] * len(text.syllables)
     of_all = zip(text.syllables, hanzi, times, confidences, strict=True)
-    return tuple(Token(p, h, *time, confidence) for p, h, time, confidence in of_all)
+    return tuple(Token(*_shown(p, h), *time, confidence) for p, h, time, confidence in of_all)
+
+
+def with_words(text: Translation) -> Translation:
+    """Return a translation with the words of other scripts among its hanzi, which a translator passes on."""
+    if not any(syllable.startswith(WORD_BREAK) for syllable in text.syllables):
+        return text
+    hanzi = text.hanzi or [""] * len(text.syllables)  # "" where nobody translated
+    shown = [_shown(*pair) for pair in zip(text.syllables, hanzi, strict=True)]
+    return replace(text, hanzi=spaced(h for _, h in shown), syllables=tuple(p for p, _ in shown))
+
+
+def _shown(syllable: str, hanzi: str) -> tuple[str, str]:
+    """Return what stands in the two columns of a syllable, or of a word, which is the same in both."""
+    word = syllable.removeprefix(WORD_BREAK)
+    return (syllable, hanzi) if word == syllable else (word, word if hanzi else "")
 
 
 def _no_speech(

@@ -40,6 +40,7 @@ ROOMS = (
     "timing",
     "inputs",
     "speech",
+    "composition",
     "recogniser",
     "attention",
     "stages",

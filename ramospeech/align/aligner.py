@@ -17,7 +17,7 @@ from ramospeech.align.posteriors import Posteriors, posteriors_of
 from ramospeech.align.texts import WILDCARD, Line, Spellings, Word, readings, words_of
 from ramospeech.align.timing import runs, word_times
 from ramospeech.audio import Source, name_of
-from ramospeech.errors import AudioError
+from ramospeech.errors import AudioError, ModelError
 from ramospeech.model import AcousticModel
 from ramospeech.text import pinyin
 
@@ -101,6 +101,10 @@ class Aligner:
     """Aligns recordings with texts by a CTC model, which is switched to evaluation and moved to `device`."""
 
     def __init__(self, model: AcousticModel, device: torch.device):
+        if model.units.composed:
+            raise ModelError(
+                f"a model of {model.units.name}, which are not aligned with hanzi; use one of pinyin or characters"
+            )
         self.model = model.to(device).eval()
         self.device = device
         self._is_pinyin = model.units.name == "pinyin"

@@ -74,7 +74,7 @@ def words_of(lines: Sequence[Line], units: Units, vocabulary: Vocabulary, path: 
     """Return the units of all lines, in order. Raises ListError, which names the line, for what has no unit."""
     words: list[Word] = []
     for number, line in enumerate(lines):
-        normalised = hanzi.normalise(line.text)
+        normalised = units.normalise(line.text)
         try:
             labels = units.from_normalised(normalised)
         except UnitError as error:

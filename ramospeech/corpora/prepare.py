@@ -120,7 +120,7 @@ def _label(
             location = " ".join(filter(None, ["is there before", ids[utterance.id]]))
             reason, detail = "duplicate id", f"{utterance.source or path}: {utterance.id} {location}"
         elif not reason:
-            label = hanzi.normalise(utterance.text or "")
+            label = units.normalise(utterance.text or "")
             try:
                 tokens = units.from_normalised(label)
             except UnitError as error:

@@ -155,7 +155,7 @@ class LiveRecogniser:
         ]
         model, translator = self.transcriber.model, self.transcriber.translator
         texts = stages.translate(pieces, translator, 1)
-        written = model.units.labels_text
+        written = model.units.writes_text
         [transcript] = stages.join(texts, model.seconds_per_frame, 1, translator is not None, written)
         return transcript.tokens
 

@@ -16,7 +16,7 @@ from ramospeech.model.encoders import ENCODERS, Encoder
 from ramospeech.model.heads import HEADS, AttentionHead, AuxiliaryHeads, CtcHead
 from ramospeech.model.kept import KeptStates
 from ramospeech.text import Vocabulary
-from ramospeech.text.units import UNITS, Units
+from ramospeech.text.units import Units, units_of_model
 
 if TYPE_CHECKING:
     from ramospeech.model.teacher import Teacher
@@ -74,7 +74,7 @@ class AcousticModel(nn.Module):
     @property
     def units(self) -> Units:
         """What the units of the vocabulary are: how to read labels, and what text they make."""
-        return UNITS[self.config.unit_type]
+        return units_of_model(self.config.unit_type, self.config.units)
 
     @property
     def ctc(self) -> CtcHead:

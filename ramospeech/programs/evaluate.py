@@ -67,7 +67,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="any",
         help="any: traditional and simplified characters are equal; exact: they are not",
     )
-    parser.add_argument("--units", choices=UNITS, default="pinyin", help="what is compared: syllables or the text")
+    compared = [name for name, units in UNITS.items() if units.labels_text or name == "pinyin"]
+    parser.add_argument("--units", choices=compared, default="pinyin", help="what is compared: syllables or the text")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args(argv)
     if args.data_root and not args.report:

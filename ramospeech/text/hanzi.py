@@ -95,8 +95,10 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", fold_hanzi(text))
 
 
-def normalise(text: str) -> Normalised:
-    """Read digits and symbols out, keep hanzi, and count what is neither hanzi nor punctuation.
+def normalise(text: str, numbers: bool = True) -> Normalised:
+    """Read digits and symbols out in Chinese, keep hanzi, and count what is neither hanzi nor punctuation.
+
+    Without `numbers` digits stay as they are written, among the words.
 
     >>> normalise("2024年5月1日,气温25℃!").text
     '二零二四年五月一日气温二十五摄氏度'
@@ -109,7 +111,7 @@ def normalise(text: str) -> Normalised:
     # Only ASCII commas group digits, so this comes before commas of full width are folded into them.
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     text = fold(text)
-    if re.search(r"\d", text):
+    if numbers and re.search(r"\d", text):
         text = _MOBILE.sub(lambda match: match[0].translate(_SPOKEN_DIGITS), text)
         for pattern, replacement in _REWRITES:
             text = pattern.sub(replacement, text)

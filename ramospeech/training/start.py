@@ -24,7 +24,7 @@ from ramospeech.model import (
 from ramospeech.model.kept import KeptStates
 from ramospeech.model.pretrained import initial_model, model_path
 from ramospeech.text import Vocabulary
-from ramospeech.text.units import UNITS, labels_of, vocabulary_of
+from ramospeech.text.units import UNITS, units_of_lists
 from ramospeech.training.checkpoint import load_state
 from ramospeech.training.defaults import settle, sizes_given
 from ramospeech.training.folder import RunFolder
@@ -124,10 +124,11 @@ def _sizes(args: Namespace) -> dict[str, Any]:
 def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
     """Return the units of a new model. Raises ListError, UsageError."""
     units = UNITS[args.units or DEFAULT_UNITS]
-    if args.unit_list == UNITS_OF_LISTS or (args.unit_list is None and units.labels_text):
-        found = vocabulary_of(label for path in lists for label in labels_of(path, units))
-    elif args.unit_list is None:
-        found = Vocabulary.inventory()
+    inventory = units.inventory() if args.unit_list is None else None
+    if inventory:
+        found = inventory
+    elif args.unit_list in (None, UNITS_OF_LISTS):
+        found = units_of_lists(units, lists)
     else:
         found = Vocabulary.load(args.unit_list)
     if len(found) < 3:

@@ -74,8 +74,10 @@ def test_metrics_name_what_is_compared():
 
 def test_unknown_units_are_named_with_those_there_are():
     assert units_named("pinyin") is PINYIN
-    with pytest.raises(UnitError, match="unknown units 'jamo'; choose one of pinyin, characters"):
-        units_named("jamo")
+    with pytest.raises(
+        UnitError, match="unknown units 'words'; choose one of pinyin, characters, initials_finals, mixed"
+    ):
+        units_named("words")
 
 
 def test_a_vocabulary_of_labels():

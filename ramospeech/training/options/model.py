@@ -31,7 +31,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--unit_list",
         metavar="FILE",
         help="file of units, one per line, as `python -m ramospeech.text.units` makes them; lists: those of the "
-        "training lists (default: all syllables of Mandarin; characters: lists)",
+        "training lists (default: all there can be, of pinyin and initials_finals; of others lists)",
     )
     group.add_argument(
         "--features", choices=FEATURES, help=f"input features (defaults, with those of --normalise: {defaults})"
