@@ -42,7 +42,7 @@ class PinyinUnits(Units):
         return parts.split(token)._asdict()
 
     def inventory(self) -> Vocabulary:
-        """All syllables of Mandarin."""
+        """Return all syllables of Mandarin."""
         return Vocabulary.inventory()
 
 
@@ -103,7 +103,7 @@ class InitialsFinalsUnits(Units):
         return spans
 
     def inventory(self) -> Vocabulary:
-        """The parts of all syllables of Mandarin."""
+        """Return the parts of all syllables of Mandarin."""
         return Vocabulary([BLANK_UNIT, UNK_UNIT, *sorted(_parts() - {UNK_UNIT})])
 
 
