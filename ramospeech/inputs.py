@@ -1,12 +1,11 @@
 """What a command line names: recordings, folders of them, and lists, as (id, path) of each recording."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ramospeech.audio import EXTENSIONS, find_recordings, is_url
+from ramospeech.audio import EXTENSIONS, exists, find_recordings, is_url
 from ramospeech.errors import ListError, UsageError
 from ramospeech.files import list_lines
 
@@ -101,7 +100,7 @@ def _path_column(cells: list[str]) -> int | None:
 def _located(entry: str, listed_in: Path, data_root: Path) -> Path:
     """Return where the recording of a list is."""
     candidates = (data_root, data_root / "clips", Path(), listed_in.parent, listed_in.parent / "clips")
-    return next((folder / entry for folder in candidates if os.path.exists(folder / entry)), Path(entry))
+    return next((folder / entry for folder in candidates if exists(folder / entry)), Path(entry))
 
 
 def _repeated(ids: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
 from ramospeech.audio.framing import SAMPLE_RATE
+from ramospeech.audio.marks import exists, file_of, headerless, located, piece
 from ramospeech.audio.reading import AudioWarning, Report, channels, duration, load, warn
 from ramospeech.audio.segmenting import segments, too_short
 from ramospeech.audio.sources import Channel, Source, Whole, is_url, name_of
@@ -18,10 +19,15 @@ __all__ = [
     "Whole",
     "channels",
     "duration",
+    "exists",
+    "file_of",
     "find_recordings",
+    "headerless",
     "is_url",
     "load",
+    "located",
     "name_of",
+    "piece",
     "segments",
     "stated_seconds",
     "too_short",

@@ -16,10 +16,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from ramospeech.audio import media
+from ramospeech.audio import marks, media, pieces
 from ramospeech.audio.bytesource import Bytes, Section, Window
 from ramospeech.audio.folders import EXTENSIONS
 from ramospeech.audio.framing import SAMPLE_RATE
+from ramospeech.audio.mixing import mixed
 from ramospeech.audio.sections import sections
 from ramospeech.audio.sources import Channel, Source, Whole, check_source, name_of, opened
 from ramospeech.errors import AudioError
@@ -28,12 +29,8 @@ from ramospeech.files import MEDIA_EXTENSIONS
 _BLOCK_SECONDS = 30
 _BLOCK_VALUES = 1 << 24  # of all channels, whatever rate and channels a header announces
 _RATES = (1_000, 1_000_000)
-# Float files are nominally within [-1, 1] and may overshoot a little; far beyond, they hold integers.
-_MAX_PEAK = 16.0
 # libsndfile mends the size of a short file without an error, and tells so only in its log.
 _SHORT_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
-# Channels whose mean has less than this fraction of the power that independent channels would have cancel each other.
-_CANCELLED = 0.05
 _CONVERT = "convert it to wav or flac, for instance `ffmpeg -i FILE -ar 16000 -ac 1 FILE.wav`"
 _PCM_KINDS = frozenset({"wav", "aiff", "w64", "au"})
 _BY_SOUNDFILE = _PCM_KINDS | {"flac", "ogg", "mp3", "other"}
@@ -64,6 +61,9 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
     if isinstance(source, tuple):
         yield from _of_array(*source)
         return
+    if isinstance(source, str | Path) and (mark := marks.split_mark(str(source))[1]):
+        yield from _marked(marks.split_mark(str(source))[0], mark, report, count_only)
+        return
     try:
         with opened(source) as file:
             content = Bytes(file)
@@ -78,6 +78,25 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
                 yield from _section(file, part, path if whole else None, whole, report, count_only)
     except OSError as error:
         raise AudioError(f"cannot be read ({error.strerror or error}); check the disk and the name") from error
+
+
+def _marked(name: str, mark: re.Match[str], report: Report, count_only: bool) -> Iterator[Decoded]:
+    """Yield as `_decoded` does, of a path that ends with a mark."""
+    if mark["size"]:
+        yield from _decoded(marks.member(name, int(mark["offset"]), int(mark["size"])), report, count_only)
+    elif mark["order"]:
+        samples = np.frombuffer(marks.content(name), ">i2" if mark["order"] == "b" else "<i2")
+        yield from _of_array(samples.astype(np.float32) / np.float32(32768), int(mark["rate"] or SAMPLE_RATE))
+    else:
+        start, end, channel = float(mark["start"]), float(mark["end"]), int(mark["channel"] or 0) or None
+        if start >= end:
+            raise AudioError(f"a piece from {start:g} to {end:g} s holds nothing; correct the list")
+        found = pieces.sought(name, start, end, channel, count_only)
+        if found is None:
+            whole = _decoded(name if channel is None else Channel(name, channel), report)
+            yield from pieces.cut(whole, start, end)
+        else:
+            yield from found
 
 
 def _one_channel(blocks: Iterator[Decoded], number: int) -> Iterator[Decoded]:
@@ -194,35 +213,6 @@ def _blocks_of(file: soundfile.SoundFile, part: Section, count_only: bool) -> It
         )
 
 
-def _mono(block: np.ndarray, rate: int) -> tuple[np.ndarray, bool]:
-    """Map (n, channels) to (n,): the mean of the channels, or a loud one in seconds where they cancel each other.
-
-    Also whether they did.
-    """
-    mono = block.mean(axis=1, dtype=np.float32)
-    peak = np.abs(mono).max(initial=0.0)
-    if not np.isfinite(peak):
-        raise AudioError("holds samples that are not numbers (NaN or infinite); export it again")
-    if peak > _MAX_PEAK:
-        raise AudioError(
-            f"holds samples as large as {peak:.6g} where floating point audio lies within [-1, 1]; "
-            "divide them by 32768 if they are 16-bit integers"
-        )
-    channels = block.shape[1]
-    if channels == 1:
-        return mono, False
-    starts = np.arange(0, len(block), rate)
-    power = np.add.reduceat(np.square(block), starts, axis=0)
-    cancelled = np.add.reduceat(np.square(mono), starts) < _CANCELLED / channels * power.mean(axis=1)
-    if cancelled.any():
-        total = power.sum(axis=0)
-        loudest = int((total > total.max() / 2).argmax())  # the first of about equals, so that it stays the same
-        for second in np.flatnonzero(cancelled):
-            part = slice(starts[second], starts[second] + rate)
-            mono[part] = block[part, loudest]
-    return mono, bool(cancelled.any())
-
-
 def blocks(source: Source, report: Report = warn) -> Iterator[np.ndarray]:
     """Yield a recording of any length as consecutive pieces (n,) of float32 mono at 16 kHz, in bounded memory.
 
@@ -248,7 +238,7 @@ def blocks(source: Source, report: Report = warn) -> Iterator[np.ndarray]:
                 resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
                 shape = (part, rate)
             found += len(block)
-            mono, cancelled = _mono(block, rate)
+            mono, cancelled = mixed(block, rate)
             if cancelled:
                 tell("its channels cancel each other; where they do, one of them was used")
             yield np.clip(resampler.resample_chunk(mono) if resampler else mono, -1.0, 1.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import soundfile
 
 from ramospeech.audio import media
+from ramospeech.audio.marks import piece_seconds
 from ramospeech.audio.sources import Channel, Source
 from ramospeech.errors import AudioError
 from ramospeech.files import MEDIA_EXTENSIONS
@@ -16,6 +17,8 @@ def stated_seconds(source: Source) -> float:
         return stated_seconds(source.source)
     if not isinstance(source, str | Path):
         return 0.0
+    if (seconds := piece_seconds(source)) is not None:
+        return seconds
     try:
         if Path(source).suffix.lower() in MEDIA_EXTENSIONS:
             return media.stated_seconds(str(source))

@@ -97,7 +97,7 @@ def check(
         done = pool.map(lambda batch: [check_clip(clip, root, limits) for _, clip in batch], batches)
         results = progress(chain.from_iterable(done), "check", len(jobs))
         for (split, clip), result in zip(jobs, results, strict=True):
-            resolved = realpath(root / clip.path)
+            resolved = _resolved(root, clip.path)
             if resolved in first:
                 result = ("duplicate path", f"is listed before, as {first[resolved]}")
             first.setdefault(resolved, clip.path)
@@ -106,6 +106,13 @@ def check(
             else:
                 dropped.append(Dropped(split, clip.path, *result))
     return kept, dropped
+
+
+def _resolved(root: Path, path: str) -> str:
+    """Return a path without links; its marks stay."""
+    located = str(audio.located(root, path))
+    file = audio.file_of(located)
+    return realpath(file) + located[len(file) :]
 
 
 def overlaps(clips: Mapping[str, Sequence[Utterance]]) -> Iterator[tuple[str, int, int]]:
@@ -122,8 +129,8 @@ def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple
         return "no label", "nothing in the text has a syllable"
     if limits.drop_unknown and (unknown := limits.vocabulary.unknown(clip.tokens)):
         return "unknown syllable", " ".join(unknown)
-    path = root / clip.path
-    if not path.is_file():
+    path = audio.located(root, clip.path)
+    if not audio.exists(path):
         return "missing", "no such file"
     try:
         if limits.durations == "list" and clip.seconds:

@@ -1,7 +1,7 @@
 """Your own recordings, in one of the layouts that other toolkits use.
 
     x.wav and x.txt beside it (also x.wav.txt, x.wav.trn, x.lab, or ../txt/x.txt), in any depth of folders
-    wav.scp and text (and utt2spk)                          Kaldi, wenet
+    wav.scp and text (and utt2spk, segments)                Kaldi, wenet
     *.csv, *.tsv, *.json, *.jsonl, *.jsonl.gz, *.list       see `ramospeech.corpora.manifests`
 
 Folders or manifests named train, dev (valid, val) and test are taken as the split; else one is made. Every file that
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os.path import realpath
 from pathlib import Path
 
-from ramospeech.audio import EXTENSIONS
-from ramospeech.corpora.manifests import PIECE, is_manifest, lists_recordings, of_release, read_manifests, split_of
+from ramospeech.audio import EXTENSIONS, file_of, piece
+from ramospeech.corpora.manifests import is_manifest, lists_recordings, of_release, read_manifests, split_of
 from ramospeech.corpora.progress import progress
 from ramospeech.corpora.recordings import Recording, Table, locate, read_table
 from ramospeech.errors import ListError, UsageError
@@ -91,7 +91,7 @@ def _ignored(candidates: Iterable[Path], used: Sequence[Path], split: str | None
 
 def _unnamed(root: Path, utterances: Iterable[Recording]) -> list[Recording]:
     """Return recordings below the root that no utterance is of."""
-    named = {realpath(utterance.path) for utterance in utterances if utterance.path}
+    named = {realpath(file_of(utterance.path)) for utterance in utterances if utterance.path}
     return [
         Recording(path.relative_to(root).as_posix(), path, None, detail="no manifest or list there names it")
         for path in _recordings(walk(root))
@@ -109,27 +109,31 @@ def _read_splits(parts: Mapping[Path, str | None]) -> list[Recording]:
     """Return the user's own splits. What is in none of them goes to train, so that dev and test stay as they were
     made."""
     utterances = [utterance for path, name in parts.items() if name for utterance in _source(path, name)]
-    named = {realpath(utterance.path) for utterance in utterances if utterance.path}
+    named = {realpath(file_of(utterance.path)) for utterance in utterances if utterance.path}
     others = (utterance for path, name in parts.items() if not name for utterance in _source(path, "train"))
-    return utterances + [other for other in others if other.path is None or realpath(other.path) not in named]
+    return utterances + [other for other in others if other.path is None or realpath(file_of(other.path)) not in named]
 
 
 def _kaldi(folder: Path, split: str | None) -> Iterator[Recording]:
-    """Read `wav.scp`, `text` and `utt2spk`. Commands in wav.scp are never run."""
+    """Read `wav.scp`, `text`, `utt2spk` and `segments`. Commands in wav.scp are never run."""
     paths, texts = read_table(folder / "wav.scp"), read_table(folder / "text")
     speakers, pieces = (
         read_table(folder / name) if (folder / name).exists() else Table() for name in ("utt2spk", "segments")
     )
     for name in pieces or dict.fromkeys([*paths, *texts]):
-        path, problem, detail = paths.get(name, ""), "", ""
-        if pieces:
-            path = paths.get((pieces[name].split() or [""])[0], "")
-            problem, detail = "segment", f"{name}: {PIECE}"
-        elif name not in paths:
-            problem, detail = "missing", "in text and not in wav.scp"
-        if path.endswith("|"):
-            path, problem, detail = "", problem or "missing", detail or f"a command, which is not run: {path}"
+        recording, *times = pieces[name].split() if pieces else [name]
+        path, problem, detail = paths.get(recording, ""), "", ""
+        if recording not in paths:
+            problem, detail = "missing", f"{recording} is not in wav.scp"
+        elif path.endswith("|"):
+            path, problem, detail = "", "missing", f"a command, which is not run: {path}"
         location = locate(folder, path) if path else None
+        if pieces and location:
+            try:
+                start, end = map(float, times)
+                location = piece(location, start, end)
+            except ValueError as error:
+                problem, detail = "segment", f"{name}: the times in segments cannot be used ({error})"
         yield Recording(name, location, texts.get(name), speakers.get(name, ""), split, problem, detail, texts.note)
     for table in (paths, texts, speakers, pieces):
         yield from table.repeated_entries(split)

@@ -8,7 +8,7 @@
     {"recording", "supervisions", "start", "duration"}      a line of lhotse's cuts, or
     {"sources"} and {"recording_id", "text"}                of its recordings and supervisions
 
-Only whole recordings can be listed: pieces of longer ones are reported and left out.
+Records with `offset` and `duration`, `start` and `end`, or lhotse's times and channels are pieces of their recordings.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ramospeech.audio import EXTENSIONS
+from ramospeech.audio import EXTENSIONS, piece
 from ramospeech.corpora.recordings import Recording, locate
 from ramospeech.corpora.tables import first_row, read_rows
 from ramospeech.errors import ListError
@@ -35,7 +35,8 @@ _TEXT_FILE = ("transcript_path", "txt_path")
 _RELEASE = ("train", "dev", "test", "validated", "invalidated", "other")  # tables of Common Voice with clips
 _SPEAKER = ("speaker", "spk", "speaker_id", "client_id", "user_id", "utt2spk")
 _ID = ("key", "id", "utt", "utt_id")
-PIECE = "a piece of a longer recording; cut the recordings first"
+_START = ("offset", "start", "begin", "begin_time", "start_time")
+_END = ("end", "end_time")
 _SLACK = 0.05  # seconds that a cut may differ from its recording and still be all of it
 
 
@@ -100,7 +101,7 @@ def read_manifests(paths: Sequence[Path], split: str | None = None) -> list[Reco
     utterances = []
     for where, record, base, part, note in records:
         if "supervisions" in record:
-            utterances.append(replace(_of_cut(where, record, base, part), source=where))
+            utterances += [replace(spoken, source=where) for spoken in _of_cut(where, record, base, part)]
         elif "recording_id" in record:
             recording = recordings.get(str(record["recording_id"]))
             if recording is None:
@@ -181,43 +182,77 @@ def _of_record(where: str, record: Mapping[str, Any], base: Path, split: str | N
     if text is None and (written := _first(record, _TEXT_FILE)):
         file = locate(base, str(written))
         text, note = read_text(file) if file.is_file() else (None, note)
-    problem = "segment" if "end" in record or record.get("offset") or record.get("start") else ""
+    path, problem, detail = locate(base, wav), "", ""
+    if any(record.get(key) not in (None, "") for key in (*_START, *_END)):
+        path, problem, detail = _piece(path, record)
     return Recording(
-        str(_first(record, _ID) or wav),
-        locate(base, wav),
+        str(_first(record, _ID) or (path.name if "#" in path.name else wav)),
+        path,
         None if text is None else str(text),
         str(_first(record, _SPEAKER) or ""),
         split,
         problem,
-        PIECE if problem else "",
+        detail,
         note,
     )
 
 
-def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> Recording:
-    """Return a lhotse cut with one supervision over all of a recording."""
+def _piece(path: Path, record: Mapping[str, Any]) -> tuple[Path, str, str]:
+    """Return the path of a piece that a record names by its times, a problem and its detail."""
+    start, end, duration = (_first(record, keys) for keys in (_START, _END, ("duration",)))
+    try:
+        first = float(start or 0)
+        return piece(path, first, float(end) if end is not None else first + float(duration)), "", ""
+    except (TypeError, ValueError) as error:
+        return path, "segment", f"the times of the piece cannot be read ({error}); give `start` and `end` in seconds"
+
+
+def _of_cut(where: str, cut: Mapping[str, Any], base: Path, split: str | None) -> list[Recording]:
+    """Return each supervision of a lhotse cut of one recording."""
     spoken, recording = cut["supervisions"], cut.get("recording")
-    if not isinstance(recording, dict) or len(spoken) != 1:
-        name = str(cut.get("id", where))
-        detail = f"a {cut.get('type', 'cut')} of {len(spoken)} supervisions, not one of a recording"
-        return Recording(name, None, "", split=split, problem="segment", detail=detail)
-    supervision = {**spoken[0], "start": cut.get("start", 0), "duration": cut.get("duration")}
-    return _of_supervision(supervision, recording, base, split)
+    name = str(cut.get("id", where))
+    if not isinstance(recording, dict) or not spoken:
+        what = f"a {cut.get('type', 'cut')} of {len(spoken)} supervisions" + ("" if recording else " and no recording")
+        return [Recording(name, None, "", split=split, problem="segment", detail=f"{what}; it is not one recording")]
+    begin, length = cut.get("start") or 0.0, cut.get("duration") or recording.get("duration") or 0.0
+    found = []
+    for supervision in spoken:
+        start = max(0.0, supervision.get("start") or 0.0)
+        end = min(length, (supervision.get("start") or 0.0) + (supervision.get("duration") or length))
+        times = {
+            "start": begin + start,
+            "duration": end - start,
+            "channel": supervision.get("channel", cut.get("channel")),
+        }
+        found.append(_of_supervision({"id": name, **supervision, **times}, recording, base, split))
+    return found
 
 
 def _of_supervision(
     supervision: Mapping[str, Any], recording: Mapping[str, Any], base: Path, split: str | None
 ) -> Recording:
-    source = (recording.get("sources") or [{}])[0]
-    length, start = recording.get("duration", 0), supervision.get("start") or 0
-    problem, detail = "", ""
+    """Return a supervision of a lhotse recording: all of it, or a piece."""
+    channel = supervision.get("channel")
+    sources = recording.get("sources") or [{}]
+    source = next((one for one in sources if channel in (one.get("channels") or ())), sources[0])
+    channels = source.get("channels") or [0]
+    number = channels.index(channel) + 1 if len(channels) > 1 and channel in channels else None
+    length, start = recording.get("duration", 0), supervision.get("start") or 0.0
+    duration = supervision.get("duration") or length - start
+    path, problem, detail = None, "", ""
     if source.get("type") != "file":
         problem, detail = "missing", f"a source of type {source.get('type')!r}, not a file"
-    elif start > _SLACK or abs((supervision.get("duration") or length) - length) > _SLACK:
-        problem, detail = "segment", PIECE
+    else:
+        path = locate(base, source["source"])
+        if start > _SLACK or abs(duration - length) > _SLACK or number:
+            path, problem, detail = _piece(
+                path, {"start": start, "end": min(start + duration, length or start + duration)}
+            )
+            if number and not problem:
+                path = path.with_name(f"{path.name}@{number}")
     return Recording(
         str(supervision.get("id") or recording.get("id")),
-        locate(base, source["source"]) if problem != "missing" else None,
+        path,
         supervision.get("text"),
         supervision.get("speaker") or "",
         split,

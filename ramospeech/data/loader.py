@@ -125,7 +125,7 @@ class Loader:
         kept = self._cache.get(index)
         if kept is not None:
             return kept.astype(np.float32) / 32768.0
-        waveform = audio.load(self.data_root / self.clips[index].path)
+        waveform = audio.load(audio.located(self.data_root, self.clips[index].path))
         if self._cache_room >= 2 * len(waveform):
             with self._lock:
                 self._cache_room -= 2 * len(waveform)
@@ -141,8 +141,9 @@ class Loader:
                 waveform = faster
         if not self._fits(waveform, self.labels[index]):
             raise AudioError(
-                f"{self.data_root / self.clips[index].path}: {len(waveform) / audio.SAMPLE_RATE:.2f} s of audio is too "
-                f"short for its {len(self.labels[index])} labels; its list gives another length: correct the list"
+                f"{audio.located(self.data_root, self.clips[index].path)}: {len(waveform) / audio.SAMPLE_RATE:.2f} s "
+                f"of audio is too short for its {len(self.labels[index])} labels; its list gives another length: "
+                "correct the list"
             )
         return waveform
 

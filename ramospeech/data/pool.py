@@ -50,7 +50,7 @@ def read_pool(
     check_room(sum(clip.seconds or 0.0 for clip in clips), device)
 
     def read(number: int) -> np.ndarray | str:
-        path = root / clips[number].path
+        path = audio.located(root, clips[number].path)
         try:
             waveform = as_int16(audio.load(path))
         except AudioError as error:

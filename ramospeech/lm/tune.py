@@ -73,7 +73,7 @@ def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device:
     def pieces() -> Iterator[np.ndarray]:
         for clip in clips:
             try:
-                parts = [waveform for _, waveform in audio.segments(data_root / clip.path, MAX_SECONDS)]
+                parts = [waveform for _, waveform in audio.segments(audio.located(data_root, clip.path), MAX_SECONDS)]
             except errors.AudioError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ramospeech.audio import SAMPLE_RATE, load
+from ramospeech.audio import SAMPLE_RATE, exists, load
 from ramospeech.errors import AudioError, UsageError
 from ramospeech.files import whole_file
 from ramospeech.score.distance import Edits
@@ -120,7 +120,7 @@ def _kind(ref: str, hyp: str) -> str:
 def _load(id: str, data_root: Path) -> np.ndarray:
     """Return the recording of an id: a path under `data_root`, or else as it is."""
     path = data_root / id
-    return load(path if path.exists() else Path(id) if Path(id).is_file() else path)
+    return load(path if exists(path) else Path(id) if Path(id).is_file() else path)
 
 
 def _draw(pair: Pair, waveform: np.ndarray, start: float, posterior_fn: PosteriorFn | None) -> Any:

@@ -107,12 +107,14 @@ def test_kaldi(put, tmp_path):
     assert found["train3"].problem == "missing"
 
 
-def test_kaldi_segments_are_not_whole_recordings(put, tmp_path):
+def test_kaldi_segments_are_pieces_of_recordings(put, tmp_path):
     wav = put("long.wav")
-    put("wav.scp", f"long {wav}\n")
-    put("segments", "long-1 long 0.0 0.5\nlong-2 long 0.5 1.0\n")
-    put("text", "long-1 你好\nlong-2 再见\n")
-    assert problems(tmp_path) == {("long-1", "segment"), ("long-2", "segment")}
+    put("wav.scp", f"long {wav}\npipe sox x |\n")
+    put("segments", "long-1 long 0.0 0.50\nlong-2 long 0.5 1.0\nlong-3 long 1 -1\nx gone 0 1\ny pipe 0 1\nz long 0\n")
+    put("text", "long-1 你好\nlong-2 再见\nlong-3 谢\nx 你\ny 你\nz 你\n")
+    put("utt2spk", "long-1 a\nlong-2 b\n")
+    assert seen(tmp_path) == {("long.wav#0-0.5", "你好", "a", None), ("long.wav#0.5-1", "再见", "b", None)}
+    assert problems(tmp_path) == {("long-3", "segment"), ("x", "missing"), ("y", "missing"), ("z", "segment")}
 
 
 def test_csv_of_deepspeech_pytorch(put, tmp_path):
@@ -154,17 +156,27 @@ def test_wenet_nemo_and_masr_lines(put, tmp_path):
         "data.list",
         [
             {"key": "k1", "wav": "a.wav", "txt": "你好"},
-            {"key": "k2", "wav": "a.wav", "txt": "你", "start": 1, "end": 2},
+            {"key": "k2", "wav": "a.wav", "txt": "你", "start": 0.25, "end": 0.75},
+            {"key": "k3", "wav": "a.wav", "txt": "你", "start": 1, "end": 1},
         ],
     )
     put("dev_manifest.json", [{"audio_filepath": "a.wav", "duration": 1.0, "text": "再见"}] * 2)
+    put(
+        "train.json",
+        [
+            {"audio_filepath": "a.wav", "offset": 0.0, "duration": 0.5, "text": "半"},
+            {"wav": "a.wav", "offset": 1, "text": "你"},
+        ],
+    )
     put("test.jsonl", [{"audio": {"path": "a.wav"}, "sentence": "谢谢", "speaker": "s"}])
     assert seen(tmp_path) == {
         ("a.wav", "你好", "", None),
         ("a.wav", "再见", "", "dev"),
         ("a.wav", "谢谢", "s", "test"),
+        ("a.wav#0.25-0.75", "你", "", None),
+        ("a.wav#0-0.5", "半", "", "train"),
     }
-    assert problems(tmp_path) == {("k2", "segment")}
+    assert problems(tmp_path) == {("k3", "segment"), ("a.wav", "segment")}
 
 
 def lhotse(path, name="r1", **changes):
@@ -185,32 +197,31 @@ def test_lhotse_recordings_and_supervisions(put, tmp_path):
     _, piece = lhotse("a.wav", start=0.5, duration=0.5)
     put("x_supervisions_train.jsonl.gz", [supervision, {**piece, "id": "piece"}])
     put("x_recordings_train.jsonl.gz", [recording])
-    assert seen(tmp_path) == {("a.wav", "你好", "P1", "train")}
-    assert problems(tmp_path) == {("piece", "segment")}
+    assert seen(tmp_path) == {("a.wav", "你好", "P1", "train"), ("a.wav#0.5-1", "你好", "P1", "train")}
+    assert problems(tmp_path) == set()
 
 
 def test_lhotse_cuts(put, tmp_path):
     recording, supervision = lhotse(put("a.wav"))
     cut = {"id": "c", "start": 0, "duration": 1.0, "channel": 0, "type": "MonoCut"}
     cut |= {"supervisions": [supervision], "recording": recording}
+    two = [{**supervision, "id": name, "start": at, "duration": 0.5} for name, at in (("one", -0.1), ("other", 0.4))]
+    stereo = {**recording, "sources": [{"type": "file", "channels": [0, 1], "source": str(tmp_path / "a.wav")}]}
     by_command = {**recording, "sources": [{"type": "command", "source": "rm -rf /"}]}
     put(
         "cuts_test.jsonl.gz",
         [
             cut,
             {**cut, "id": "half", "duration": 0.5, "supervisions": [{**supervision, "id": "half"}]},
-            {**cut, "id": "two", "supervisions": [supervision, supervision]},
+            {**cut, "id": "two", "start": 0.1, "duration": 0.8, "supervisions": two},
+            {**cut, "recording": stereo, "supervisions": [{**supervision, "id": "right", "channel": 1}]},
             {"id": "mixed", "type": "MixedCut", "supervisions": [], "tracks": []},
             {**cut, "recording": by_command, "supervisions": [{**supervision, "id": "command"}]},
         ],
     )
-    assert seen(tmp_path) == {("a.wav", "你好", "P1", "test")}
-    assert problems(tmp_path) == {
-        ("half", "segment"),
-        ("two", "segment"),
-        ("mixed", "segment"),
-        ("command", "missing"),
-    }
+    pieces = ("", "#0-0.5", "#0.1-0.5", "#0.5-0.9", "#0-1@2")
+    assert seen(tmp_path) == {(f"a.wav{piece}", "你好", "P1", "test") for piece in pieces}
+    assert problems(tmp_path) == {("mixed", "segment"), ("command", "missing")}
 
 
 @pytest.mark.parametrize(
