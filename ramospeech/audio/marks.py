@@ -101,7 +101,7 @@ def content(name: str) -> bytes:
         with opened(name) as opened_file:
             found = opened_file.read()
     if not found or len(found) % 2:
-        raise AudioError(f"holds {len(found)} bytes, which are no samples of 16 bits; copy it again")
+        raise AudioError(f"holds {len(found)} bytes, where samples of 16 bits are expected; copy it again")
     return found
 
 

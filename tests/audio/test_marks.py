@@ -101,7 +101,7 @@ def test_samples_without_a_header(mark, order, rate, waveform, tmp_path):
     difference = part - audio.load(tmp_path / f"a.raw#{mark}")[32_000:48_000]
     assert np.abs(difference[500:-500]).max() < 1e-3  # resampling knows of no neighbours at the ends of a piece
     (tmp_path / "odd.raw").write_bytes(b"abc")
-    with pytest.raises(AudioError, match="3 bytes, which are no samples of 16 bits"):
+    with pytest.raises(AudioError, match="3 bytes, where samples of 16 bits are expected"):
         audio.load(tmp_path / f"odd.raw#{mark}")
 
 
