@@ -9,14 +9,14 @@
 
 Reads top to bottom: options, workers, model, data, loop. Writes to --model_path: NAME.safetensors (the best
 model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.json (the configuration),
-NAME.log (its lines), NAME.dropped.tsv (clips left out, with the reason) and tensorboard/NAME.
+NAME.log (its lines), NAME.metrics.jsonl (its curves), NAME.dropped.tsv (clips left out, with the reason) and
+tensorboard/NAME.
 """
 
 import argparse
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,7 +34,6 @@ from ramospeech.training import (
     Monitor,
     Progress,
     Run,
-    RunFolder,
     RunLog,
     TrainBatches,
     Trainer,
@@ -42,6 +41,7 @@ from ramospeech.training import (
     advice,
     check_options,
     choose_device,
+    folder_of,
     keep_near_start,
     lists_of,
     make_optimizer,
@@ -52,6 +52,7 @@ from ramospeech.training import (
     prepare,
     rate_of_run,
     read_sets,
+    records_of,
     teacher_of,
     write_setting,
 )
@@ -74,12 +75,14 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     """Train as the options say; `given` then says to resume, for when the workers of an elastic run change."""
     args = copy(given)
     if args.elastic:  # a worker that joins does as those that are there
-        args.load_model = workers.broadcast_object(args.load_model)
+        chosen = args.load_model, args.model_path, args.dated
+        args.load_model, args.model_path, args.dated = workers.broadcast_object(chosen)
     device = workers.run_or_fail_together(
         lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
     )
     workers.check_same("command line", {name: value for name, value in vars(args).items() if name != "threads"})
-    run = RunFolder(Path(args.model_path), args.model_name)
+    run = folder_of(args, workers)
+    given.model_path, given.dated = str(run.path), False  # where an elastic run continues
     lists = workers.run_or_fail_together(lambda: lists_of(args))
 
     # Model: rank 0's weights and training state for all.
@@ -106,7 +109,10 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     setting = write_setting(run, args, workers)
     workers.broadcast_from_rank_0(lambda: write_text(run.dropped, dropped_table([train, dev])))
     log = RunLog(run.log if workers.rank == 0 else None, append=state is not None)
-    monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log)
+    records = workers.run_or_fail_together(
+        lambda: records_of(run.metrics, args.track, vars(args), trainer.steps, log.say) if workers.rank == 0 else []
+    )
+    monitor = Monitor(run.events, workers.rank == 0, 0, trainer.steps, log, records, args.print_every)
     described = teacher.describe(train.seconds) if teacher else ()
     for line in (*advice.on_start(args, model, device, workers.size, train, dev, run.events.parent), *described):
         monitor.say(line)
@@ -115,8 +121,8 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     extra = {"left_out": windows.left_out} if windows else {}
     checkpoints = Checkpoints(run.state, trainer, progress, workers, writer, extra, minutes=args.save_minutes,
                               saved=lambda: setattr(given, "load_model", True))  # fmt: skip
-    evaluation = Evaluation(model, trainer, dev_batches, monitor, args)
-    evaluation.measure_start(progress, checkpoints)
+    evaluation = Evaluation(model, trainer, dev_batches, monitor, progress, args)
+    evaluation.measure_start(checkpoints)
 
     def evaluate(epoch: int) -> float | None:
         if windows and windows.due(epoch):
@@ -126,7 +132,8 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
         return evaluation(epoch)
 
     loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size, progress), evaluate,
-               checkpoints, monitor, patience=args.patience, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
+               checkpoints, monitor, patience=args.patience, record_every=args.save_result_every,
+               keep_every=args.checkpoint_every, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
     if not loop.fit():
         return 130
     if args.init_from and dev.clips:
@@ -153,7 +160,7 @@ def _trainer(
     optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
     trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch(),
                       clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
-                      average=args.average)  # fmt: skip
+                      average=args.average, loss_scale=args.loss_scale)  # fmt: skip
     if state:
         trainer.load_state(state)
     return trainer

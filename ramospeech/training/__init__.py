@@ -6,7 +6,7 @@ from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
 from ramospeech.training.device import choose_device
 from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
-from ramospeech.training.folder import RunFolder, write_setting
+from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
 from ramospeech.training.log import RunLog
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
@@ -14,6 +14,7 @@ from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
 from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.recipe import parse_with_recipe
+from ramospeech.training.records import records_of
 from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
@@ -47,6 +48,7 @@ __all__ = [
     "choose_device",
     "dev_sums",
     "evaluate",
+    "folder_of",
     "keep_freed_memory",
     "keep_near_start",
     "learning_rate",
@@ -60,6 +62,7 @@ __all__ = [
     "prepare",
     "rate_of_run",
     "read_sets",
+    "records_of",
     "save_state",
     "scaled",
     "show_clips",

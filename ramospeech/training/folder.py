@@ -3,11 +3,16 @@
 import json
 from argparse import Namespace
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import ramospeech
 from ramospeech.corpora.lists import write_text
+from ramospeech.errors import UsageError
 from ramospeech.parallel import Workers
+
+DATED = "%Y_%m_%d_%H_%M_%S"
+PATTERN = "[0-9]" * 4 + "_[0-9][0-9]" * 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class RunFolder:
         return self._file(".log")
 
     @property
+    def metrics(self) -> Path:
+        """The curves, one JSON object per line."""
+        return self._file(".metrics.jsonl")
+
+    @property
     def dropped(self) -> Path:
         """The clips that were left out, with the reason."""
         return self._file(".dropped.tsv")
@@ -56,8 +66,33 @@ class RunFolder:
         """Return the model that --save_step keeps of an epoch."""
         return self._file(f".epoch{epoch}.safetensors")
 
+    def of_step(self, step: int) -> Path:
+        """Return the model that --checkpoint_every keeps of a step."""
+        return self._file(f".step{step}.safetensors")
+
     def _file(self, ending: str) -> Path:
         return self.path / (self.name + ending)
+
+
+def folder_of(args: Namespace, workers: Workers) -> RunFolder:
+    """Return the folder of a run, the same on all workers: with --dated one of its own in --model_path, and with
+    --load_model the latest of those.
+
+    Raises UsageError where there is none to resume.
+    """
+    root = Path(args.model_path)
+    if not args.dated:
+        return RunFolder(root, args.model_name)
+
+    def choose() -> Path:
+        if not args.load_model:
+            return root / datetime.now().strftime(DATED)
+        found = sorted(path.parent for path in root.glob(f"{PATTERN}/{args.model_name}.last.safetensors"))
+        if not found:
+            raise UsageError(f"--dated --load_model: {root} has no folder of an earlier run named {args.model_name}")
+        return found[-1]
+
+    return RunFolder(workers.broadcast_from_rank_0(choose), args.model_name)
 
 
 def write_setting(run: RunFolder, args: Namespace, workers: Workers) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path, PurePath
 from ramospeech.corpora.recordings import Recording, split
 from ramospeech.data import FilteredClips
 
-SHARE = 0.1  # of the speakers, or of the clips
+SHARE = 0.1  # of the speakers, or of the clips, where nothing else is said
 SPEAKERS = "_speakers.tsv"  # NAME_train_speakers.tsv beside NAME_train.txt: path, tab, speaker
 
 
-def hold_out(train: FilteredClips, lists: Sequence[Path]) -> tuple[FilteredClips, FilteredClips, str]:
-    """Return what stays to train on, the dev clips, and a line on how they were chosen.
+def hold_out(
+    train: FilteredClips, lists: Sequence[Path], share: float = SHARE
+) -> tuple[FilteredClips, FilteredClips, str]:
+    """Return what stays to train on, the dev clips, a `share` of all, and a line on how they were chosen.
 
     Speakers are disjoint where three or more are known: from a table beside the list, or by the folders that the
     recordings lie in. Else each clip goes by a hash of its path. Both stay the same in every run.
@@ -22,7 +24,7 @@ def hold_out(train: FilteredClips, lists: Sequence[Path]) -> tuple[FilteredClips
     recordings = [
         Recording(clip.path, None, clip.text, speaker) for clip, speaker in zip(train.clips, speakers, strict=True)
     ]
-    parts, how = split(recordings, SHARE, 0.0)
+    parts, how = split(recordings, share, 0.0)
     is_dev = [part.split == "dev" for part in parts]
 
     def taken(dev: bool) -> FilteredClips:

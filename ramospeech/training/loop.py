@@ -111,6 +111,7 @@ class Trainer:
         dummy_batch: a batch that a worker computes with, to no effect, where it has no clip: the others wait for it.
         clip: the gradient norm is held at this.
         amp: "no", "bf16" or "fp16".
+        loss_scale: of fp16; None: as large as the gradients allow.
         fp16_gradients: send gradients between workers in half precision.
         seed: of dropout and augmentation, together with the step and the rank: a resumed run draws the same.
         average: decay of the running average of the weights that `averaged` gives; 0 for none.
@@ -129,6 +130,7 @@ class Trainer:
         fp16_gradients: bool = False,
         seed: int = 0,
         average: float = 0.0,
+        loss_scale: float | None = None,
     ) -> None:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
         self.optimizer, self.fp16_gradients = optimizer, fp16_gradients
@@ -136,7 +138,8 @@ class Trainer:
         self.dummy_batch = dummy_batch
         self.clip, self.amp, self.seed = clip, amp, seed
         # The loss is a sum over labels, so its gradients are large already.
-        self.scaler = torch.amp.GradScaler(device.type, init_scale=128.0, enabled=amp == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, init_scale=loss_scale or 128.0, enabled=amp == "fp16")
+        self.loss_scale = loss_scale
         self.average = Average(model, average) if average else None
         self.steps = 0
         self.consecutive_bad_steps = 0
@@ -208,7 +211,7 @@ class Trainer:
             nn.utils.clip_grads_with_norm_(self.parameters, 1.0, scale)
         if self.scaler.is_enabled():  # it skips the step by itself where a gradient overflowed
             self.scaler.step(self.optimizer)
-            self.scaler.update()
+            self.scaler.update(self.loss_scale)
         elif math.isfinite(norm):
             self.optimizer.step()
         return norm

@@ -18,6 +18,7 @@ from ramospeech.score.pictures import draw_confusions
 from ramospeech.training.confusions import as_markdown
 from ramospeech.training.log import RunLog
 from ramospeech.training.loop import Step
+from ramospeech.training.records import Record
 
 Item = TypeVar("Item")
 
@@ -126,11 +127,23 @@ class Monitor:
         total: steps of the whole run.
         done: steps done before (a resumed run).
         log: keeps the printed lines.
+        records: where curves go beside TensorBoard.
+        print_every: steps between lines of progress; None: a bar, or lines by the clock where there is no terminal.
     """
 
-    def __init__(self, folder: str | Path, active: bool, total: int, done: int = 0, log: RunLog | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        active: bool,
+        total: int,
+        done: int = 0,
+        log: RunLog | None = None,
+        records: Sequence[Record] = (),
+        print_every: int | None = None,
+    ) -> None:
         self.active = active
         self.log = log or RunLog()
+        self.records, self.print_every = records, print_every
         if not active:
             return
         self.folder = Path(folder)
@@ -143,7 +156,7 @@ class Monitor:
         # Output that goes to a file or through horovodrun has lines of progress instead of a bar.
         self.bar = (
             tqdm(total=total, initial=done, unit="step", dynamic_ncols=True, mininterval=1.0)
-            if sys.stderr.isatty()
+            if sys.stderr.isatty() and print_every is None
             else None
         )
         self._shown: dict[str, str] = {}
@@ -158,7 +171,7 @@ class Monitor:
         if self.bar is not None:
             self.bar.set_postfix(self._shown, refresh=False)
             self.bar.update(1)
-        elif time.monotonic() - self._last_line >= LINES_EVERY or self.done == self.total:
+        elif self._line_is_due():
             self._last_line = time.monotonic()
             self.say(
                 tqdm.format_meter(
@@ -171,6 +184,13 @@ class Monitor:
                     postfix=", ".join(f"{name}={value}" for name, value in self._shown.items()),
                 ).strip()
             )
+
+    def _line_is_due(self) -> bool:
+        if self.done == self.total:
+            return True
+        if self.print_every:
+            return self.done % self.print_every == 0
+        return time.monotonic() - self._last_line >= LINES_EVERY
 
     def expect(self, total: int) -> None:
         """Expect `total` steps of the run."""
@@ -198,6 +218,9 @@ class Monitor:
 
     def scalars(self, values: dict[str, float], step: int) -> None:
         """Curves by tag."""
+        if self.active:
+            for record in self.records:
+                record.write(values, step)
         if self.recording:
             for tag, value in values.items():
                 self.writer.add_scalar(tag, value, step)
@@ -239,6 +262,10 @@ class Monitor:
         if self.active and self.bar is not None:
             self.bar.close()
             self.bar = None
+        if self.active:
+            for record in self.records:
+                record.close()
+            self.records = ()
         if self.recording:
             self.writer.close()
             if self._files.error:

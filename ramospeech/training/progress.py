@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ class Progress:
     similar length that follow each other, as many as there were workers when the run began; best: the lowest error rate
     on dev; stale: evaluations since then; lr_factor: what divergence made of the learning rate; before: the error rate
     that fine-tuning started from; consumed: batches of all workers since the run began; amount: of data in them, in
-    seconds of audio or characters of text; seconds: that the run has taken so far, by the clock of rank 0.
+    seconds of audio or characters of text; seconds: that the run has taken so far, by the clock of rank 0; history: of
+    each epoch its number, the steps done, the mean training loss, and the loss and error rates on dev where measured;
+    losses, steps: the sum of the losses of this epoch's steps, and their number.
     """
 
     epoch: int = 0
@@ -33,6 +35,21 @@ class Progress:
     consumed: int = 0
     amount: float = 0.0
     seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    losses: float = 0.0
+    steps: int = 0
+
+    def end_epoch(self, steps: int) -> None:
+        """Count an epoch, of a run that has taken `steps`."""
+        self.epoch, self.batches = self.epoch + 1, 0
+        self.history.append({"epoch": self.epoch, "steps": steps, "train_loss": self.losses / max(1, self.steps)})
+        self.losses, self.steps = 0.0, 0
+
+    def measured(self, epoch: int, steps: int, values: dict[str, float]) -> None:
+        """Keep what was measured on dev after an epoch; 0 is the start of fine-tuning."""
+        if not self.history or self.history[-1]["epoch"] != epoch:
+            self.history.append({"epoch": epoch, "steps": steps})
+        self.history[-1] |= values
 
     @classmethod
     def of(cls, state: dict[str, Any], workers: int) -> "Progress":

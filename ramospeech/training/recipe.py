@@ -25,8 +25,9 @@ def parse_with_recipe(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe")
     first.add_argument("--init_from")
+    first.add_argument("--finetune", action="store_true")
     found = first.parse_known_args(arguments)[0]
-    name = found.recipe or (FINE_TUNING if found.init_from else None)
+    name = found.recipe or (FINE_TUNING if found.init_from or found.finetune else None)
     if name:
         given = {word.partition("=")[0].lstrip("-") for word in arguments}
         set_defaults(parser, _find(name), {option for option, rival in RIVALS.items() if rival in given})

@@ -12,8 +12,7 @@ from ramospeech.training.guard import Guard
 from ramospeech.training.loop import Stopper, Trainable, Trainer
 from ramospeech.training.monitor import Meter, Monitor
 from ramospeech.training.progress import Checkpoints, Progress
-
-SCALARS_EVERY = 20  # steps
+from ramospeech.training.writer import is_kept
 
 Batches = Callable[[int, int], tuple[int, Iterator[Trainable]]]
 """(epoch, batches of all workers done before) -> the steps of the whole epoch, this worker's batches that are left."""
@@ -25,6 +24,7 @@ class Run:
 
     Attributes: rate: (epoch, steps of it done, steps of it) -> the learning rate; evaluate: (epochs done) -> an error
     rate, None where it is not time for one; patience: evaluations without a better one that end the run, 0 for none;
+    record_every: steps between points of the curves; keep_every: between models that are kept, 0 for none;
     augment: whose strength grows over the fraction `ramp` of the run; moved, skipped: steps that moved the weights, and
     clips without a finite loss; unreadable: messages on what was left out.
     """
@@ -39,6 +39,8 @@ class Run:
     monitor: Monitor
     meter: Meter = field(default_factory=Meter)
     patience: int = 0
+    record_every: int = 20
+    keep_every: int = 0
     augment: Any = None
     ramp: float = 0.0
     moved: int = 0
@@ -96,6 +98,7 @@ class Run:
             progress.batches += workers.size
             progress.consumed += workers.size
             progress.amount += step.amount
+            progress.losses, progress.steps = progress.losses + step.taken * step.loss, progress.steps + step.taken
             self.meter.add(step)
             self.moved, self.skipped = self.moved + step.taken, self.skipped + step.skipped
             if message := guard.watch(step):
@@ -105,9 +108,9 @@ class Run:
                 self.unreadable.add(message)
                 self.monitor.say(f"worker {workers.rank}: left out: {message}", everywhere=True)
             self.monitor.progress(loss=f"{step.loss:.3f}", lr=f"{lr:.1e}", **self.meter.shown())
-            if trainer.steps % SCALARS_EVERY == 0 or done == steps:
+            if trainer.steps % self.record_every == 0 or done == steps:
                 self.monitor.scalars({**self.meter.reset(progress.amount), "train/lr": lr}, trainer.steps)
-            if step.stop or step.save:
+            if step.stop or step.save or is_kept(trainer.steps, self.keep_every):
                 self.checkpoints.save()
             if step.stop:
                 self.monitor.close()
@@ -125,5 +128,5 @@ class Run:
                 f"on worker {workers.rank}, {self.skipped} had no finite loss. Nothing was saved; try a lower --lr or "
                 "--amp no, and look at the recordings that are named above"
             )
-        progress.epoch, progress.batches = progress.epoch + 1, 0
+        progress.end_epoch(trainer.steps)
         return True

@@ -14,7 +14,7 @@ from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
 from ramospeech.training import advice
-from ramospeech.training.held_out import hold_out
+from ramospeech.training.held_out import SHARE, hold_out
 from ramospeech.training.monitor import tracked
 
 ENDS = 40  # frames of a window that its clips may not fill
@@ -30,6 +30,8 @@ def lists_of(args: Namespace) -> tuple[list[Path], list[Path]]:
         return given
     train = corpora.lists_of(args.data_type, "train", args.config_path)
     with_dev = [path for path in train if path.with_name(path.name.replace("_train.txt", "_dev.txt")).exists()]
+    if args.valid_ratio and not given[1]:
+        return train, []
     if given[1] or (args.init_from and not with_dev):  # read_sets then holds clips out
         return train, given[1]
     return train, corpora.lists_of(args.data_type, "dev", args.config_path)
@@ -41,7 +43,7 @@ def read_sets(
     """Return the clips to train on and those to choose the model on: rank 0 checks them, all workers have the same
     ones.
 
-    Fine-tuning without a dev list holds a tenth of the training clips out.
+    Fine-tuning without a dev list holds a tenth of the training clips out, --valid_ratio any fraction.
 
     Raises: ListError, UsageError: a list cannot be read; DistributedError: the workers' lists differ; TrainingError:
         nothing is left to train on.
@@ -66,8 +68,8 @@ def read_sets(
         )
 
     train, dev = workers.broadcast_from_rank_0(read)
-    if args.init_from and not lists[1]:
-        train, dev, line = hold_out(train, lists[0])
+    if (args.init_from or args.valid_ratio) and not lists[1]:
+        train, dev, line = hold_out(train, lists[0], args.valid_ratio or SHARE)
         advice.say(line, workers.rank)
     if not train.clips:
         raise TrainingError(f"{', '.join(map(str, lists[0]))}: no clip can be trained on: {train.describe()}")

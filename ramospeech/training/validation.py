@@ -140,8 +140,15 @@ class Evaluation:
     """Measures the dev clips after every --dev_step epochs and after the last, and shows the result."""
 
     def __init__(
-        self, model: AcousticModel, trainer: Trainer, batches: EvalBatches, monitor: Monitor, args: Namespace
+        self,
+        model: AcousticModel,
+        trainer: Trainer,
+        batches: EvalBatches,
+        monitor: Monitor,
+        progress: Progress,
+        args: Namespace,
     ) -> None:
+        self.progress = progress
         self.model, self.trainer, self.batches, self.monitor, self.args = model, trainer, batches, monitor, args
         self.decoder = GreedyDecoder(model.vocabulary.units)
         self.shown = batches.first(SHOWN_CLIPS).to(trainer.device)
@@ -173,14 +180,17 @@ class Evaluation:
         monitor.scalars(
             {"dev/loss": metrics.loss, **{f"dev/{name}": rate for name, rate in metrics.rates.items()}}, trainer.steps
         )
+        found = {f"dev_{name}": value for name, value in {"loss": metrics.loss, **metrics.rates}.items()}
+        self.progress.measured(epoch, trainer.steps, found)
         monitor.say(f"epoch {epoch}: {metrics.describe()}")
         if metrics.all_blank:
             monitor.say(advice.on_blank(trainer.steps))
         monitor.note(**{f"last_dev_{metrics.metrics[0].name}": f"{metrics.ser:.1%}"})
         return metrics
 
-    def measure_start(self, progress: Progress, checkpoints: Checkpoints) -> None:
+    def measure_start(self, checkpoints: Checkpoints) -> None:
         """Measure and save what fine-tuning starts from, once in a run."""
+        progress = self.progress
         if self.args.init_from and progress.before is None and self.batches.clips:
             progress.before = self.measure(0).ser
             progress.record(progress.before)

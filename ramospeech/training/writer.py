@@ -9,6 +9,11 @@ from ramospeech.training.loop import Trainer
 from ramospeech.training.progress import Progress
 
 
+def is_kept(step: int, every: int) -> bool:
+    """Return whether --checkpoint_every keeps the model of a step."""
+    return every > 0 and step > 0 and step % every == 0
+
+
 @dataclass(frozen=True)
 class ModelWriter:
     """Writes the latest model, the best one, and those that --save_step keeps; hours: of training speech."""
@@ -29,6 +34,8 @@ class ModelWriter:
             self.write_best()
         if keep and progress.batches == 0 and progress.epoch and progress.epoch % keep == 0:
             save_model(self.model, self.run.of_epoch(progress.epoch), self._summary())
+        if is_kept(self.trainer.steps, self.args.checkpoint_every):
+            save_model(self.model, self.run.of_step(self.trainer.steps), self._summary())
 
     def write_best(self) -> None:
         """Write it as the model to use."""
@@ -44,6 +51,7 @@ class ModelWriter:
             "epoch": self.progress.epoch,
             f"dev_{self.model.units.metrics[0].name}": self.progress.best,
             "hours": self.hours,
+            "history": self.progress.history,
             "options": vars(self.args),
             "workers": self.trainer.workers.size,
         }

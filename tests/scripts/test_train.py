@@ -89,6 +89,7 @@ def test_trains_writes_and_shows(corpus, tmp_path):
     assert done.returncode == 0, done.stderr
     names = {file.name for file in out.iterdir()}
     expected = "dfcnn.safetensors dfcnn.last.safetensors dfcnn.state.pt dfcnn.json dfcnn.log dfcnn.dropped.tsv"
+    expected += " dfcnn.metrics.jsonl"
     assert names == {*expected.split(), "dfcnn.epoch2.safetensors", "tensorboard"}
     assert (out / "dfcnn.log").read_text(encoding="utf-8") in done.stderr
     assert re.search(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO\]   \(conv1\): Stage\(", done.stderr)

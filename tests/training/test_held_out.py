@@ -60,7 +60,12 @@ def test_only_where_fine_tuning_has_no_dev_list(tmp_path):
     for name in ("mine_train", "ours_train", "ours_dev"):
         (tmp_path / f"{name}.txt").write_text("", encoding="utf-8")
     args = Namespace(
-        data_type="mine", train_manifest=None, dev_manifest=None, config_path=str(tmp_path), init_from="accurate"
+        data_type="mine",
+        valid_ratio=None,
+        train_manifest=None,
+        dev_manifest=None,
+        config_path=str(tmp_path),
+        init_from="accurate",
     )
     assert lists_of(args) == ([tmp_path / "mine_train.txt"], [])
     args.data_type = "ours"

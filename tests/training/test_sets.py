@@ -123,6 +123,8 @@ def test_lists_are_read_by_the_units_of_the_model(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
     path = tmp_path / "x_train.txt"
     path.write_text("a.wav\t打 开 i p a d ▁ p r o\t打开ipad pro\t2.0\n", encoding="utf-8")
-    args = Namespace(max_window=1600, max_seq_length=64, data_root=tmp_path, init_from=None, windows=None)
+    args = Namespace(
+        max_window=1600, max_seq_length=64, data_root=tmp_path, init_from=None, windows=None, valid_ratio=None
+    )
     train, _ = read_sets(args, ([path], [path]), model, SingleProcess())
     assert [" ".join(clip.tokens) for clip in train.clips] == ["打 开 i p a d ▁ p r o"] and train.unknown == 0

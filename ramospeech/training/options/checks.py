@@ -5,9 +5,13 @@ from pathlib import Path
 
 from ramospeech.errors import UsageError
 
+STATE, LAST = ".state.pt", ".last.safetensors"
+
 
 def check_options(args: argparse.Namespace) -> None:
-    """Raise UsageError for options that do not go together."""
+    """Raise UsageError for options that do not go together; put what `--continue_from` stands for in its place."""
+    if args.continue_from:
+        _continue(args, Path(args.continue_from))
     if args.consistency and args.loss == "ace":
         raise UsageError(f"--cr_ctc_weight {args.consistency}: needs --loss ctc or ctc_ace")
     if args.join > args.max_window / 100:
@@ -20,11 +24,33 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
     if args.auxiliary and args.init_from:
         raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
+    if args.loss_scale and args.amp != "fp16":
+        raise UsageError(f"--loss_scale {args.loss_scale:g}: is of half precision; add --amp fp16")
+    if args.valid_ratio and args.dev_manifest:
+        raise UsageError(f"--valid_ratio {args.valid_ratio:g}: --dev_manifest gives the dev clips; leave one out")
+    if args.finetune and not args.continue_from:
+        raise UsageError("--finetune: needs --continue_from FILE, the model to start from")
     _check_windows(args)
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
     if not args.model_name or Path(args.model_name).name != args.model_name:
         raise UsageError(f"--model_name {args.model_name!r}: a plain name; its folder goes into --model_path")
+
+
+def _continue(args: argparse.Namespace, path: Path) -> None:
+    """Resume the run of a file, or with --finetune start a new one from it."""
+    if args.finetune:
+        if args.init_from:
+            raise UsageError("--finetune and --init_from both say what to start from: give one of them")
+        args.init_from = str(path)
+        return
+    name = path.name.removesuffix(STATE).removesuffix(LAST).removesuffix(".safetensors")
+    if not path.with_name(name + STATE).is_file():
+        raise UsageError(
+            f"--continue_from {path}: there is no {name}{STATE} beside it, which resuming needs; give the file of "
+            "a run's latest or best model, or add --finetune to start a new run from this one"
+        )
+    args.load_model, args.model_path, args.model_name = True, str(path.parent), name
 
 
 def _check_windows(args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ramospeech.cli import count, few, positive
+from ramospeech.cli import count, few, fraction, positive
 
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 
@@ -14,6 +14,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data_type", help="corpus names joined by commas, or all")
     group.add_argument("--train_manifest", nargs="+", metavar="LIST", help="lists to train on, instead of --data_type")
     group.add_argument("--dev_manifest", nargs="+", metavar="LIST", help="lists to choose the best model on")
+    group.add_argument(
+        "--valid_ratio",
+        type=fraction,
+        help="fraction of the training clips to hold out as dev clips, whole speakers where they are known, instead of "
+        "the corpora's dev lists",
+    )
     group.add_argument("--config_path", default="data_config", help="folder of <corpus>_{train,dev,test}.txt")
     group.add_argument("--data_root", default="data", help="folder that the lists' paths are relative to")
     group.add_argument(

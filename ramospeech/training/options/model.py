@@ -16,6 +16,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model_path", default="runs", help="folder of the model")
     group.add_argument("--model_name", default="dfcnn", help="name of the model's files")
     group.add_argument("--load_model", action="store_true", help="resume the run of that name")
+    group.add_argument(
+        "--continue_from",
+        metavar="FILE",
+        help="resume the run of this model file or training state, whose folder and name are taken from it",
+    )
+    group.add_argument(
+        "--finetune", action="store_true", help="with --continue_from: start a new run from that model, as --init_from"
+    )
     group.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept")
     group.add_argument(
         "--freeze", type=count_or_0, help="lowest layers of a Whisper encoder to freeze (with --init_from: all)"
