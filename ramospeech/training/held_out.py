@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from ramospeech.corpora.recordings import Recording, split
 from ramospeech.data import FilteredClips
 
-SHARE = 0.1  # of the speakers, or of the clips, where nothing else is said
+SHARE = 0.1  # of the speakers, or of the clips, by default
 SPEAKERS = "_speakers.tsv"  # NAME_train_speakers.tsv beside NAME_train.txt: path, tab, speaker
 
 
