@@ -24,6 +24,9 @@ _WAITING = {
 # oneDNN keeps a kernel for each length of clip it has met. Its own limit of 1,024 takes 30 MB after a few dozen clips.
 _ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+OF_HOROVOD = ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")  # horovodrun over Gloo, and mpirun
+OF_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
+_LOCAL_SIZES = ("HOROVOD_LOCAL_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE")
 _SAMPLES, _PAUSE = 9, 0.005  # of the machine's load: 45 ms, in which the median passes over what runs for a moment
 
 _TRANSCRIBING = tuple(  # modules that compute as transcribing does
@@ -39,8 +42,7 @@ def prepare(max_threads: int | None = None) -> None:
     numpy's matrix products, which are small here, get one.
     """
     threads = min(max_threads or cores(), cores())
-    workers = os.environ.get("HOROVOD_LOCAL_SIZE", "1")  # of this program on this host: they share the cores
-    needed = max(1, threads // int(workers)) if workers.isdecimal() and int(workers) else threads
+    needed = max(1, threads // local_workers())  # which share the cores
     if not any(name in os.environ for name in _WAITING) and running_elsewhere() + needed > cores():
         os.environ.update(_WAITING)
     for name, value in _ONEDNN_SETTINGS.items():
@@ -48,7 +50,18 @@ def prepare(max_threads: int | None = None) -> None:
     if not any(name in os.environ for name in _THREADS):
         os.environ["OPENBLAS_NUM_THREADS"] = "1"
         if max_threads is not None:
-            os.environ["OMP_NUM_THREADS"] = str(threads)
+            os.environ["OMP_NUM_THREADS"] = str(needed)
+
+
+def launched() -> bool:
+    """Return whether a launcher started this process as one of several."""
+    return any(name in os.environ for name in OF_HOROVOD) or all(name in os.environ for name in OF_TORCHRUN)
+
+
+def local_workers() -> int:
+    """Workers that a launcher started on this host, this one among them."""
+    found = [os.environ[name] for name in _LOCAL_SIZES if os.environ.get(name, "").isdecimal()]
+    return max(1, *map(int, found)) if found else 1
 
 
 def prepare_module() -> None:

@@ -59,7 +59,7 @@ class WorkerLostError(DistributedError):
     def __init__(self, rank: int, cause: Exception) -> None:
         said = (str(cause).strip().splitlines() or [""])[0]
         self.lost = f"worker {rank} lost another worker, whose own message stands before this one ({said})"
-        super().__init__(f"{self.lost}; resume with --load_model")
+        super().__init__(f"{self.lost}; resume with --load_model (training) or --resume (transcribing)")
 
 
 class TrainingError(RamospeechError):

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from ramospeech.environment import OF_HOROVOD, OF_TORCHRUN
 from ramospeech.errors import DistributedError, ListError, RamospeechError
 from ramospeech.model import MaskedBatchNorm2d
 from ramospeech.parallel import (
-    OF_HOROVOD,
-    OF_TORCHRUN,
     HorovodWorkers,
     SingleProcess,
     TorchrunWorkers,

@@ -7,6 +7,7 @@ nothing else knows which.
 import os
 from collections.abc import Callable
 
+from ramospeech.environment import OF_HOROVOD, launched
 from ramospeech.parallel.elastic import run_elastic
 from ramospeech.parallel.horovod import INSTALL_HOROVOD, HorovodWorkers
 from ramospeech.parallel.single import SingleProcess
@@ -26,14 +27,6 @@ __all__ = [
 ]
 
 Alone = SingleProcess  # its name in version 0.1
-
-OF_HOROVOD = ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")  # horovodrun over Gloo, and mpirun
-OF_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
-
-
-def launched() -> bool:
-    """Return whether a launcher started this process as one of several."""
-    return any(name in os.environ for name in OF_HOROVOD) or all(name in os.environ for name in OF_TORCHRUN)
 
 
 def connect() -> Workers:

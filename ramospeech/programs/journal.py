@@ -20,16 +20,17 @@ class Journal:
     """A file beside the output that gets each transcript as soon as it is made. A context manager.
 
     path: of the output; stdout (`-`) and devices have no journal. options: those that transcripts depend on; a journal
-    of others is not resumed. resume: take the transcripts of the file; otherwise it begins anew.
+    of others is not resumed. resume: take the transcripts of the file; otherwise it begins anew. again: resume if the
+    file is there.
     A transcript counts for the same file with the same size and time. Recordings that failed are tried again.
     Raises UsageError: `resume` for stdout, with nothing to resume, or where the options differ.
     """
 
-    def __init__(self, path: str, options: Mapping[str, object], resume: bool):
+    def __init__(self, path: str, options: Mapping[str, object], resume: bool, again: bool = False):
         self.path = None if path == "-" or is_device(Path(path)) else Path(path.rstrip("/") + ".unfinished")
         self.options = json.loads(json.dumps(options, default=str))
         self.done: dict[str, Transcript] = {}
-        if resume:
+        if resume or (again and (self.path is None or self.path.exists())):
             self._read()
         self._file: IO[str] | None = None
 

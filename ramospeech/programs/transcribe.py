@@ -5,6 +5,7 @@
     ramospeech transcribe --format tsv --output hyp.tsv --data_root data data_config/thchs_test.txt
     ramospeech transcribe --format all --output transcripts/ recordings/
     ramospeech transcribe --decoder beam --lm lm.arpa --length_bonus 3 --hotwords names.txt a.wav
+    horovodrun -np 4 ramospeech transcribe --format tsv --output hyp.tsv LIST      four share the work
 
 Exit status: 0 when every recording was transcribed, 3 when some were not (named on stderr, kept in the output
 with an empty text and an error), 2 for wrong usage.
@@ -12,28 +13,22 @@ with an empty text and an error), 2 for wrong usage.
 
 import argparse
 import io
-import re
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
-from ramospeech.audio import Source, channels, name_of
 from ramospeech.cli import Parser, count, few, number, positive
 from ramospeech.display import add_options
 from ramospeech.environment import cpu_threads
-from ramospeech.errors import AudioError, OutputError, UsageError, program
-from ramospeech.inputs import Inputs, find_inputs
-from ramospeech.output import DOUBTFUL, WRITERS, Output, Style
+from ramospeech.errors import UsageError, program
+from ramospeech.output import DOUBTFUL, WRITERS
 from ramospeech.pipeline import Decoder, Transcriber
-from ramospeech.programs.journal import Journal
-from ramospeech.programs.progress import Progress
+from ramospeech.programs import sharing
+from ramospeech.programs.job import Job
 from ramospeech.speakers import speaker_names
 from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
-from ramospeech.transcript import Transcript
-from ramospeech.translate import Phrases, Translation, opennmt_block
+from ramospeech.translate import Phrases
 
 # Options that transcripts depend on.
 CHOICES = (
@@ -194,23 +189,13 @@ def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Seq
         raise UsageError(str(error)) from error
 
 
-@program
-def main(argv: list[str] | None = None) -> int:
-    """Transcribe what the command line names."""
-    args = parse(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    inputs = find_inputs(args.inputs, args.data_root)
-    for line in (*inputs.notes, *inputs.left_out):
-        print(f"note: {line}" if line in inputs.notes else f"error: {line}", file=sys.stderr)
-    found = _sources(inputs, split=args.channels == "split")
-    style = Style(args.paragraphs or bool(args.speakers), args.words, args.doubtful)
-    output = Output(args.format, args.output, len(found) > 1, style)
+def transcriber_of(args: argparse.Namespace, device: str) -> Transcriber:
+    """Return what transcribes as the options say. Raises ModelError, UsageError, ListError."""
     hotwords = hotwords_of(args)
-    transcriber = Transcriber.from_pretrained(
+    return Transcriber.from_pretrained(
         args.model,
         False if args.translator == "none" else args.translator,
-        device=args.device,
+        device=device,
         nbest=args.nbest,
         decoder=partial(make_decoder, args, hotwords),
         hotwords=Phrases(hotwords, args.hotwords_near) if hotwords else None,
@@ -223,62 +208,19 @@ def main(argv: list[str] | None = None) -> int:
         threads=args.threads,
         vad=args.vad,
     )
-    reasons: Counter[str] = Counter()
-    noisy = 0
-    journal = Journal(args.output, {name: getattr(args, name) for name in CHOICES}, args.resume)
-    with journal, output, Progress(len(found)) as progress:
-
-        def transcribe(sources: list[Source]) -> Iterator[Transcript]:
-            progress.expect(sources)
-            return transcriber.transcribe_batch(sources, args.batch_seconds, progress=progress.audio)
-
-        transcripts = journal.complete([source for _, source in found], transcribe)
-        for order, ((name, source), transcript) in enumerate(zip(found, transcripts, strict=True), 1):
-            for warning in transcript.warnings:
-                progress.say(f"warning: {warning}")
-            noisy += bool(transcript.no_speech)
-            if transcript.error:
-                reasons[_reason(transcript.error, name_of(source))] += 1
-                progress.say(f"error: {transcript.error}")
-            elif args.verbose:
-                text = transcript.nbest or [Translation(transcript.text, transcript.score)]
-                progress.say(opennmt_block(order, transcript.pinyin, text))
-            try:
-                with progress.paused():
-                    output.write(replace(transcript, id=name))
-                    sys.stdout.flush()
-            except OutputError as error:
-                if not transcript.error:
-                    reasons["not written"] += 1
-                progress.say(f"error: {error}")
-            progress.recording()
-    if args.verbose:
-        print(f"Prediction using {progress.elapsed():.1f}s", file=sys.stderr)
-    failed = sum(reasons.values())
-    why = ", ".join(f"{times} {reason}" for reason, times in reasons.most_common())
-    counts = [f"{len(found) - failed} transcribed", f"{failed} failed" + (f" ({why})" if why else "")]
-    if noisy:
-        counts.append(f"{noisy} with parts taken as noise or music")
-    if inputs.left_out:
-        counts.append(f"{len(inputs.left_out)} left out")
-    recordings = "1 recording" if len(found) == 1 else f"{len(found)} recordings"
-    print(f"{recordings}: {', '.join(counts)}; {progress.speed()}", file=sys.stderr)
-    return 3 if failed or inputs.left_out else 0
 
 
-def _sources(inputs: Inputs, split: bool) -> list[tuple[str, Source]]:
-    """Return name and source of each recording, or of each of its channels. One that cannot be read stays whole: what
-    is wrong with it is told when its turn comes."""
-    found: list[tuple[str, Source]] = []
-    for name, path in inputs.recordings:
-        try:
-            sources = channels(path) if split else [path]
-        except AudioError:
-            sources = [path]
-        found += [(f"{name}#{n}" if len(sources) > 1 else name, source) for n, source in enumerate(sources, 1)]
-    return found
+@program
+def main(argv: list[str] | None = None) -> int:
+    """Transcribe what the command line names."""
+    args = parse(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the locale; names of files need not be Unicode
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return sharing.run(partial(_alone, args), sharing.Together(args, CHOICES, transcriber_of))
 
 
-def _reason(error: str, path: str) -> str:
-    """Return what kind of error that is: its first words."""
-    return re.split("[:;(]", error.removeprefix(f"{path}: "))[0].strip()
+def _alone(args: argparse.Namespace) -> int:
+    job, transcriber = Job(args, CHOICES), transcriber_of(args, args.device)
+    return job.write(
+        lambda sources, progress: transcriber.transcribe_batch(sources, args.batch_seconds, progress=progress)
+    )

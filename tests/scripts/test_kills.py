@@ -142,23 +142,80 @@ def test_training_ends_with_the_same_weights(tmp_path, capsys, workers, victim, 
         )
 
 
-def test_transcribing_ends_with_the_same_output(tmp_path, capsys):
+HANDING_OVER = """
+import sys
+from ramospeech import stages
+from ramospeech.programs import sharing, transcribe
+
+sharing.ROUND, stages._WINDOW_BATCHES = 0.5, 1  # so that a run has several
+sys.exit(transcribe.main())
+"""
+
+
+def clips_to_transcribe(folder: Path) -> list[str]:
+    """24 recordings, of which each is a batch: what is with another in a batch differs by rounding."""
     rng = np.random.default_rng(0)
     for i in range(24):
-        soundfile.write(tmp_path / f"{i:02}.wav", rng.normal(0, 0.05, 16_000 * 6), 16_000)
+        soundfile.write(folder / f"{i:02}.wav", rng.normal(0, 0.05, 16_000 * 6), 16_000)
+    return [f"{folder}/{i:02}.wav" for i in range(24)]
+
+
+def transcribing(folder: Path, launch: list[str], out: str) -> list[str]:
+    program = folder / "transcribe.py"
+    program.write_text(HANDING_OVER)
+    options = ["--format", "tsv", "--output", f"{folder}/{out}.tsv", "--threads", "1", "--min_confidence", "0"]
+    return [*launch, sys.executable, str(program), *options]
+
+
+@pytest.mark.parametrize(("workers", "victim", "kills"), [(1, "all", 10), (2, "one", 6)])
+def test_transcribing_ends_with_the_same_output(tmp_path, capsys, workers, victim, kills):
+    if workers > 1 and not HOROVODRUN.exists():
+        pytest.skip("Horovod is not installed here")
+    clips = clips_to_transcribe(tmp_path)
+    launch = [str(HOROVODRUN), "-np", str(workers)] if workers > 1 else []
 
     def command(out: str, again: bool) -> list[str]:
-        options = ["--format", "tsv", "--output", f"{tmp_path}/{out}.tsv", "--threads", "1", "--min_confidence", "0"]
-        line = [sys.executable, str(ROOT / "speech2text.py"), *options, *(["--resume"] if again else [])]
-        return [*line, *(f"{tmp_path}/{i:02}.wav" for i in range(24))]
+        resumed = ["--resume"] if again and (tmp_path / f"{out}.tsv.unfinished").exists() else []
+        return [*transcribing(tmp_path, launch, out), *resumed, *clips]
 
     longest = undisturbed(command("whole", False), tmp_path)
     total = rounds = 0
-    while total < 10:
+    while total < kills:
         again = partial(command, f"killed{rounds}")
-        status, killed = kill_again_and_again(again, tmp_path, 10 - total, "all", longest)
+        status, killed = kill_again_and_again(again, tmp_path, kills - total, victim, longest)
         assert status == 0, (tmp_path / "log").read_text()[-3000:]
         assert (tmp_path / f"killed{rounds}.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
         total, rounds = total + killed, rounds + 1
     with capsys.disabled():
-        print(f"\ntranscribing: {total} kills in {rounds} run(s), output as undisturbed", flush=True)
+        print(
+            f"\n{workers} worker(s) transcribing: {total} kills of {victim} in {rounds} run(s), output as undisturbed"
+        )
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_elastic_transcription_goes_on_without_a_killed_worker(tmp_path, rank):
+    if not HOROVODRUN.exists():
+        pytest.skip("Horovod is not installed here")
+    clips = clips_to_transcribe(tmp_path)
+    undisturbed([*transcribing(tmp_path, [], "whole"), *clips], tmp_path)
+    discover = tmp_path / "discover.sh"
+    discover.write_text("#!/bin/sh\necho localhost:1; echo 127.0.0.1:1\n")  # two hosts, for Horovod
+    discover.chmod(0o755)
+    elastic = f"-np 2 --min-np 1 --host-discovery-script {discover} --network-interfaces lo"
+    command = [*transcribing(tmp_path, [str(HOROVODRUN), *elastic.split()], "killed"), *clips]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    journal = tmp_path / "killed.tsv.unfinished"
+    with (tmp_path / "log").open("w") as log:
+        run = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        while not journal.exists() or len(journal.read_text().splitlines()) < 3:
+            assert run.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        mine = {pid: (Path("/proc") / str(pid) / "environ").read_bytes() for pid in workers_of(run, tmp_path)}
+        os.kill(next(pid for pid, has in mine.items() if f"HOROVOD_RANK={rank}".encode() in has), signal.SIGKILL)
+        assert run.wait(600) == 0, (tmp_path / "log").read_text()
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    assert "continuing with the workers that are left" in (tmp_path / "log").read_text()
+    assert (tmp_path / "killed.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
