@@ -26,7 +26,7 @@ OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, ju
     [
         *("--check-build", "--deps"),
         *("--min-np", "--max-np", "--host-discovery-script", "--blacklist-cooldown-range", "--network-interfaces"),
-        *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint"),
+        *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint", "--max-restarts"),
         "--logdir",
         "--port",
         "--help",
