@@ -21,7 +21,7 @@ Make = Callable[[list[Source], Callable[[float], object]], Iterator[Transcript]]
 
 
 class Job:
-    """Finds the recordings and prepares the output; what is left out or remarkable is said on stderr.
+    """Finds the recordings and prepares the output; what is left out or remarkable goes to stderr.
 
     choices: names of the options that transcripts depend on. again: resume if there is something to resume.
     Raises UsageError, ListError: inputs, or an output, that cannot be used.
