@@ -26,7 +26,7 @@ from table import shown, write_section
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, GreedyDecoder, Hypothesis
 from ramospeech import errors
 from ramospeech.corpora import Clip, read_list
-from ramospeech.lm.tune import listen
+from ramospeech.lm.posteriors import listen
 from ramospeech.model import load_model
 from ramospeech.score import cer, ser
 from ramospeech.translate import (

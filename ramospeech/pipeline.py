@@ -55,7 +55,8 @@ class Transcriber:
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
     piece. display: writes transcripts as people read them, in `Transcript.display`.
-    vad: recognise only where a detector hears a voice. Raises UsageError for a device that is not available.
+    vad: recognise only where a detector hears a voice. precision: float32, or for GPUs bf16 or fp16. Raises UsageError
+    for a device that is not available.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class Transcriber:
         display: Display | None = None,
         vad: bool = False,
         speakers: Sequence[str] = (),
+        precision: str = "float32",
     ):
-        self.device, posteriors = _placed(model, device)
+        self.device, posteriors = _placed(model, device, precision)
         self.model = model
         self.translator = translator
         self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
@@ -107,6 +109,7 @@ class Transcriber:
         backend: Literal["torch", "onnx"] | None = None,
         threads: int | None = None,
         vad: bool = False,
+        precision: str = "float32",
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -121,7 +124,7 @@ class Transcriber:
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
         number to OMP_NUM_THREADS, or the runtime.
-        vad: see the class.
+        vad, precision: see the class.
         Raises ModelError for a file that is missing or cannot be used, ListError for such a text.
         """
         name = "accurate" if model is None else model
@@ -159,6 +162,7 @@ class Transcriber:
             display=display,
             vad=vad,
             speakers=speakers,
+            precision=precision,
         )
 
     def transcribe(self, source: Source) -> Transcript:
@@ -237,16 +241,20 @@ def _load(name: str | Path, path: Path, device: str, threads: int | None) -> "Ac
     return model
 
 
-def _placed(model: "AcousticModel | OnnxModel", device: str) -> "tuple[torch.device | None, Posteriors]":
+def _placed(
+    model: "AcousticModel | OnnxModel", device: str, precision: str
+) -> "tuple[torch.device | None, Posteriors]":
     """Move a model to a device, and return this, None for a model of ONNX, and what computes its posteriors."""
     if isinstance(model, OnnxModel):
         if device != "cpu":
             raise UsageError(f"{model.path}: an ONNX file runs on the CPU; leave --device {device} out")
+        if precision != "float32":
+            raise UsageError(f"{model.path}: an ONNX file has the precision that it was exported with; leave it out")
         return None, model.posteriors
     from ramospeech.model.inference import TorchPosteriors, checked_device
 
     checked = checked_device(device)
-    return checked, TorchPosteriors(model.to(checked).eval(), checked)
+    return checked, TorchPosteriors(model.to(checked).eval(), checked, precision)
 
 
 def refuse_translation(path: Path, translator: object, hotwords: object) -> None:

@@ -9,94 +9,27 @@ a test list says nothing about other recordings.
 
 import argparse
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
-from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, Hypothesis, NgramModel
-from ramospeech import audio, errors
-from ramospeech.batching import map_by_length, windows
+from ctc_decode import Automaton, BeamSearchDecoder, GreedyDecoder, NgramModel
+from ramospeech import errors
 from ramospeech.cli import Parser, count, count_or_0, few
 from ramospeech.corpora import Clip, read_list
 from ramospeech.errors import extra
 from ramospeech.files import whole_file
+from ramospeech.lm.posteriors import Posteriors, fingerprint, listen, read_posteriors, write_posteriors
 from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import model_path
-from ramospeech.score import Score, ser
 
-BATCH_SECONDS = 8.0
-_WINDOW_BATCHES = 16  # that recordings are read ahead and sorted by length within
-BATCH_FRAMES = 2000  # of posteriors that are decoded at once
-MAX_SECONDS = 20.0  # longer recordings are cut at pauses, as for transcription
 _WHAT_TO_DO = "choose another --output"
 
 Point = tuple[float, float]  # weight of the language model, length bonus
 Rates = dict[Point, float]
-
-
-@dataclass(frozen=True)
-class Posteriors:
-    """Log-posteriors (T', V) of each piece of the recordings, and the clip of each piece."""
-
-    references: list[tuple[str, ...]]
-    pieces: list[np.ndarray]
-    clips: list[int]
-
-    def score(self, decode: Callable[[np.ndarray, np.ndarray], list[list[Hypothesis]]]) -> Score:
-        """Syllable errors of a decoder."""
-
-        def best(pieces: list[np.ndarray]) -> list[tuple[str, ...]]:
-            padded = pad_sequence([torch.from_numpy(piece) for piece in pieces], batch_first=True)
-            lengths = np.array([len(piece) for piece in pieces])
-            return [hypotheses[0].tokens for hypotheses in decode(padded.numpy(), lengths)]
-
-        read = map_by_length(best, self.pieces, len, BATCH_FRAMES)
-        whole: list[list[str]] = [[] for _ in self.references]
-        for clip, tokens in zip(self.clips, read, strict=True):
-            whole[clip] += tokens
-        return ser(self.references, whole)
-
-
-@torch.inference_mode()
-def listen(model: AcousticModel, clips: Sequence[Clip], data_root: Path, device: str = "cpu") -> Posteriors:
-    """Compute the posteriors of all clips; unreadable ones are reported on stderr. Raises ListError if none is left."""
-    references: list[tuple[str, ...]] = []
-    of_clips: list[int] = []
-
-    def pieces() -> Iterator[np.ndarray]:
-        for clip in clips:
-            try:
-                parts = [waveform for _, waveform in audio.segments(audio.located(data_root, clip.path), MAX_SECONDS)]
-            except errors.AudioError as error:
-                print(f"left out: {error}", file=sys.stderr)
-                continue
-            parts = [waveform for waveform in parts if len(waveform) >= model.min_samples]
-            of_clips.extend([len(references)] * len(parts))
-            references.append(clip.pinyin)
-            yield from parts
-
-    def recognise(batch: list[np.ndarray]) -> list[np.ndarray]:
-        padded = pad_sequence([torch.from_numpy(waveform) for waveform in batch], batch_first=True)
-        lengths = torch.tensor([len(waveform) for waveform in batch])
-        log_probs, frames = model(padded.to(device), lengths.to(device))
-        return [
-            row[:length].copy() for row, length in zip(log_probs.float().cpu().numpy(), frames.tolist(), strict=True)
-        ]
-
-    budget = int(BATCH_SECONDS * audio.SAMPLE_RATE)
-    posteriors: list[np.ndarray] = []
-    for window in windows(pieces(), len, _WINDOW_BATCHES * budget):  # the waveforms in memory at a time
-        posteriors += map_by_length(recognise, window, len, budget)
-    if not posteriors:
-        raise errors.ListError("none of the recordings could be used; check --data_root")
-    return Posteriors(references, posteriors, of_clips)
 
 
 def grid(ends: Sequence[float], points: int) -> list[float]:
@@ -185,6 +118,12 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
     data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
     data.add_argument("--data_root", type=Path, default=Path("data"), help="folder of the list's paths")
+    data.add_argument(
+        "--posteriors",
+        type=Path,
+        metavar="FILE",
+        help="keep the posteriors in this file (.npz, 0.8 GB per hour of audio), and read them from it the next time",
+    )
     data.add_argument("--output", type=Path, metavar="DIR", help="also write tune.tsv and surface.png there")
     tries = parser.add_argument_group("search range")
     tries.add_argument(
@@ -203,6 +142,19 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def kept_or_new(args: argparse.Namespace, model: AcousticModel, clips: Sequence[Clip]) -> Posteriors:
+    """Return the posteriors of the file of --posteriors, or new ones, which it then keeps. Raises UsageError,
+    ListError."""
+    if args.posteriors is None:
+        return listen(model, clips, args.data_root, args.device)
+    made_of = fingerprint(model_path(args.model), args.ref)
+    if args.posteriors.exists():
+        return read_posteriors(args.posteriors, made_of)
+    found = listen(model, clips, args.data_root, args.device)
+    write_posteriors(args.posteriors, found, made_of)
+    return found
+
+
 @errors.program
 def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
@@ -215,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         lm = _Built(NgramModel.read(args.lm), units)
     except (ValueError, OSError) as error:
         raise errors.ModelError(f"{error}; give an ARPA file of syllables") from None
-    posteriors = listen(model, clips, args.data_root, args.device)
+    posteriors = kept_or_new(args, model, clips)
     greedy = posteriors.score(GreedyDecoder(units).decode).rate
     references = posteriors.references
     print(f"{len(references)} recordings, {sum(map(len, references))} syllables; greedy: {greedy:.2%}")

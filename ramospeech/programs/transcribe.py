@@ -34,6 +34,7 @@ from ramospeech.translate import Phrases
 CHOICES = (
     *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
     *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script", "vad", "speakers"),
+    "precision",
 )
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
@@ -61,6 +62,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="model of pinyin to hanzi (default: the shipped one); none: syllables only",
     )
     group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
+    group.add_argument(
+        "--precision",
+        choices=("float32", "bf16", "fp16"),
+        default="float32",
+        help="of the acoustic model: half precision is for GPUs",
+    )
     group.add_argument(
         "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
@@ -207,6 +214,7 @@ def transcriber_of(args: argparse.Namespace, device: str) -> Transcriber:
         speakers=args.speakers or (),
         threads=args.threads,
         vad=args.vad,
+        precision=args.precision,
     )
 
 

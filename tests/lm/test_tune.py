@@ -10,9 +10,10 @@ import torch
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, NgramModel
 from ramospeech.corpora import Clip
-from ramospeech.errors import ListError
+from ramospeech.errors import ListError, ModelError, UsageError
 from ramospeech.lm import NgramTrainer, tune
-from ramospeech.lm.tune import Point, Posteriors, best, grid, search, table
+from ramospeech.lm.posteriors import Posteriors, fingerprint, listen, read_posteriors, write_posteriors
+from ramospeech.lm.tune import Point, best, grid, search, table
 from ramospeech.model import AcousticModel, ModelConfig, save_model
 from ramospeech.text import Vocabulary
 
@@ -84,7 +85,7 @@ def test_recordings_come_back_whole_and_in_order(
     soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
     clips[2:2] = [Clip("bad.wav", ("yi1",), "")]
     clips.append(Clip("short.wav", ("si4",), ""))
-    posteriors = tune.listen(Echo(), clips, tmp_path)  # type: ignore[arg-type]
+    posteriors = listen(Echo(), clips, tmp_path)  # type: ignore[arg-type]
     assert "left out: " in capsys.readouterr().err
     assert posteriors.references == [clip.pinyin for clip in clips if clip.path != "bad.wav"]
     cuts = posteriors.clips.count(1) - 1
@@ -94,7 +95,7 @@ def test_recordings_come_back_whole_and_in_order(
     assert score.per_clip[-1].errors == 1  # of the clip too short for a frame
     assert sum(clip.errors for clip in score.per_clip[:-1]) <= 2 * cuts  # a cut may fall into a syllable
     with pytest.raises(ListError, match="none of the recordings could be used"):
-        tune.listen(Echo(), clips[2:3], tmp_path)  # type: ignore[arg-type]
+        listen(Echo(), clips[2:3], tmp_path)  # type: ignore[arg-type]
 
 
 def ambiguous(rng: np.random.Generator, sentences: list[list[int]]) -> Posteriors:
@@ -122,8 +123,22 @@ def test_the_program(
     trainer.model().write(tmp_path / "lm.arpa")
     save_model(AcousticModel(ModelConfig(UNITS, maps=(2, 2, 2, 2), fc=2, rnn=2, rnn_layers=1)), tmp_path / "m", {})
     (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\n")
-    monkeypatch.setattr(tune, "listen", lambda *_: posteriors)
-    command = ["--model", "m", "--lm", "lm.arpa", "--ref", "dev.txt", "--output", "out", "--jobs", "2"]
+    computed = []
+    monkeypatch.setattr(tune, "listen", lambda *_: computed.append(1) or posteriors)
+    command = [
+        "--model",
+        "m",
+        "--lm",
+        "lm.arpa",
+        "--ref",
+        "dev.txt",
+        "--output",
+        "out",
+        "--jobs",
+        "2",
+        "--posteriors",
+        "kept.npz",
+    ]
     monkeypatch.chdir(tmp_path)
     assert tune.main([*command, "--points", "3", "--rounds", "1"]) == 0
     said = capsys.readouterr().out
@@ -134,6 +149,8 @@ def test_the_program(
     assert rows[0] == ["lm_weight", "length_bonus", "ser"]
     assert 10 <= len(rows) <= 18
     assert (tmp_path / "out" / "surface.png").read_bytes().startswith(b"\x89PNG")
+    assert tune.main([*command, "--points", "3", "--rounds", "1"]) == 0  # from the file
+    assert capsys.readouterr().out == said and len(computed) == 1
     # The same by itself, at the point that was found.
     weight, bonus, rate = min(rows[1:], key=lambda row: float(row[2]))
     lm = NgramModel.read(tmp_path / "lm.arpa")
@@ -162,3 +179,24 @@ def test_errors_are_reported(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert re.search(message, error)
+
+
+def test_posteriors_of_something_else_are_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    (tmp_path / "m").write_bytes(b"model")
+    (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\n")
+    made_of = fingerprint(tmp_path / "m", tmp_path / "dev.txt")
+    posteriors = ambiguous(rng, [[2, 3], [4, 5, 2]])
+    write_posteriors(tmp_path / "kept.npz", posteriors, made_of)
+    again = read_posteriors(tmp_path / "kept.npz", made_of)
+    assert (again.references, again.clips) == (posteriors.references, posteriors.clips)
+    assert all(np.array_equal(a, b) for a, b in zip(again.pieces, posteriors.pieces, strict=True))
+    (tmp_path / "dev.txt").write_text("a.wav\tyi1\t一\nb.wav\tyi1\t一\n")
+    with pytest.raises(UsageError, match="posteriors of another model or list"):
+        read_posteriors(tmp_path / "kept.npz", fingerprint(tmp_path / "m", tmp_path / "dev.txt"))
+    whole = (tmp_path / "kept.npz").read_bytes()
+    for broken in (whole[: len(whole) // 2], b"", b"no file of numpy"):
+        (tmp_path / "kept.npz").write_bytes(broken)
+        with pytest.raises(UsageError, match="or is damaged"):
+            read_posteriors(tmp_path / "kept.npz", made_of)
+    with pytest.raises(ModelError, match="cannot be read"):
+        fingerprint(tmp_path / "none", tmp_path / "dev.txt")
