@@ -1,11 +1,12 @@
 """How soon training from nothing leaves the plateau that CTC begins with: the demo's recipe, by seed and by options.
 
-    python benchmarks/plateau.py OUT plain= heads="--auxiliary 1" [--seeds 1 10] [--jobs 16] [--minutes 9]
+    python benchmarks/plateau.py OUT plain= heads="--auxiliary 1" [--seeds 1 10] [--jobs 16] [--until_left]
 
 A VARIANT is a name, an equals sign and options of train.py. Each run is stopped after --epochs of the recipe's 29, a
 third; its learning rate is that of the whole run. One process takes steps of 8 clips, as the demo's two workers do
 together, but for the statistics of batch normalisation, which are of 8 clips here and of 4 there. Runs that are stopped
-by --minutes or by Ctrl-C are resumed by the same command. Prints a table in Markdown; a seed has left the plateau
+by --minutes or by Ctrl-C are resumed by the same command. With --until_left a run ends once it has left the plateau, a
+fraction of the time. Prints a table in Markdown; a seed has left the plateau
 where its dev SER, greedily, is below 90 %: the blank alone has 100.
 """
 
@@ -31,7 +32,8 @@ ONE_WORKER = "--recipe demo --device cpu --threads 1 --batch_size 8 --lr 4.243e-
 class Runs:
     """Trainings in processes of their own, which `stop` ends: they save themselves first."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, until_left: bool = False) -> None:
+        self.until_left = until_left
         self.epochs, self.stopped = epochs, threading.Event()
         self._processes: set[subprocess.Popen[str]] = set()
 
@@ -40,7 +42,7 @@ class Runs:
         name = f"seed{seed}"
         log = folder / f"{name}.log"
         found = measured(log)
-        if max(found, default=0) >= self.epochs or self.stopped.is_set():
+        if any(self._is_last(epoch, ser) for epoch, ser in found.items()) or self.stopped.is_set():
             return found
         resumed = ["--load_model"] if (folder / f"{name}.state.pt").exists() else []
         where = ["--model_path", str(folder), "--model_name", name, "--seed", str(seed)]
@@ -54,12 +56,15 @@ class Runs:
         assert process.stderr
         for line in process.stderr:
             last = line.strip() or last
-            if (match := MEASURED.search(line)) and int(match[1]) >= self.epochs:
+            if (match := MEASURED.search(line)) and self._is_last(int(match[1]), float(match[2])):
                 process.send_signal(signal.SIGINT)
         self._processes.discard(process)
         if process.wait() not in (0, 130, -signal.SIGINT):
             print(f"{folder.name}, seed {seed}: {last}", file=sys.stderr)
         return measured(log)
+
+    def _is_last(self, epoch: int, ser: float) -> bool:
+        return epoch >= self.epochs or (self.until_left and ser < LEFT)
 
     def stop(self) -> None:
         """Ask all runs to save and end."""
@@ -74,19 +79,26 @@ def measured(log: Path) -> dict[int, float]:
     return {int(match[1]): float(match[2]) for line in lines if (match := MEASURED.search(line))}
 
 
+def left_at(found: dict[int, float]) -> int:
+    """The first epoch after which a run has left the plateau; 0 where it has not."""
+    return min((epoch for epoch, ser in found.items() if ser < LEFT), default=0)
+
+
 def table(results: dict[str, dict[int, dict[int, float]]], epochs: int) -> str:
     """Rows of variants; results: dev SER by variant, seed and epoch."""
     lines = [
-        f"| options | seeds | off the plateau after {epochs // 2} epochs | after {epochs} | mean SER | of each seed |",
-        "|---|---|---|---|---|---|",
+        f"| options | seeds | off the plateau after {epochs // 2} epochs | after {epochs} | epoch of each "
+        "| mean SER | of each |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, by_seed in results.items():
-        done = {seed: found for seed, found in by_seed.items() if max(found, default=0) >= epochs}
-        half = [min((found[e] for e in found if e <= epochs // 2), default=100.0) for found in done.values()]
-        end = [found[max(e for e in found if e <= epochs)] for found in done.values()]
+        done = {seed: found for seed, found in by_seed.items() if left_at(found) or max(found, default=0) >= epochs}
+        lefts = [left_at(found) for found in done.values()]
+        end = [found[max(e for e in found if e <= epochs)] for found in done.values() if max(found) >= epochs]
         mean = f"{statistics.mean(end):.1f}" if end else "-"
         each = " ".join(f"{ser:.0f}" for ser in end)
-        left = f"{sum(ser < LEFT for ser in half)} | {sum(ser < LEFT for ser in end)}"
+        left = f"{sum(0 < e <= epochs // 2 for e in lefts)} | {sum(0 < e <= epochs for e in lefts)}"
+        left += " | " + " ".join(str(e or "-") for e in lefts)
         lines.append(f"| {name} | {len(done)} of {len(by_seed)} | {left} | {mean} | {each} |")
     return "\n".join(lines)
 
@@ -99,10 +111,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--minutes", type=float, help="stop after so many; the same command resumes")
+    parser.add_argument("--until_left", action="store_true", help="end a run once it has left the plateau")
     args = parser.parse_args(argv)
     variants = {name: shlex.split(more) for name, _, more in (word.partition("=") for word in args.variants)}
     seeds = range(args.seeds[0], args.seeds[1] + 1)
-    runs = Runs(args.epochs)
+    runs = Runs(args.epochs, args.until_left)
     clock = threading.Timer(60 * args.minutes, runs.stop) if args.minutes else None
     signal.signal(signal.SIGINT, lambda *_: runs.stop())
     with ThreadPoolExecutor(args.jobs) as pool:

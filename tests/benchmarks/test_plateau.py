@@ -1,5 +1,6 @@
 """The table of the plateau, of logs that are known, and a tiny run that is stopped."""
 
+import math
 import sys
 
 import pytest
@@ -33,8 +34,8 @@ def test_the_table(plateau):
         "heads": {1: {4: 80.0, 10: 30.0}, 2: {4: 91.0, 10: 20.0}, 3: {}},
     }
     plain, heads = plateau.table(results, 10).split("\n")[2:]
-    assert plain == "| plain | 2 of 3 | 0 | 1 | 77.5 | 95 60 |"
-    assert heads == "| heads | 2 of 3 | 1 | 2 | 25.0 | 30 20 |"
+    assert plain == "| plain | 2 of 3 | 0 | 1 | 12 10 | 77.5 | 95 60 |"
+    assert heads == "| heads | 2 of 3 | 1 | 2 | 4 10 | 25.0 | 30 20 |"
 
 
 def test_runs_are_stopped_at_the_epoch_and_not_run_again(plateau, tmp_path, monkeypatch):
@@ -48,5 +49,7 @@ def test_runs_are_stopped_at_the_epoch_and_not_run_again(plateau, tmp_path, monk
     before = (tmp_path / "out" / "seed3.log").read_text()
     assert runs.train(tmp_path / "out", 3, []) == found
     assert (tmp_path / "out" / "seed3.log").read_text() == before
+    monkeypatch.setattr(plateau, "LEFT", math.inf)  # the first measurement is off the plateau
+    assert max(plateau.Runs(90, until_left=True).train(tmp_path / "left", 3, [])) < 90
     runs.stop()
     assert runs.train(tmp_path / "other", 4, []) == {}
