@@ -140,13 +140,13 @@ norm = MaskedBatchNorm2d(2)
 norm.running_mean.fill_(float(w.rank))
 w.average_batch_norm(norm)
 assert norm.running_mean.tolist() == [0.5, 0.5]
-for fp16 in (False, True):
+for precision in ("fp32", "fp16", "bf16") if w.sends_bfloat16 else ("fp32", "fp16"):
     net = torch.nn.Linear(3, 1)
     net.load_state_dict(w.broadcast_object(net.state_dict()))
     frozen = torch.nn.Parameter(torch.zeros(2))
     (net(torch.full((1, 3), float(w.rank))).sum()).backward()
     totals = torch.tensor([1.0, 2.0 * w.rank], dtype=torch.float64)
-    totals = w.all_reduce_gradients([frozen, *net.parameters()], totals, fp16)
+    totals = w.all_reduce_gradients([frozen, *net.parameters()], totals, precision)
     assert totals.tolist() == [2.0, 2.0]
     assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
     assert frozen.grad.tolist() == [0.0, 0.0]

@@ -23,6 +23,8 @@ class HorovodWorkers(Workers):
     installed, or this worker does not belong to the run (any more).
     """
 
+    sends_bfloat16 = False  # Horovod 0.28 does not know the type
+
     def __init__(self, elastic: bool = False) -> None:
         try:
             import horovod.torch as hvd

@@ -33,6 +33,7 @@ class Workers(ABC):
     local_size: int
     elastic = False  # whether workers may leave and join
     changed = False  # whether the launcher told this worker that some will
+    sends_bfloat16 = True
 
     @property
     @abstractmethod
@@ -51,10 +52,12 @@ class Workers(ABC):
     def broadcast_object(self, item: Any) -> Any:
         """Rank 0's item on every worker."""
 
-    def all_reduce_gradients(self, parameters: Sequence[nn.Parameter], totals: Tensor, fp16: bool = False) -> Tensor:
+    def all_reduce_gradients(
+        self, parameters: Sequence[nn.Parameter], totals: Tensor, precision: str = "fp32"
+    ) -> Tensor:
         """Sum the gradients over the workers, in place, and return the sum of `totals` (N,).
 
-        `fp16`: send the gradients in half precision.
+        precision: "fp32", "fp16" or "bf16", in which the gradients are sent; the totals are exact.
         """
         if self.size == 1:
             return totals
@@ -63,9 +66,11 @@ class Workers(ABC):
         # cost more than the sending.
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        if fp16:
+        if precision == "fp16":
             mean = self.all_reduce((flat / self.size).half())  # a sum could leave the range of half precision
             flat, totals = mean.to(flat.dtype) * self.size, self.all_reduce(totals)
+        elif precision == "bf16":
+            flat, totals = self.all_reduce(flat.bfloat16()).to(flat.dtype), self.all_reduce(totals)
         else:
             flat, totals = self.all_reduce(torch.cat([flat, totals.to(flat)])).split([len(flat), len(totals)])
         for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):

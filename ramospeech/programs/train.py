@@ -9,8 +9,8 @@
 
 Reads top to bottom: options, workers, model, data, loop. Writes to --model_path: NAME.safetensors (the best
 model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.json (the configuration),
-NAME.log (its lines), NAME.metrics.jsonl (its curves), NAME.dropped.tsv (clips left out, with the reason) and
-tensorboard/NAME.
+NAME.log (its lines), NAME.metrics.jsonl (its curves), NAME.dropped.tsv (clips left out, with the reason),
+NAME.trace.json (with --profile) and tensorboard/NAME.
 """
 
 import argparse
@@ -27,11 +27,13 @@ from ramospeech.data import dropped_table, dummy_batch
 from ramospeech.errors import program
 from ramospeech.model import AcousticModel, Teacher
 from ramospeech.training import (
+    Batches,
     Checkpoints,
     EvalBatches,
     Evaluation,
     ModelWriter,
     Monitor,
+    Profiler,
     Progress,
     Run,
     RunLog,
@@ -39,6 +41,7 @@ from ramospeech.training import (
     Trainer,
     WindowTraining,
     advice,
+    check_gradients,
     check_options,
     choose_device,
     folder_of,
@@ -77,6 +80,7 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     if args.elastic:  # a worker that joins does as those that are there
         chosen = args.load_model, args.model_path, args.dated
         args.load_model, args.model_path, args.dated = workers.broadcast_object(chosen)
+    check_gradients(args.gradients, workers)
     device = workers.run_or_fail_together(
         lambda: choose_device(args.gpu_rank, args.amp, args.threads, workers, args.device)
     )
@@ -89,7 +93,8 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
     prepare(model, args)
     teacher = workers.run_or_fail_together(lambda: teacher_of(args, model, device))
-    progress = Progress.of(state, workers.size) if state else Progress(group=workers.size)
+    batches_per_step = workers.size * args.accumulate
+    progress = Progress.of(state, workers.size) if state else Progress(group=batches_per_step)
     if state and progress.epoch >= args.epochs:
         advice.say(advice.on_finished(progress.epoch, args.epochs, "epochs"), workers.rank)
         return 0
@@ -131,9 +136,15 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
             workers.broadcast_from_rank_0(lambda: write_text(run.dropped, table))
         return evaluation(epoch)
 
-    loop = Run(trainer, progress, args.epochs, train_batches, rate_of_run(args, workers.size, progress), evaluate,
+    batches: Batches = train_batches
+    if args.profile and workers.rank == 0:
+        profiler = Profiler(args.profile, run.trace, model, device, monitor.say)
+        trainer.timed, batches = profiler.timed, profiler.over(batches)
+    rate = rate_of_run(args, batches_per_step, progress)
+    loop = Run(trainer, progress, args.epochs, batches, rate, evaluate,
                checkpoints, monitor, patience=args.patience, record_every=args.save_result_every,
-               keep_every=args.checkpoint_every, augment=model.augment, ramp=args.augment_ramp)  # fmt: skip
+               keep_every=args.checkpoint_every, accumulate=args.accumulate, augment=model.augment,
+               ramp=args.augment_ramp)  # fmt: skip
     if not loop.fit():
         return 130
     if args.init_from and dev.clips:
@@ -159,7 +170,7 @@ def _trainer(
         workers.synchronise_batch_norm(model)
     optimizer = keep_near_start(args, make_optimizer(model, args), model, workers)
     trainer = Trainer(model, optimizer, partial(model.loss, teacher=teacher), workers, device, dummy_batch(),
-                      clip=args.clip, amp=args.amp, fp16_gradients=args.fp16_gradients, seed=args.seed,
+                      clip=args.clip, amp=args.amp, gradients=args.gradients, seed=args.seed,
                       average=args.average, loss_scale=args.loss_scale)  # fmt: skip
     if state:
         trainer.load_state(state)

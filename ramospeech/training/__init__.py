@@ -4,7 +4,7 @@ from ramospeech.malloc import keep_freed_memory
 from ramospeech.training import advice
 from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
-from ramospeech.training.device import choose_device
+from ramospeech.training.device import check_gradients, choose_device
 from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
 from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
@@ -12,6 +12,7 @@ from ramospeech.training.log import RunLog
 from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
 from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
+from ramospeech.training.profiling import Batches, Profiler
 from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.recipe import parse_with_recipe
 from ramospeech.training.records import records_of
@@ -27,6 +28,7 @@ __all__ = [
     "BATCH_SIZE",
     "EMPTY",
     "Average",
+    "Batches",
     "Checkpoints",
     "DevMetrics",
     "EvalBatches",
@@ -35,6 +37,7 @@ __all__ = [
     "Meter",
     "ModelWriter",
     "Monitor",
+    "Profiler",
     "Progress",
     "Run",
     "RunFolder",
@@ -44,6 +47,7 @@ __all__ = [
     "Trainer",
     "WindowTraining",
     "advice",
+    "check_gradients",
     "check_options",
     "choose_device",
     "dev_sums",

@@ -48,6 +48,14 @@ def choose_device(
     return torch.device(device or "cpu")
 
 
+def check_gradients(precision: str, workers: Workers) -> None:
+    """Raise UsageError where these workers cannot send gradients in that precision."""
+    if precision == "bf16" and not workers.sends_bfloat16:
+        raise UsageError(
+            "--gradients bf16: Horovod cannot send bfloat16; give --gradients fp16, or start with torchrun"
+        )
+
+
 def _check(device: str, gpus: int | None, available: int, workers: Workers) -> None:
     """Raise UsageError where `device` is not a device of this host, or not one that `gpus` allows."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", device):

@@ -53,6 +53,11 @@ class RunFolder:
         return self._file(".metrics.jsonl")
 
     @property
+    def trace(self) -> Path:
+        """What --profile writes."""
+        return self._file(".trace.json")
+
+    @property
     def dropped(self) -> Path:
         """The clips that were left out, with the reason."""
         return self._file(".dropped.tsv")

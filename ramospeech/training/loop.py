@@ -19,7 +19,9 @@ from ramospeech.data import Batch
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
 from ramospeech.parallel import Workers
+from ramospeech.training.accumulation import parts_of
 from ramospeech.training.average import Average
+from ramospeech.training.profiling import Timed
 
 Forward = Callable[[Any, int], Loss]
 """A batch on the model's device and the step's number -> the loss of this worker's clips."""
@@ -112,7 +114,7 @@ class Trainer:
         clip: the gradient norm is held at this.
         amp: "no", "bf16" or "fp16".
         loss_scale: of fp16; None: as large as the gradients allow.
-        fp16_gradients: send gradients between workers in half precision.
+        gradients: "fp32", "fp16" or "bf16", in which the workers send them.
         seed: of dropout and augmentation, together with the step and the rank: a resumed run draws the same.
         average: decay of the running average of the weights that `averaged` gives; 0 for none.
     """
@@ -127,13 +129,13 @@ class Trainer:
         dummy_batch: Trainable,
         clip: float = 5.0,
         amp: str = "no",
-        fp16_gradients: bool = False,
+        gradients: str = "fp32",
         seed: int = 0,
         average: float = 0.0,
         loss_scale: float | None = None,
     ) -> None:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
-        self.optimizer, self.fp16_gradients = optimizer, fp16_gradients
+        self.optimizer, self.gradients = optimizer, gradients
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.dummy_batch = dummy_batch
         self.clip, self.amp, self.seed = clip, amp, seed
@@ -141,6 +143,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, init_scale=loss_scale or 128.0, enabled=amp == "fp16")
         self.loss_scale = loss_scale
         self.average = Average(model, average) if average else None
+        self.timed: Timed = lambda part: contextlib.nullcontext()  # of a Profiler: counts the parts of a step
         self.steps = 0
         self.consecutive_bad_steps = 0
 
@@ -158,23 +161,22 @@ class Trainer:
         Raises: TrainingError: the loss or gradient was not finite many times in a row.
         """
         self.model.train()
-        torch.manual_seed(hash((self.seed, self.steps, self.workers.rank)) % 2**63)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("rate", 1.0) * thawed(group, self.steps)
         self.optimizer.zero_grad()
-        loss = self._loss(batch)
-        self.scaler.scale(loss.sum).backward()
-        # Read after the backward pass was begun: a GPU computes it while this waits.
-        sums = torch.stack([value.detach().to(loss.sum.dtype) for value in loss]).tolist()
+        # Read after the backward passes were begun: a GPU computes them while this waits.
+        sums = torch.stack([self._backward(part, n) for n, part in enumerate(parts_of(batch))]).sum(0).tolist()
         own = [batch.amount, batch.padded_amount, len(batch), len(batch.unreadable), stop, save, seconds]
         totals = torch.tensor([*sums, *own], dtype=torch.float64)
-        totals = self.workers.all_reduce_gradients(self.parameters, totals, self.fp16_gradients)
+        with self.timed("communication"):
+            totals = self.workers.all_reduce_gradients(self.parameters, totals, self.gradients)
         total, count, skipped, amount, padded, clips, unreadable, stops, saves, seconds = totals.tolist()
         mean = total / max(count, 1.0)
-        norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
-        taken = math.isfinite(norm)
-        if taken and self.average:
-            self.average.update()
+        with self.timed("optimiser"):
+            norm = self._descend(count) if math.isfinite(mean) and count > 0 else math.nan
+            taken = math.isfinite(norm)
+            if taken and self.average:
+                self.average.update()
         self.consecutive_bad_steps = 0 if taken or clips == 0 else self.consecutive_bad_steps + 1
         if self.consecutive_bad_steps >= MAX_BAD_STEPS:
             raise TrainingError(
@@ -195,6 +197,18 @@ class Trainer:
             saves > 0,
             seconds,
         )
+
+    def _backward(self, batch: Trainable, part: int) -> Tensor:
+        """Add the gradients of a part of the step's batch; returns its loss, count and skipped clips (3,).
+
+        A part draws what the worker draws that has it where each worker has one.
+        """
+        torch.manual_seed(hash((self.seed, self.steps, self.workers.rank + part * self.workers.size)) % 2**63)
+        with self.timed("forward"):
+            loss = self._loss(batch)
+        with self.timed("backward"):
+            self.scaler.scale(loss.sum).backward()
+        return torch.stack([value.detach().to(loss.sum.dtype) for value in loss])
 
     def _loss(self, batch: Trainable) -> Loss:
         with self.autocast():

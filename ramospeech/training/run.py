@@ -1,7 +1,7 @@
 """The loop of both training programs: steps, learning rate, checkpoints, evaluations, from wherever a run is."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +9,11 @@ from ramospeech.errors import TrainingError, WorkerLostError
 from ramospeech.parallel import WorkersChangedError
 from ramospeech.training import advice
 from ramospeech.training.guard import Guard
-from ramospeech.training.loop import Stopper, Trainable, Trainer
+from ramospeech.training.loop import Stopper, Trainer
 from ramospeech.training.monitor import Meter, Monitor
+from ramospeech.training.profiling import Batches
 from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.writer import is_kept
-
-Batches = Callable[[int, int], tuple[int, Iterator[Trainable]]]
-"""(epoch, batches of all workers done before) -> the steps of the whole epoch, this worker's batches that are left."""
 
 
 @dataclass
@@ -25,8 +23,8 @@ class Run:
     Attributes: rate: (epoch, steps of it done, steps of it) -> the learning rate; evaluate: (epochs done) -> an error
     rate, None where it is not time for one; patience: evaluations without a better one that end the run, 0 for none;
     record_every: steps between points of the curves; keep_every: between models that are kept, 0 for none;
-    augment: whose strength grows over the fraction `ramp` of the run; moved, skipped: steps that moved the weights, and
-    clips without a finite loss; unreadable: messages on what was left out.
+    accumulate: batches of a worker in a step; augment: whose strength grows over the fraction `ramp` of the run; moved,
+    skipped: steps that moved the weights, and clips without a finite loss; unreadable: messages on what was left out.
     """
 
     trainer: Trainer
@@ -39,6 +37,7 @@ class Run:
     monitor: Monitor
     meter: Meter = field(default_factory=Meter)
     patience: int = 0
+    accumulate: int = 1
     record_every: int = 20
     keep_every: int = 0
     augment: Any = None
@@ -86,7 +85,8 @@ class Run:
         """Return the rest of an epoch; False where the run was asked to stop, and has saved."""
         progress, trainer, workers = self.progress, self.trainer, self.trainer.workers
         steps, batches = self.batches(progress.epoch, progress.batches)
-        first = done = progress.batches // workers.size
+        taken = workers.size * self.accumulate  # batches in a step
+        first = done = progress.batches // taken
         self.monitor.expect(trainer.steps + steps - done + steps * (self.epochs - progress.epoch - 1))
         for done, batch in enumerate(self.meter.waiting(batches), first + 1):
             lr = progress.lr_factor * self.rate(progress.epoch, done - 1, steps)
@@ -95,8 +95,8 @@ class Run:
                 self.augment.strength = min(1.0, fraction / self.ramp) if self.ramp else 1.0
             step = trainer.step(batch, lr, stopper.wanted or workers.changed, self.checkpoints.due(), self._clock())
             progress.seconds = step.seconds
-            progress.batches += workers.size
-            progress.consumed += workers.size
+            progress.batches += taken
+            progress.consumed += taken
             progress.amount += step.amount
             progress.losses, progress.steps = progress.losses + step.taken * step.loss, progress.steps + step.taken
             self.meter.add(step)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from ramospeech import corpora
 from ramospeech.augment import WaveAugment
@@ -14,6 +15,7 @@ from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
 from ramospeech.training import advice
+from ramospeech.training.accumulation import accumulated
 from ramospeech.training.held_out import SHARE, hold_out
 from ramospeech.training.monitor import tracked
 
@@ -107,12 +109,12 @@ class TrainBatches:
             args, train, model, 1.0, speeds=args.speeds, augment=augment if augment.probabilities else None
         )
 
-    def __call__(self, epoch: int, taken: int) -> tuple[int, Iterator[Batch]]:
+    def __call__(self, epoch: int, taken: int) -> tuple[int, Iterator[Any]]:
         """Return the steps of the epoch, and this worker's batches after those that all workers have `taken`.
 
         Raises: TrainingError: the weights of the corpora leave no clip.
         """
-        args, size = self.args, self.workers.size
+        args, size = self.args, self.workers.size * self.args.accumulate
         plan = epoch_plan(
             self.train.clips, self.weights, args.join, args.silence, args.max_seq_length, args.batch_seconds,
             args.batch_size, self.group, args.seed, epoch,
@@ -122,8 +124,8 @@ class TrainBatches:
             raise TrainingError(f"--corpus_weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
         left = max(0, -(-(len(order) - taken) // size))
         order += [[]] * (taken + left * size - len(order))
-        assigned = order[taken + self.workers.rank :: size]
-        return taken // size + left, self.loader(assigned, epoch)
+        assigned = order[taken + self.workers.rank :: self.workers.size]
+        return taken // size + left, accumulated(self.loader(assigned, epoch), args.accumulate)
 
 
 class EvalBatches:

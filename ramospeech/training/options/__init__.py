@@ -12,6 +12,7 @@ from ramospeech.training.options.optimiser import add_optimiser
 from ramospeech.training.options.rare import add_rare
 from ramospeech.training.options.saving import add_saving
 from ramospeech.training.options.windows import add_windows
+from ramospeech.training.options.workers import add_workers
 
 __all__ = ["BATCH_SIZE", "check_options", "options"]
 
@@ -31,6 +32,7 @@ def options(about: str) -> argparse.ArgumentParser:
     """Return the command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
     parser = Parser(renamed=RENAMED, description=description, epilog=epilog)
-    for add in (add_data, add_model, add_loss, add_windows, add_optimiser, add_machine, add_saving, add_rare):
+    groups = (add_data, add_model, add_loss, add_windows, add_optimiser, add_machine, add_workers, add_saving, add_rare)
+    for add in groups:
         add(parser)
     return parser

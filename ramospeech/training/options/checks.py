@@ -30,6 +30,7 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--valid_ratio {args.valid_ratio:g}: --dev_manifest gives the dev clips; leave one out")
     if args.finetune and not args.continue_from:
         raise UsageError("--finetune: needs --continue_from FILE, the model to start from")
+    _check_workers(args)
     _check_windows(args)
     for suffix in (".safetensors", ".pt", ".pth"):
         args.model_name = args.model_name.removesuffix(suffix)
@@ -51,6 +52,18 @@ def _continue(args: argparse.Namespace, path: Path) -> None:
             "a run's latest or best model, or add --finetune to start a new run from this one"
         )
     args.load_model, args.model_path, args.model_name = True, str(path.parent), name
+
+
+def _check_workers(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of several workers that contradict each other; settle --gradients."""
+    if args.fp16_gradients and args.gradients == "bf16":
+        raise UsageError("--fp16_gradients and --gradients bf16 disagree: give only one of the two")
+    if args.fp16_gradients:
+        args.gradients = "fp16"
+    if args.accumulate > 1 and args.windows:
+        raise UsageError(
+            f"--accumulate {args.accumulate}: not with --windows, whose batches may be as large as you like"
+        )
 
 
 def _check_windows(args: argparse.Namespace) -> None:

@@ -19,10 +19,3 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--threads", type=few, help="CPU threads of a worker (default: OMP_NUM_THREADS, or cores / workers)"
     )
-
-    group.add_argument(
-        "--elastic",
-        action=flag,
-        default=False,
-        help="continue when workers are lost, leave or join (docs/distributed.md)",
-    )

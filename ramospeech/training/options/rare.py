@@ -45,7 +45,6 @@ def add_rare(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--lr_scaling", choices=SCALINGS, default="sqrt", help="growth of --lr with the workers")
     group.add_argument("--schedule", choices=SCHEDULES, default="cosine", help="learning rate after the warm-up")
-    group.add_argument("--fp16_gradients", action="store_true", help="send gradients in half precision")
     group.add_argument("--save_minutes", type=positive, default=10.0, help="minutes between saves within an epoch")
     group.add_argument(
         "--patience", type=count_or_0, default=0, help="stop after this many evaluations without improvement; 0: never"
