@@ -1,6 +1,6 @@
 """Check clips against their recordings: those that no model could align are dropped, counted and listed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
@@ -47,11 +47,17 @@ class Dropped:
     detail: str
 
 
+def frames_needed(ids: Sequence[object]) -> int:
+    """Return output frames that CTC needs for these labels: one for each, and a blank between equal ones."""
+    return len(ids) + sum(a == b for a, b in pairwise(ids))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its vocabulary.
 
-    `units` is the kind of the vocabulary's units, which tells how to read labels.
+    `units` is the kind of the vocabulary's units, which tells how to read labels. `needed` says how many output frames
+    of the model labels need.
     `drop_unknown` drops clips with a syllable that is not a unit, which otherwise becomes `<UNK>`. `durations` says
     whom to ask how long a clip is: its "list" (its recording where the list does not say), its recording ("header";
     compressed ones are decoded), or the "audio", read whole and checked.
@@ -64,6 +70,7 @@ class Limits:
     units: Units = UNITS["pinyin"]
     drop_unknown: bool = False
     durations: Literal["list", "header", "audio"] = "header"
+    needed: Callable[[Sequence[int]], int] = frames_needed
 
 
 def frames(seconds: float) -> int:
@@ -71,12 +78,11 @@ def frames(seconds: float) -> int:
     return frame_count(round(seconds * audio.SAMPLE_RATE))
 
 
-def too_short(frames: int, ids: Sequence[object], reduction: int) -> bool:
-    """Return whether T = `frames` are too few for CTC to align U labels `ids`.
-
-    CTC needs T // reduction >= U + adjacent repeats: a frame per label, and a blank between equal ones.
-    """
-    return frames // reduction < frames_needed(ids)
+def too_short(
+    frames: int, ids: Sequence[int], reduction: int, needed: Callable[[Sequence[int]], int] = frames_needed
+) -> bool:
+    """Return whether T = `frames` give fewer output frames, T // reduction, than labels `ids` need."""
+    return frames // reduction < needed(ids)
 
 
 def check(
@@ -149,12 +155,7 @@ def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple
             "too long",
             f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window or --windows",
         )
-    if too_short(length, ids, limits.reduction):
-        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {frames_needed(ids)} are needed"
+    if too_short(length, ids, limits.reduction, limits.needed):
+        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {limits.needed(ids)} are needed"
         return "too short", detail
     return replace(clip, seconds=seconds)
-
-
-def frames_needed(ids: Sequence[object]) -> int:
-    """Return output frames that CTC needs for these labels."""
-    return len(ids) + sum(a == b for a, b in pairwise(ids))

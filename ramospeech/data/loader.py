@@ -6,7 +6,7 @@ under Horovod, and one cache serves all.
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ramospeech import audio
 from ramospeech.augment import WaveAugment, as_int16, join, speed
-from ramospeech.corpora import Clip, frames, too_short
+from ramospeech.corpora import Clip, frames, frames_needed, too_short
 from ramospeech.data.joining import Joined, JoinLabels
 from ramospeech.errors import AudioError
 from ramospeech.text import Vocabulary
@@ -94,6 +94,7 @@ class Loader:
         augment: effects on what the speed made of it, and of the clips joined with it.
         seed: of these draws, together with the epoch and the (first) clip: wherever a run resumes, it draws the same.
         cache_bytes: decoded audio kept in memory as 16-bit samples, at most.
+        needed: output frames that labels need, in that check.
     """
 
     def __init__(
@@ -107,12 +108,13 @@ class Loader:
         augment: WaveAugment | None = None,
         seed: int = 0,
         cache_bytes: int = 0,
+        needed: Callable[[Sequence[int]], int] = frames_needed,
     ) -> None:
         self.clips = clips
         self.data_root = Path(data_root)
         self.labels = [vocabulary.encode(clip.tokens) for clip in clips]
         self.join_labels = JoinLabels(vocabulary)
-        self.reduction = reduction
+        self.reduction, self.needed = reduction, needed
         self.workers = max(1, workers)
         self.speeds = tuple(speeds)
         self.augment = augment
@@ -148,7 +150,7 @@ class Loader:
         return waveform
 
     def _fits(self, waveform: np.ndarray, labels: Sequence[int]) -> bool:
-        return not too_short(frames(len(waveform) / audio.SAMPLE_RATE), labels, self.reduction)
+        return not too_short(frames(len(waveform) / audio.SAMPLE_RATE), labels, self.reduction, self.needed)
 
     def _another(self, rng: np.random.Generator) -> np.ndarray:
         return self._waveform(int(rng.integers(len(self.clips))))

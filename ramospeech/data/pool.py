@@ -11,7 +11,7 @@ import torch
 
 from ramospeech import audio
 from ramospeech.augment import Sounds, as_int16
-from ramospeech.corpora import Clip, frames, too_short
+from ramospeech.corpora import Clip, frames, frames_needed, too_short
 from ramospeech.errors import AudioError, UsageError
 
 Watch = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -40,8 +40,9 @@ def read_pool(
     threads: int,
     watch: Watch = lambda items, total: items,
     extra: Sequence[np.ndarray] = (),
+    needed: Callable[[Sequence[int]], int] = frames_needed,
 ) -> Pool:
-    """Decode clips by so many threads; `labels` are their ids, which a clip of fewer output frames cannot have.
+    """Decode clips by so many threads; `labels` are their ids, which need as many output frames as `needed` says.
 
     extra: recordings (S,) int16 to put behind the clips.
 
@@ -56,7 +57,7 @@ def read_pool(
         except AudioError as error:
             return str(error)
         seconds = len(waveform) / audio.SAMPLE_RATE
-        if too_short(frames(seconds), labels[number], reduction):
+        if too_short(frames(seconds), labels[number], reduction, needed):
             return (
                 f"{path}: {seconds:.2f} s of audio is too short for its {len(labels[number])} labels; its list gives "
                 "another length: correct the list"

@@ -95,7 +95,7 @@ class WindowPlanner:
         reduction: feature frames per output frame, for the check that a faster clip can still be aligned.
         join: (labels so far, labels of the next clip) -> labels of both.
         noise, fraction: recordings without speech, after those of the clips in the pool; how many windows are such.
-        seed, group: as said above; a step has so many batches.
+        seed, group: as said above; a step has so many batches. needed: output frames that labels need, in that check.
     """
 
     def __init__(
@@ -112,12 +112,13 @@ class WindowPlanner:
         fraction: float = 0.0,
         seed: int = 0,
         group: int = 1,
+        needed: Callable[[Sequence[int]], int] = frames_needed,
     ) -> None:
         self.starts, self.lengths = sounds.starts.tolist(), sounds.lengths.tolist()
         self.labels, self.corpora, self.seconds, self.batch_seconds = labels, corpora, list(seconds), batch_seconds
         self.speeds, self.join, self.noise, self.fraction = speeds, join, noise, fraction
         self.longest = max(self.lengths, default=0)
-        self.min_samples = [WINDOW + HOP * reduction * frames_needed(ids) for ids in labels]
+        self.min_samples = [WINDOW + HOP * reduction * needed(ids) for ids in labels]
         self.seed, self.group = seed, group
 
     def __call__(self, number: int) -> WindowPlan:

@@ -11,6 +11,7 @@ from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import (
     HEADS,
     AttentionHead,
+    AttentionObjective,
     AuxiliaryHeads,
     CtcHead,
     CtcObjective,
@@ -27,6 +28,7 @@ __all__ = [
     "HEADS",
     "AcousticModel",
     "AttentionHead",
+    "AttentionObjective",
     "AuxiliaryHeads",
     "CtcHead",
     "CtcObjective",

@@ -38,9 +38,15 @@ def export_onnx(model: AcousticModel, path: str | Path, int8: bool = False) -> N
     """Write an ONNX file: waveforms (B, S) float32, lengths (B,) int64 -> log_posteriors (B, T', V), frames (B,).
 
     int8: weights of linear and recurrent layers in 8 bits, activations rounded to 8 bits as they come; features and
-    convolutions stay in float32. The file appears whole or not at all. Raises ModelError where it cannot be written.
+    convolutions stay in float32. The file appears whole or not at all. Raises ModelError where it cannot be written,
+    and for a model without a CTC head.
     """
     path = Path(path)
+    if "ctc" not in model.heads:
+        raise ModelError(
+            f"{path}: not written, the model has the {', '.join(model.heads)} head only and an ONNX file gives the "
+            "posteriors of CTC; train one with --heads ctc attention"
+        )
     graph = _graph(model)
     if int8:
         graph = _quantised(graph)

@@ -6,7 +6,7 @@ matplotlib is imported where something is drawn, without pyplot: no global state
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -165,6 +165,34 @@ def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
     extent = (start, start + len(features) / FRAMES_PER_SECOND, 0, features.shape[1])
     axes.imshow(features.T, origin="lower", aspect="auto", extent=extent)
     axes.set_ylabel("feature bin")
+
+
+def draw_attention(maps: np.ndarray, units: Sequence[str], seconds_per_frame: float) -> Any:
+    """Return a figure of where the heads of a speller look: maps (H, U, T') of the weights of frames for each unit."""
+    with extra("report"):
+        from matplotlib.figure import Figure
+
+    heads, rows, frames = maps.shape
+    ids = {unit: number for number, unit in enumerate(units)}
+    labels = [_label(unit, ids) for unit in units]
+    figure = Figure(figsize=(_WIDTH / 4 * (1 + min(heads, 3)), 0.16 * rows + 0.8), layout="tight")
+    axes = figure.subplots()  # one for all heads: axes of their own take longer to draw than a training step
+    axes.imshow(np.concatenate(list(maps), 1), aspect="auto", vmin=0, vmax=1, cmap="magma", interpolation="nearest")
+    for head in range(1, heads):
+        axes.axvline(head * frames - 0.5, color="white")
+    axes.set_yticks(range(rows), labels, fontsize=7, **_fonts(labels))
+    names = [f"head {head + 1}" for head in range(heads)]
+    axes.set_xticks([(head + 0.5) * frames for head in range(heads)], names, fontsize=7)
+    axes.set_xlabel(f"each {frames * seconds_per_frame:.2f} seconds", fontsize=8)
+    return figure
+
+
+def read_png(file: BinaryIO) -> np.ndarray:
+    """Return the pixels (H, W, 3) uint8 of a PNG file, so that what is both shown and written is drawn once."""
+    from matplotlib.image import imread
+
+    file.seek(0)
+    return (255 * imread(file)[..., :3]).round().astype(np.uint8)
 
 
 def draw_confusions(confusions: Mapping[tuple[str, str], int], order: Sequence[str], what: str) -> Any:

@@ -1,11 +1,12 @@
 """What a run does where the command line and the recipe say nothing: what we recommend, or what a resumed run did."""
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from ramospeech.model import sizes_of_encoders
+from ramospeech.errors import UsageError
+from ramospeech.model import sizes_of_encoders, sizes_of_heads
 from ramospeech.settings import given
 
 RECOMMENDED = {"warp": 0.1, "augment_ramp": 0.2, "average": 0.999, "auxiliary": 0.0}
@@ -36,6 +37,18 @@ def sizes_given(args: Namespace, encoder: str) -> dict[str, Any]:
         args = Namespace(**{**vars(args), "dropout_scale": args.dropout})
         del args.dropout
     return given(args, encoder, sizes)
+
+
+def head_sizes_given(args: Namespace, heads: Sequence[str]) -> dict[str, Any]:
+    """Return the sizes of heads on the command line. Raises UsageError for one that none of them has."""
+    found: dict[str, Any] = {}
+    for head, sizes in sizes_of_heads().items():
+        for item in fields(sizes):
+            if item.name in vars(args):
+                if head not in heads:
+                    raise UsageError(f"--{item.name}: of the {head} head; give --heads {head}, or leave it out")
+                found[item.name] = getattr(args, item.name)
+    return found
 
 
 def is_old_dropout(args: Namespace, encoder: str) -> bool:

@@ -67,6 +67,11 @@ class RunFolder:
         """TensorBoard's."""
         return self.path / "tensorboard" / self.name
 
+    @property
+    def attention(self) -> Path:
+        """The folder of pictures of where a speller looks."""
+        return self._file(".attention")
+
     def of_epoch(self, epoch: int) -> Path:
         """Return the model that --save_step keeps of an epoch."""
         return self._file(f".epoch{epoch}.safetensors")

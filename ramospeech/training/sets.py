@@ -58,6 +58,7 @@ def read_sets(
         vocabulary=model.vocabulary,
         units=model.units,
         durations="list",
+        needed=model.min_frames,
     )
     max_frames = int(100 * max(args.windows) - ENDS) if args.windows else args.max_window
     longest = min(max_frames, model.max_frames or max_frames)
@@ -148,7 +149,7 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
     """cache: the fraction of --cache_gb."""
     return Loader(
         clips.clips, args.data_root, model.vocabulary, model.reduction, args.num_workers, seed=args.seed,
-        cache_bytes=int(cache * args.cache_gb * 2**30), **variation,
+        cache_bytes=int(cache * args.cache_gb * 2**30), needed=model.min_frames, **variation,
     )  # fmt: skip
 
 

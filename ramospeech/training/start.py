@@ -14,23 +14,26 @@ from ramospeech.errors import ModelError, UsageError
 from ramospeech.model import (
     ENCODERS,
     AcousticModel,
+    AttentionObjective,
     AuxiliaryHeads,
     CtcObjective,
     ModelConfig,
     Teacher,
     load_model,
     sizes_of_encoders,
+    sizes_of_heads,
 )
 from ramospeech.model.kept import KeptStates
 from ramospeech.model.pretrained import initial_model, model_path
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, units_of_lists
 from ramospeech.training.checkpoint import load_state
-from ramospeech.training.defaults import settle, sizes_given
+from ramospeech.training.defaults import head_sizes_given, settle, sizes_given
 from ramospeech.training.folder import RunFolder
 
 DEFAULT_ENCODER = "dfcnn"
 DEFAULT_UNITS = "pinyin"
+DEFAULT_HEADS = ("ctc",)
 SPAN_EVERY = 200  # frames of a window for each span that SpecAugment hides
 UNITS_OF_LISTS = "lists"  # of --unit_list: those of the training lists
 
@@ -66,7 +69,25 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
         model.kept = KeptStates(int(args.cache_gb * 2**30))
     model.augment = Chain(_augmentations(args, model))
     model.auxiliary = _auxiliary(args, model)
-    model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+    set_objectives(model, args)
+
+
+def set_objectives(model: AcousticModel, args: Namespace) -> None:
+    """Give the heads what they minimise. Raises UsageError for an option of a head that the model does not have."""
+    if "ctc" in model.heads:
+        model.ctc.objective = CtcObjective(args.loss, args.ace_weight, args.ace_ramp, args.smoothing, args.consistency)
+    else:
+        asked = {"loss": args.loss != "ctc", "label_smoothing": args.smoothing, "cr_ctc_weight": args.consistency}
+        asked |= {"teacher": args.teacher, "drop_worst": args.drop_worst}
+        for name in (name for name, value in asked.items() if value):
+            raise UsageError(f"--{name}: of the CTC head, which this model does not have; leave it out, or train both "
+                             "with --heads ctc attention")  # fmt: skip
+    if "attention" in model.heads:
+        model.attention.objective = AttentionObjective(
+            args.attention_smoothing, tuple(args.teacher_forcing), tuple(args.teacher_forcing_steps)
+        )
+    if {"ctc", "attention"} <= set(model.heads):
+        model.head_weights |= {"ctc": args.ctc_weight, "attention": 1.0 - args.ctc_weight}
 
 
 def _auxiliary(args: Namespace, model: AcousticModel) -> AuxiliaryHeads | None:
@@ -110,12 +131,14 @@ def _asked(args: Namespace) -> dict[str, Any]:
     """Return what the command line says of the model but for its sizes."""
     asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
     asked |= {"share_parts": args.share_parts, "unit_type": args.units}
+    asked |= {"heads": args.heads and tuple(args.heads)}
     return {name: value for name, value in asked.items() if value is not None}
 
 
 def _sizes(args: Namespace) -> dict[str, Any]:
-    """Return the sizes on the command line, of any encoder."""
-    names = {item.name for sizes in sizes_of_encoders().values() for item in fields(sizes)}
+    """Return the sizes on the command line, of any encoder and any head."""
+    every = (*sizes_of_encoders().values(), *sizes_of_heads().values())
+    names = {item.name for sizes in every for item in fields(sizes)}
     return {
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(args).items() if name in names
     }
@@ -140,7 +163,8 @@ def _config(args: Namespace, units: tuple[str, ...]) -> ModelConfig:
     name = args.model or DEFAULT_ENCODER
     has_parts = bool(UNITS[args.units or DEFAULT_UNITS].parts(units[-1]))
     chosen = {"architecture": name, "share_parts": has_parts and ENCODERS[name].default_share_parts, **_asked(args)}
-    return ModelConfig(units, **chosen, **sizes_given(args, name))
+    of_heads = head_sizes_given(args, chosen.get("heads", DEFAULT_HEADS))
+    return ModelConfig(units, **chosen, **sizes_given(args, name), **of_heads)
 
 
 def _as_asked(args: Namespace, config: ModelConfig) -> ModelConfig:
@@ -148,7 +172,8 @@ def _as_asked(args: Namespace, config: ModelConfig) -> ModelConfig:
     asked = _asked(args)
     if asked.get("architecture", config.architecture) != config.architecture:
         return _config(args, config.units)
-    return replace(config, **asked, **sizes_given(args, config.architecture))
+    of_heads = head_sizes_given(args, asked.get("heads", config.heads))
+    return replace(config, **asked, **sizes_given(args, config.architecture), **of_heads)
 
 
 def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, Any] | None]:

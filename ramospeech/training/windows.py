@@ -68,7 +68,15 @@ class WindowTraining:
         watch = partial(tracked, what="decoding clips")
         pool = workers.run_or_fail_together(
             lambda: read_pool(
-                train.clips, labels, Path(args.data_root), model.reduction, device, threads, watch, extra=noise
+                train.clips,
+                labels,
+                Path(args.data_root),
+                model.reduction,
+                device,
+                threads,
+                watch,
+                noise,
+                model.min_frames,
             )
         )
         if not len(pool.clips):
@@ -78,7 +86,7 @@ class WindowTraining:
         self.planner = WindowPlanner(
             pool.sounds, self.labels, self._corpora(), args.windows, args.batch_seconds,
             (min(args.speeds), max(args.speeds)), model.reduction, JoinLabels(model.vocabulary), pool.extra,
-            args.noise_windows, args.seed, progress.group,
+            args.noise_windows, args.seed, progress.group, model.min_frames,
         )  # fmt: skip
         self.batches = WindowBatches(self.planner, pool.sounds.samples, augment, args.seed)
 

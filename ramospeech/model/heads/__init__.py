@@ -1,6 +1,6 @@
 """Heads: what is learnt from the states of an encoder. A new one is a module here and an entry in `HEADS`."""
 
-from ramospeech.model.heads.attention import AttentionHead, AttentionSizes, SpellerState
+from ramospeech.model.heads.attention import AttentionHead, AttentionObjective, AttentionSizes, SpellerState
 from ramospeech.model.heads.auxiliary import AuxiliaryHeads
 from ramospeech.model.heads.base import Head
 from ramospeech.model.heads.ctc import CtcHead, CtcObjective
@@ -16,6 +16,7 @@ def sizes_of_heads() -> dict[str, type]:
 __all__ = [
     "HEADS",
     "AttentionHead",
+    "AttentionObjective",
     "AttentionSizes",
     "AuxiliaryHeads",
     "CtcHead",

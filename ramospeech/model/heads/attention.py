@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ramospeech import losses
+from ramospeech.errors import ModelError
 from ramospeech.features import padding_mask
 from ramospeech.losses import Loss
 from ramospeech.model.heads.base import Head
@@ -42,6 +44,26 @@ class AttentionSizes:
     location_width: int = setting(3, "frames that it reads, an odd number", minimum=1, maximum=1023)
 
 
+@dataclass(frozen=True)
+class AttentionObjective:
+    """What an attention head minimises in training; it is not saved with the model.
+
+    smoothing: see `ramospeech.losses.cross_entropy`. teacher_forcing: the fraction of the units that the speller is
+    given which are the reference's and not what it found most probable itself (scheduled sampling, Bengio et al.,
+    arXiv 1506.03099), at the start, and at the end of each stage of so many `teacher_forcing_steps`, between which it
+    changes linearly.
+    """
+
+    smoothing: float = 0.1
+    teacher_forcing: tuple[float, ...] = (1.0,)
+    teacher_forcing_steps: tuple[int, ...] = ()
+
+    def forced(self, step: int) -> float:
+        """Return the ratio at a training step."""
+        ends = np.cumsum([0, *self.teacher_forcing_steps])
+        return float(np.interp(step, ends, self.teacher_forcing))
+
+
 class SpellerState(NamedTuple):
     """What the speller remembers of B hypotheses; all tensors are batch first.
 
@@ -61,7 +83,8 @@ class SpellerState(NamedTuple):
 class AttentionHead(Head):
     """States (B, T', D) of an encoder -> log-probabilities of the next unit (B, V), step by step.
 
-    The blank, which a speller has no use for, is both the start and the end of the sentence.
+    The blank, which a speller has no use for, is both the start and the end of the sentence. `objective` may be
+    replaced at any time. Raises ModelError for an even `location_width`.
     """
 
     Sizes = AttentionSizes
@@ -80,6 +103,8 @@ class AttentionHead(Head):
     ) -> None:
         super().__init__(dim, units, share_parts, bias, sizes)
         sizes = sizes or AttentionSizes()
+        if sizes.location_width % 2 == 0:
+            raise ModelError(f"location_width must be odd, not {sizes.location_width}: it reads as far to both sides")
         self.sizes = sizes
         contexts = sizes.attention_heads * sizes.attention_dim
         inputs = sizes.speller_embedding + (contexts if sizes.input_feeding else 0)
@@ -96,6 +121,7 @@ class AttentionHead(Head):
             self.attend = DotProductAttention(*looking)
         self.combine = nn.Linear(contexts + sizes.speller, sizes.speller)
         self.output = output_layer(sizes.speller, units, share_parts)
+        self.objective = AttentionObjective()
 
     def start(self, states: Tensor, lengths: Tensor) -> SpellerState:
         """Map states (B, T', D), lengths (B,) to the state before the first unit."""
@@ -149,12 +175,30 @@ class AttentionHead(Head):
         return [row[: min(end, limit)] for row, end, limit in zip(rows, ends, limits, strict=True)]
 
     def loss(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
-        state, (inputs, targets) = self.start(states, lengths), self._sentences(labels, label_lengths)
-        vectors = []
-        for embedded in self.embedding(inputs).unbind(1):
-            vector, state = self._advance(state, embedded)
+        ratio = self.objective.forced(step) if self.training else 1.0
+        inputs, targets = self._sentences(labels, label_lengths)
+        own = torch.rand(inputs.shape, device=states.device) >= ratio if ratio < 1 else None
+        vectors: list[Tensor] = []
+        state = self.start(states, lengths)
+        for number, tokens in enumerate(inputs.unbind(1)):
+            if own is not None and number:
+                with torch.no_grad():
+                    tokens = torch.where(own[:, number], self.output(vectors[-1]).argmax(1), tokens)
+            vector, state = self._advance(state, self.embedding(tokens))
             vectors.append(vector)
-        return losses.cross_entropy(self._log_probs(torch.stack(vectors, 1)), targets, label_lengths)
+        log_probs = self._log_probs(torch.stack(vectors, 1))
+        smoothing = self.objective.smoothing if self.training else 0.0
+        return losses.cross_entropy(log_probs, targets, label_lengths, smoothing)
+
+    @torch.no_grad()
+    def alignments(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor) -> Tensor:
+        """Map (B, T', D), (B,), (B, U), (B,) to where the speller looks for each label and for the end of the sentence:
+        (B, U + 1, H, T')."""
+        state, found = self.start(states, lengths), []
+        for tokens in self._sentences(labels, label_lengths)[0].unbind(1):
+            _, state, alignment = self.step(state, tokens)
+            found.append(alignment)
+        return torch.stack(found, 1)
 
     def min_frames(self, labels: Sequence[Any]) -> int:
         """Return 1: a frame may be looked at for any number of units."""

@@ -3,6 +3,7 @@
 import argparse
 
 from ramospeech.cli import Parser
+from ramospeech.training.options.attention import add_attention
 from ramospeech.training.options.checks import check_options
 from ramospeech.training.options.data import BATCH_SIZE, add_data
 from ramospeech.training.options.loss import add_loss
@@ -26,13 +27,24 @@ RENAMED = {  # options of version 0.1
     "--silence": "--pad_silence",
     "--augment_ramp": "--augment_warmup",
 }
+ADDED = (  # in the order of the help
+    add_data,
+    add_model,
+    add_attention,
+    add_loss,
+    add_windows,
+    add_optimiser,
+    add_machine,
+    add_workers,
+    add_saving,
+    add_rare,
+)
 
 
 def options(about: str) -> argparse.ArgumentParser:
     """Return the command line; `about` is the program's docstring: what it does, and after an empty line examples."""
     description, epilog = about.split("\n\n", 1)
     parser = Parser(renamed=RENAMED, description=description, epilog=epilog)
-    groups = (add_data, add_model, add_loss, add_windows, add_optimiser, add_machine, add_workers, add_saving, add_rare)
-    for add in groups:
+    for add in ADDED:
         add(parser)
     return parser

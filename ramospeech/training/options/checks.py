@@ -30,6 +30,11 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--valid_ratio {args.valid_ratio:g}: --dev_manifest gives the dev clips; leave one out")
     if args.finetune and not args.continue_from:
         raise UsageError("--finetune: needs --continue_from FILE, the model to start from")
+    if len(args.teacher_forcing) != len(args.teacher_forcing_steps) + 1:
+        raise UsageError(
+            f"--teacher_forcing: {len(args.teacher_forcing)} ratios and {len(args.teacher_forcing_steps)} stages of "
+            "--teacher_forcing_steps; give one ratio more than stages"
+        )
     _check_workers(args)
     _check_windows(args)
     for suffix in (".safetensors", ".pt", ".pth"):
