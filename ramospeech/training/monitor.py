@@ -4,7 +4,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from ramospeech.audio import SAMPLE_RATE
 from ramospeech.score import draw_clip
 from ramospeech.score.breakdown import PARTS
-from ramospeech.score.pictures import draw_attention, draw_confusions, read_png
+from ramospeech.score.pictures import draw_confusions
 from ramospeech.training.confusions import as_markdown
 from ramospeech.training.log import RunLog
 from ramospeech.training.loop import Step
@@ -253,28 +252,10 @@ class Monitor:
                 # Its own tag: TensorBoard shows only the first kind of what has the same one.
                 self.writer.add_audio(f"{tag}/sound", waveform, step, sample_rate=SAMPLE_RATE)
 
-    def attention(
-        self,
-        name: str,
-        maps: np.ndarray,
-        reference: Sequence[str],
-        seconds_per_frame: float,
-        step: int,
-        folder: Path | None = None,
-    ) -> None:
-        """Log where a speller looks for the units of a dev clip and for its end, (H, U + 1, T'), as a picture, and
-        write it into the folder."""
-        if not self.recording:
-            return
-        png = BytesIO()
-        draw_attention(maps, [*reference, "END"], seconds_per_frame).savefig(png, format="png")
-        self.writer.add_image(f"attention/{name}", read_png(png), step, dataformats="HWC")
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{name}.step{step}.png").write_bytes(png.getvalue())
-            except OSError as error:
-                self.say(f"{folder}: a picture cannot be written ({error.strerror}); the run continues without it")
+    def image(self, tag: str, pixels: np.ndarray, step: int) -> None:
+        """Log a picture (H, W, 3) uint8."""
+        if self.recording:
+            self.writer.add_image(tag, pixels, step, dataformats="HWC")
 
     def confusions(self, part: str, counts: Mapping[tuple[str, str], int], step: int) -> None:
         """Log what is taken for what, of a part of the syllables (see `training.confusions`), as a picture."""

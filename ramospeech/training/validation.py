@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ramospeech.data import Batch
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
 from ramospeech.score import edits
+from ramospeech.score.pictures import draw_attention, read_png
 from ramospeech.text.units import Metric
 from ramospeech.training import advice
 from ramospeech.training.confusions import Pairs, by_part, count_pairs, error_rate
@@ -170,7 +172,11 @@ def show_clips(
         for i, alignment in enumerate(model.attention.alignments(*given).float().cpu()):
             rows, clip = int(batch.label_lengths[i]) + 1, batch.clips[i]
             maps = alignment[:rows, :, : lengths[i]].transpose(0, 1).numpy()
-            monitor.attention(Path(clip.path).stem, maps, clip.tokens, model.seconds_per_frame, step, folder)
+            png, name = BytesIO(), Path(clip.path).stem
+            draw_attention(maps, [*clip.tokens, "END"], model.seconds_per_frame).savefig(png, format="png")
+            monitor.image(f"attention/{name}", read_png(png), step)
+            if folder is not None:
+                write_picture(folder / f"{name}.step{step}.png", png.getvalue(), monitor)
     if "ctc" not in model.heads:
         return
     log_probs, lengths = model.ctc(states).float().cpu(), lengths.cpu()
@@ -179,6 +185,15 @@ def show_clips(
         picture = features[i, : frames[i]].float().cpu().numpy(), log_probs[i, : lengths[i]].numpy()
         clip = batch.clips[i]
         monitor.clip(Path(clip.path).stem, waveform, *picture, decoder.vocabulary, clip.pinyin, best.tokens, step)
+
+
+def write_picture(path: Path, png: bytes, monitor: Monitor) -> None:
+    """Write the bytes of a picture; where that cannot be, say so: the run continues without it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+    except OSError as error:
+        monitor.say(f"{path}: the picture cannot be written ({error.strerror}); the run continues without it")
 
 
 class Evaluation:
