@@ -80,11 +80,12 @@ class DevMetrics:
         """Whether the model gave no unit for any clip."""
         return self.clips > 0 and self.recognised == 0
 
-    def scalars(self, head: str = "") -> dict[str, float]:
+    def scalars(self) -> dict[str, float]:
         """Return the loss and the rates by TensorBoard tag; those of other heads begin with their names."""
-        found = {"loss": self.loss, **self.rates}
-        own = {f"dev/{head}{name}": value for name, value in found.items()}
-        return own | {k: v for name, other in self.others.items() for k, v in other.scalars(f"{name}_").items()}
+        own = {"dev/loss": self.loss, **{f"dev/{name}": rate for name, rate in self.rates.items()}}
+        for head, other in self.others.items():
+            own |= {tag.replace("/", f"/{head}_"): value for tag, value in other.scalars().items()}
+        return own
 
     def describe(self) -> str:
         """Return one line for people."""
