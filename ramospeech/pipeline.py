@@ -9,7 +9,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ctc_decode import GreedyDecoder
 from ramospeech import stages
 from ramospeech.audio import Source, Whole, channels
 from ramospeech.audio.voice import check_voice, sounding, voiced
@@ -18,7 +17,8 @@ from ramospeech.errors import AudioError, ModelError, UsageError, torch_for
 from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
 from ramospeech.onnx_model import OnnxModel
-from ramospeech.recogniser import CtcRecogniser, Decoder, Posteriors, Recogniser
+from ramospeech.recogniser import AttentionDecoding, Decoder
+from ramospeech.recognisers import recogniser_of
 from ramospeech.speakers import Turns
 from ramospeech.speech import MIN_CONFIDENCE
 from ramospeech.transcript import Token, Transcript
@@ -33,8 +33,6 @@ from ramospeech.translate import (
 )
 
 if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
-    import torch
-
     from ramospeech.model import AcousticModel
 
 PRETRAINED = pretrained_folder()
@@ -49,21 +47,22 @@ class Transcriber:
     """Recordings of any length and format -> transcripts.
 
     model: is switched to evaluation and moved to `device`; one of ONNX runs on the CPU. translator: None leaves `text`
-    empty; one may replace the recognised syllables, see `stages.translate`. decoder: None is greedy decoding.
+    empty; one may replace the recognised syllables, see `stages.translate`. decoder: None is greedy decoding, and the
+    search of the attention head where there is no CTC head; AttentionDecoding says how that head is decoded.
     nbest: how many texts to give.
     max_seconds: longer recordings are cut at pauses and their pieces transcribed one by one. hotwords: of all
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
     piece. display: writes transcripts as people read them, in `Transcript.display`.
     vad: recognise only where a detector hears a voice. precision: float32, or for GPUs bf16 or fp16. Raises UsageError
-    for a device that is not available.
+    for a device that is not available, and for a decoder of a head that the model does not have.
     """
 
     def __init__(
         self,
         model: "AcousticModel | OnnxModel",
         translator: Translator | None = None,
-        decoder: Decoder | None = None,
+        decoder: Decoder | AttentionDecoding | None = None,
         device: str = "cpu",
         nbest: int = 1,
         max_seconds: float = 20.0,
@@ -75,10 +74,11 @@ class Transcriber:
         speakers: Sequence[str] = (),
         precision: str = "float32",
     ):
-        self.device, posteriors = _placed(model, device, precision)
         self.model = model
         self.translator = translator
-        self.decoder: Decoder = decoder or GreedyDecoder(model.vocabulary.units)
+        self.device, self.recogniser = recogniser_of(
+            model, device, decoder, translator is not None, min_confidence, silence, precision
+        )
         self.nbest = nbest
         self.max_seconds = model.piece_seconds(max_seconds + 2 * silence) - 2 * silence
         self.hotwords = hotwords
@@ -87,9 +87,6 @@ class Transcriber:
             check_voice()
         self.spans = voiced if vad else sounding
         self.speakers = speakers
-        self.recogniser: Recogniser = CtcRecogniser(
-            model, posteriors, self.decoder, translator is not None, min_confidence, silence
-        )
 
     @classmethod
     def from_pretrained(
@@ -98,7 +95,7 @@ class Transcriber:
         translator: str | Path | Literal[False] | None = None,
         device: str = "cpu",
         nbest: int = 1,
-        decoder: Callable[[Sequence[str]], Decoder] | None = None,
+        decoder: Callable[[Sequence[str]], Decoder | AttentionDecoding] | None = None,
         hotwords: Phrases | None = None,
         min_confidence: float | None = None,
         punctuation: bool = False,
@@ -116,7 +113,7 @@ class Transcriber:
         model: a file, or `accurate` (None is that) or `fast`, which are shipped. The model is made ready for inference
         only: see `AcousticModel.optimise_for_inference`.
         translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
-        for the model's units (`BeamSearchDecoder` itself, or a function); None is greedy. min_confidence: None is
+        for the model's units (`BeamSearchDecoder` itself, or a function); None: see the class. min_confidence: None is
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
         what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
         own_text: files of text, plain or gzip, one sentence per line, whose words are to be preferred.
@@ -239,22 +236,6 @@ def _load(name: str | Path, path: Path, device: str, threads: int | None) -> "Ac
     model = load_model(path, device)
     model.optimise_for_inference()
     return model
-
-
-def _placed(
-    model: "AcousticModel | OnnxModel", device: str, precision: str
-) -> "tuple[torch.device | None, Posteriors]":
-    """Move a model to a device, and return this, None for a model of ONNX, and what computes its posteriors."""
-    if isinstance(model, OnnxModel):
-        if device != "cpu":
-            raise UsageError(f"{model.path}: an ONNX file runs on the CPU; leave --device {device} out")
-        if precision != "float32":
-            raise UsageError(f"{model.path}: an ONNX file has the precision that it was exported with; leave it out")
-        return None, model.posteriors
-    from ramospeech.model.inference import TorchPosteriors, checked_device
-
-    checked = checked_device(device)
-    return checked, TorchPosteriors(model.to(checked).eval(), checked, precision)
 
 
 def refuse_translation(path: Path, translator: object, hotwords: object) -> None:

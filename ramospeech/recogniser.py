@@ -1,12 +1,14 @@
 """Recognition: waveforms to hypotheses, and what else the posteriors say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis
+from ctc_decode.beam_search import HasAutomaton
 from ramospeech.audio.framing import HOP
 from ramospeech.composition import composed, composed_network
 from ramospeech.errors import ModelError
@@ -44,6 +46,28 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True)
+class AttentionDecoding:
+    """How a model with an attention head is decoded, in the place of a `Decoder`; see `ramospeech.attention.Weights`.
+
+    rescored: None to search the texts of the attention head; or a CTC decoder, whose hypotheses, the best of its
+        N best first, are ranked anew by the attention head. beam_width, length_bonus, length_penalty, lm and hotwords
+        are those of the search, and say nothing to such a decoder, which has its own.
+    ctc_weight: 0 to 1, of CTC against the attention head; None is 0.3, or 0 of a model without CTC.
+    lm: an n-gram model, or the path of an ARPA file or of a neural model of `ramospeech lm --neural`.
+    """
+
+    beam_width: int = 10
+    nbest: int = 1
+    ctc_weight: float | None = None
+    lm: HasAutomaton | str | Path | None = None
+    lm_weight: float = 0.5
+    length_bonus: float = 0.0
+    length_penalty: float = 0.0
+    hotwords: HasAutomaton | None = None
+    rescored: Decoder | None = None
+
+
+@dataclass(frozen=True)
 class Recognised:
     """What was recognised in one waveform.
 
@@ -51,11 +75,15 @@ class Recognised:
     with the best of them by the posteriors, and by the language model and hotwords of the decoder; None where nobody
     asked for it, or the model has no posteriors.
     no_speech: frames (first, one past the last) where syllables were found that were taken as noise or music.
+    unended: whether the attention head did not end the text, which may then lack its end or repeat itself.
+    attention: of an attention head, the weight of each frame for each token of the best hypothesis, (U, T').
     """
 
     hypotheses: list[Hypothesis]
     network: ConfusionNetwork | None
     no_speech: tuple[Span, ...] = ()
+    unended: bool = False
+    attention: np.ndarray | None = field(default=None, compare=False)
 
 
 class Recogniser(Protocol):
@@ -164,4 +192,6 @@ def without_silence(result: Recognised, silence: int, frames: int) -> Recognised
             for slot in result.network.slots
         )
     )
-    return Recognised(found, network, tuple((first(a), past(b)) for a, b in result.no_speech))
+    attention = None if result.attention is None else result.attention[:, silence : silence + frames]
+    spans = tuple((first(a), past(b)) for a, b in result.no_speech)
+    return Recognised(found, network, spans, result.unended, attention)

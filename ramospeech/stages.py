@@ -20,7 +20,7 @@ from ramospeech.malloc import release_freed_memory
 from ramospeech.recogniser import Recognised, Recogniser
 from ramospeech.text.units import WORD_BREAK, spaced
 from ramospeech.timing import syllable_times
-from ramospeech.transcript import Token, Transcript, no_speech_warnings, written_tokens
+from ramospeech.transcript import Token, Transcript, no_speech_warnings, unended_warnings, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
 
 _WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
@@ -61,6 +61,7 @@ class TranslatedPiece:
 
     hypothesis: the best of the decoder. frames, confidences: of each syllable of the best text the first and one past
     the last frame, and its probability at its position, None if unknown. no_speech: frames taken as noise or music.
+    unended: see `Recognised`.
     """
 
     start: float
@@ -69,6 +70,7 @@ class TranslatedPiece:
     frames: tuple[tuple[int, int], ...]
     confidences: tuple[float | None, ...]
     no_speech: tuple[tuple[int, int], ...] = ()
+    unended: bool = False
 
 
 def cut(
@@ -173,7 +175,15 @@ def translate(
             frames = tuple((slot.start_frame, slot.end_frame) for slot in slots)
             of_slots = zip(slots, texts[0].syllables, strict=True)
             confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
-        yield TranslatedPiece(piece.start, hypothesis, tuple(texts), frames, confidences, piece.result.no_speech)
+        yield TranslatedPiece(
+            piece.start,
+            hypothesis,
+            tuple(texts),
+            frames,
+            confidences,
+            piece.result.no_speech,
+            piece.result.unended,
+        )
 
 
 def join(
@@ -210,7 +220,11 @@ def join(
                 seconds=item.seconds,
                 score=texts[0].score if translated else sum(piece.hypothesis.score for piece in waiting),
                 nbest=tuple(map(with_words, texts)) if translated else (),
-                warnings=item.warnings + no_speech_warnings(item.id, no_speech, item.seconds),
+                warnings=(
+                    *item.warnings,
+                    *no_speech_warnings(item.id, no_speech, item.seconds),
+                    *unended_warnings(item.id, [piece.start for piece in waiting if piece.unended]),
+                ),
                 no_speech=no_speech,
                 channel=item.channel,
             )

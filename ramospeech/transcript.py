@@ -100,3 +100,14 @@ def no_speech_warnings(name: str, spans: Sequence[tuple[float, float]], seconds:
         f"{name}: {total:.1f} of {seconds:.1f} s taken as noise or music, not speech ({where} s); "
         "--min_confidence 0 writes what was found there too",
     )
+
+
+def unended_warnings(name: str, starts: Sequence[float]) -> tuple[str, ...]:
+    """Return a line about the parts of a recording, by their starts in seconds, whose text the model did not end."""
+    if not starts:
+        return ()
+    where = ", ".join(f"{start:.1f}" for start in starts[:3]) + (", ..." if len(starts) > 3 else "")
+    return (
+        f"{name}: the model did not end the text that begins at {where} s, which may lack its end or repeat itself; "
+        "more --ctc_weight may help",
+    )

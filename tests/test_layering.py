@@ -43,6 +43,7 @@ ROOMS = (
     "composition",
     "recogniser",
     "attention",
+    "recognisers",
     "stages",
     "speakers",
     "pipeline",

@@ -6,11 +6,13 @@ too may instead have the hypotheses of the CTC decoder rescored.
 """
 
 from ramospeech.attention.ctc_prefix import CtcPrefixScorer
+from ramospeech.attention.recogniser import AttentionRecogniser
 from ramospeech.attention.rescoring import teacher_forced
 from ramospeech.attention.scorers import AutomatonScorer, Scorer
 from ramospeech.attention.search import Spelled, Speller, Weights, search
 
 __all__ = [
+    "AttentionRecogniser",
     "AutomatonScorer",
     "CtcPrefixScorer",
     "Scorer",

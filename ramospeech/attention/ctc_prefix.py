@@ -29,7 +29,10 @@ class PrefixState:
 
 
 class CtcPrefixScorer:
-    """A Scorer by log-posteriors (B, T', V), whose frames (B,) of each utterance are valid. The blank is unit 0."""
+    """A Scorer by log-posteriors (B, T', V), whose frames (B,) of each utterance are valid. The blank is unit 0.
+
+    Raises ValueError for probabilities that are not numbers.
+    """
 
     highest = 0.0  # a longer prefix is never more probable
 
@@ -38,6 +41,8 @@ class CtcPrefixScorer:
         behind = np.arange(posteriors.shape[1]) >= np.asarray(frames)[:, None]
         posteriors[behind] = -np.inf
         posteriors[behind, 0] = 0.0  # blanks for certain, which change nothing
+        if np.isnan(posteriors).any():
+            raise ValueError("the probabilities of the CTC head are not numbers")
         self._by_unit = posteriors.transpose(0, 2, 1)  # (B, V, T')
 
     def start(self, utterances: int) -> PrefixState:

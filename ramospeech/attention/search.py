@@ -121,7 +121,8 @@ def search(
         units, spoken = _candidates(log_probs, weights.top_k)
         weighed = attention.mean(dim=1).float().cpu().numpy()
         parts = [scorer.score(one, units) for (scorer, _), one in zip(scorers, states_of, strict=True)]
-        totals = np.array([each.total for each in live])[:, None] + ((1 - ctc_weight) * spoken if ctc_weight < 1 else 0)
+        totals = (1 - ctc_weight) * spoken if ctc_weight < 1 else np.zeros_like(spoken)
+        totals += np.array([each.total for each in live])[:, None]
         for (_, weight), part in zip(scorers, parts, strict=True):
             totals += weight * part
         totals += weights.length_bonus * (units != END)

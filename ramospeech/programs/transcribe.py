@@ -14,29 +14,26 @@ with an empty text and an error), 2 for wrong usage.
 import argparse
 import io
 import sys
-from collections.abc import Sequence
 from functools import partial
 
-from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
-from ramospeech.cli import Parser, count, few, number, positive
+from ramospeech.cli import Parser, few, number
 from ramospeech.display import add_options
-from ramospeech.environment import cpu_threads
-from ramospeech.errors import UsageError, program
+from ramospeech.errors import program
 from ramospeech.output import DOUBTFUL, WRITERS
-from ramospeech.pipeline import Decoder, Transcriber
+from ramospeech.pipeline import Transcriber
 from ramospeech.programs import sharing
+from ramospeech.programs.decoding import add_search_options, check_search_options, hotwords_of, make_decoder
 from ramospeech.programs.job import Job
 from ramospeech.speakers import speaker_names
-from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 from ramospeech.translate import Phrases
 
 # Options that transcripts depend on.
 CHOICES = (
     *("model", "translator", "decoder", "beam_width", "lm", "lm_weight", "length_bonus", "nbest"),
+    *("length_penalty", "ctc_weight"),
     *("hotwords", "hotword", "hotwords_near", "min_confidence", "punctuation", "itn", "script", "vad", "speakers"),
     "precision",
 )
-MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -71,46 +68,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     group.add_argument(
         "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
-    group = parser.add_argument_group("search")
-    group.add_argument("--decoder", choices=["greedy", "beam"], default="greedy", help="how posteriors become pinyin")
-    group.add_argument("--beam_width", type=count, default=30, metavar="N", help="beam: prefixes kept per frame")
-    group.add_argument(
-        "--lm",
-        metavar="FILE",
-        help="text of your own, one sentence per line, whose words are preferred; beam: a syllable language model "
-        "(ARPA; ramospeech lm makes one)",
-    )
-    group.add_argument(
-        "--lm_weight", type=number(float), default=0.5, help="beam: weight of --lm (ramospeech tune finds it)"
-    )
-    group.add_argument(
-        "--length_bonus",
-        type=number(float),
-        default=0.0,
-        help="beam: added to the score per syllable (found with --lm_weight)",
-    )
-    group.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
-    group.add_argument(
-        "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
-    )
-    group.add_argument(
-        "--hotwords_near",
-        type=number(float, 0, 1),
-        default=0.0,
-        metavar="X",
-        help="0 to 1: factor of the boost where one syllable of a hotword is a near homophone (z, zh ...)",
-    )
-    group.add_argument(
-        "--min_confidence",
-        type=number(float, 0, 1),
-        metavar="X",
-        help="0 to 1: syllables with less confidence around them are left out as noise or music, with a warning; "
-        "0 keeps all (default: of the model, 0.35)",
-    )
-    group.add_argument("--nbest", type=count, default=1, metavar="N", help="texts per recording (json)")
-    group.add_argument(
-        "--batch_seconds", type=positive, metavar="S", help="audio per batch (default: 8 on a CPU, 60 on a GPU)"
-    )
+    add_search_options(parser)
     add_options(parser, punctuation=False)
     group = parser.add_argument_group("input and output")
     group.add_argument(
@@ -162,38 +120,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args.inputs += argv[end + 1 :]
     if not args.inputs:
         parser.error("the following arguments are required: INPUT")
-    if args.translator == "none" and args.decoder == "greedy" and (args.hotwords or args.hotword):
-        raise UsageError("--hotwords need a translator or the beam search; add --decoder beam")
+    check_search_options(args)
     return args
-
-
-def hotwords_of(args: argparse.Namespace) -> HotwordReadings:
-    """Return the phrases of --hotwords and --hotword. Raises ListError, UsageError: one without a pronunciation."""
-    return collect_hotwords(args.hotwords, args.hotword)
-
-
-def make_decoder(args: argparse.Namespace, hotwords: HotwordReadings, units: Sequence[str]) -> Decoder:
-    """Return the decoder of the options for a model's units. Raises UsageError, ListError: a file that cannot be
-    used."""
-    writes_characters = not any(unit[-1:] in {"1", "2", "3", "4"} for unit in units)  # no syllable with its tone
-    if args.decoder == "greedy":
-        if writes_characters and hotwords:
-            raise UsageError(f"{args.model}: writes characters itself; hotwords need the beam search: --decoder beam")
-        return GreedyDecoder(units)
-    phrases = in_characters(hotwords) if writes_characters else hotwords
-    try:
-        return BeamSearchDecoder(
-            units,
-            beam_width=args.beam_width,
-            nbest=min(args.beam_width, MAX_TRANSLATED),
-            lm=args.lm,
-            lm_weight=args.lm_weight,
-            length_bonus=args.length_bonus,
-            hotwords=Hotwords(phrases, near=args.hotwords_near) if phrases else None,
-            num_threads=cpu_threads(args.threads),
-        )
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from error
 
 
 def transcriber_of(args: argparse.Namespace, device: str) -> Transcriber:
