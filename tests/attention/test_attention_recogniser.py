@@ -1,4 +1,4 @@
-"""Transcribing by an attention head: with a stand-in that writes down the tones it hears, then with real heads."""
+"""Transcribing by an attention head: with a stand-in that writes down the tones that sound, then with real heads."""
 
 import math
 from typing import Any
@@ -22,7 +22,7 @@ from ramospeech.text.units import PinyinUnits
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 FRAME = 1280
-DOUBT = 0.1  # of the probability, shared by all units but the one that is heard
+DOUBT = 0.1  # of the probability, shared by all units but the one that sounds
 
 
 class ToneSpeller:
@@ -149,7 +149,7 @@ def test_networks_are_of_the_ctc_head_alone():
 
 
 def test_rescoring_lets_the_attention_head_choose():
-    """CTC with two hypotheses that are as good as each other; the attention head has heard the second."""
+    """CTC with two hypotheses that are as good as each other; the attention head prefers one."""
 
     class Two(ToneModel):
         def ctc(self, states: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ def test_a_text_that_does_not_end_is_kept_and_warned_of():
     assert len(found.warnings) == 1 and "did not end the text that begins at 0.0 s" in found.warnings[0]
 
 
-def test_silence_is_no_text():
+def test_silence_has_no_text():
     found = transcriber("ctc", "attention", decoder=AttentionDecoding()).transcribe(
         speak(pause=0) and (1e-3 * np.sin(np.arange(9000)), 16_000)
     )
