@@ -6,11 +6,15 @@ found, dropped and kept) and NAME_dropped.tsv (every clip that was dropped, and 
 
 Paths in the lists are relative to --data_root, which must be the --data_root of train.py; recordings outside of
 it are listed by their absolute path. An archive that you have put into --root yourself is unpacked, not fetched.
+
+`ramospeech prepare merge LIST... --output LIST` joins lists, `prepare submission HYP.tsv --output FILE` makes an
+`id,label` CSV of transcripts; each has a --help of its own.
 """
 
 import argparse
 import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +22,17 @@ from ramospeech import errors
 from ramospeech.cli import Parser, count
 from ramospeech.corpora.catalogue import CORPORA
 from ramospeech.corpora.check import Limits
+from ramospeech.corpora.download import download_and_unpack, unpack_found
 from ramospeech.corpora.lists import canonical
+from ramospeech.corpora.merging import main as merge
+from ramospeech.corpora.noise import describe
 from ramospeech.corpora.prepare import write_lists
-from ramospeech.text import Vocabulary
+from ramospeech.corpora.recordings import Recording, hold_out_dev
+from ramospeech.corpora.submission import main as submission
+from ramospeech.text import Vocabulary, hanzi
 from ramospeech.text.units import UNITS
+
+_OTHERS = {"merge": merge, "submission": submission}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,8 +41,20 @@ def parser() -> argparse.ArgumentParser:
     titles = "; ".join(f"{name}: {corpus.title}" for name, corpus in CORPORA.items())
     parser.add_argument("corpus", type=_corpus, choices=CORPORA, metavar="NAME", help=titles)
     where = parser.add_argument_group("where")
-    where.add_argument("--root", type=Path, default=Path("data"), help="the folder with the corpus in it")
-    where.add_argument("--download", action="store_true", help="fetch what is not there from OpenSLR")
+    where.add_argument(
+        "--root", "--target_dir", type=Path, default=Path("data"), help="the folder with the corpus in it"
+    )
+    where.add_argument("--download", action="store_true", help="fetch what is not there from its publisher or OpenSLR")
+    where.add_argument(
+        "--parts",
+        nargs="+",
+        metavar="PART",
+        default=[],
+        help="some only: archives to fetch, WenetSpeech's L, M or S",
+    )
+    where.add_argument(
+        "--sample_rate", type=count, default=16000, help="of samples without a header (AN4, KsponSpeech), in Hz"
+    )
     where.add_argument("--config_path", type=Path, default=Path("data_config"), help="the folder of the lists")
     where.add_argument(
         "--data_root", type=Path, default=Path("data"), help="folder that the lists' paths are relative to"
@@ -43,7 +66,9 @@ def parser() -> argparse.ArgumentParser:
     check = parser.add_argument_group("check")
     check.add_argument("--max_window", type=count, default=1600, help="longest clip in frames of 10 ms")
     check.add_argument("--reduction", type=count, default=8, help="input frames per output frame of the model")
-    check.add_argument("--units", choices=UNITS, default="pinyin", help="units of the labels")
+    check.add_argument(
+        "--units", choices=UNITS, help="units of the labels (default: pinyin, of texts without hanzi characters)"
+    )
     check.add_argument(
         "--vocabulary", type=Path, help="file of the model's units (default: the inventory, or what occurs)"
     )
@@ -78,34 +103,59 @@ def _name(args: argparse.Namespace) -> str:
 
 
 @errors.program
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; prints the report."""
+    if argv is None:
+        argv = sys.argv[1:]
+    if argv and argv[0] in _OTHERS:
+        return _OTHERS[argv[0]](argv[1:])
     args = parser().parse_args(argv)
     corpus, name = CORPORA[args.corpus], _name(args)
     vocabulary = Vocabulary.load(args.vocabulary) if args.vocabulary else Vocabulary.inventory()
+    if unknown := [part for part in args.parts if part not in corpus.all_parts]:
+        known = ", ".join(corpus.all_parts) or "none: leave the option out"
+        raise errors.UsageError(f"--parts {unknown[0]}: {args.corpus} has the parts {known}")
     if args.download:
-        if corpus.download is None:
+        if not corpus.archives:
             raise errors.UsageError(f"there is nothing to download for {args.corpus}; leave --download out")
-        corpus.download(args.root)
+        download_and_unpack(corpus.chosen(args.parts), args.root)
+    if corpus.noise:
+        unpack_found(corpus.archives, args.root)
+        print(describe(corpus.prepare(args.root)))
+        return 0
+    recordings = corpus.recordings(args.root, args.parts, args.sample_rate)
+    notes = ()
+    if corpus.holds_dev:
+        recordings, note = hold_out_dev(recordings, args.dev_fraction)
+        notes = (note,) if note else ()
     report = write_lists(
         name,
-        corpus.prepare(args.root),
+        recordings,
         args.config_path,
         args.data_root,
         Limits(
             max_frames=args.max_window,
             reduction=args.reduction,
             vocabulary=vocabulary,
-            units=UNITS[args.units],
+            units=UNITS[args.units or _units_of(recordings)],
             drop_unknown=args.drop_unknown,
             durations="audio" if args.read_audio else "header",
         ),
         (args.dev_fraction, args.test_fraction),
         args.threads or min(8, 2 * (os.cpu_count() or 1)),
+        notes,
     )
     print(report)
     print(report.counts())
     print(f"lists, report and dropped clips: {args.config_path / name}_*")
+    return 0
+
+
+def _units_of(recordings: Sequence[Recording]) -> str:
+    """Return the kind of units that fits the texts: syllables of hanzi, else characters."""
+    texts = [recording.text for recording in recordings if recording.text]
+    with_hanzi = sum(any(map(hanzi.is_hanzi, text)) for text in texts)
+    return "pinyin" if 10 * with_hanzi >= len(texts) else "characters"
 
 
 if __name__ == "__main__":

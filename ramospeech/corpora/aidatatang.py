@@ -9,7 +9,7 @@ OpenSLR has withdrawn it at times; the archive, from wherever, can be put into t
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
@@ -18,11 +18,6 @@ ARCHIVES = (
     Archive(62, "aidatatang_200zh.tgz", 18_756_983_399, "6e0f4f39cd5f667a7ee53c397c8d0949", folder="aidatatang_200zh"),
 )
 _TRANSCRIPT = "transcript/aidatatang_200_zh_transcript.txt"
-
-
-def download_aidatatang(root: Path) -> None:
-    """Download and unpack aidatatang_200zh into `root`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_aidatatang(root: Path) -> list[Recording]:

@@ -9,17 +9,12 @@
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
 
 ARCHIVES = (Archive(33, "data_aishell.tgz", 15_582_913_665, "2f494334227864a8a8fec932999db9d8", folder="data_aishell"),)
-
-
-def download_aishell(root: Path) -> None:
-    """Download and unpack AISHELL-1 into `root`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_aishell(root: Path) -> list[Recording]:

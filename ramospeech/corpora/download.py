@@ -1,4 +1,5 @@
-"""Archives from OpenSLR: resumable download from several mirrors, checked by size and md5, unpacked once.
+"""Archives from OpenSLR and others: resumable download from several mirrors, checked by size and md5,
+unpacked once.
 
 A file carries its own name only when it is whole and checked; until then it is `NAME.part`, and the next run
 resumes where that ends. Marks beside the unpacked folders make a second run do nothing, even when the
@@ -20,7 +21,7 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
-from ramospeech.corpora.unpack import is_unpacked, unpack_once
+from ramospeech.corpora.unpack import is_archive, is_unpacked, unpack_once
 from ramospeech.errors import RamospeechError
 
 MIRRORS = (
@@ -36,17 +37,28 @@ _ATTEMPTS = 3  # at a mirror, without any progress
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A file of an OpenSLR resource; size in bytes, md5 where somebody has published it.
+    """A file of an OpenSLR resource, or below `url`; size in bytes and md5 (or sha256) where they are published.
 
-    `folder` is what unpacking brings, relative to the root; `unpack_into` the folder of the root to unpack into.
+    `folder` is what unpacking brings, relative to the root; `unpack_into` the folder of the root to unpack into;
+    `save_in` the folder that the file itself is put into. A file that is not an archive stays as it is.
     """
 
-    resource: int
-    name: str
-    size: int
+    resource: int = 0
+    name: str = ""
+    size: int | None = None
     md5: str = ""
     folder: str = ""
     unpack_into: str = ""
+    url: str = ""
+    save_in: str = ""
+
+    def addresses(self, mirrors: Sequence[str]) -> list[str]:
+        """Return where it can be had."""
+        return [f"{self.url}/{self.name}"] if self.url else [f"{base}/{self.resource}/{self.name}" for base in mirrors]
+
+    def path(self, root: Path) -> Path:
+        """Return where it is put."""
+        return root / self.save_in / self.name
 
 
 class _NotDeliveredError(Exception):
@@ -60,17 +72,17 @@ def download_and_unpack(archives: Sequence[Archive], root: Path, mirrors: Sequen
     """
     for archive in archives:
         if not _is_unpacked(archive, root):
-            urls = [f"{mirror}/{archive.resource}/{archive.name}" for mirror in mirrors]
-            fetch(urls, root / archive.name, archive.size, archive.md5)
+            fetch(archive.addresses(mirrors), archive.path(root), archive.size, archive.md5)
     unpack_found(archives, root)
 
 
 def unpack_found(archives: Sequence[Archive], root: Path) -> None:
     """Unpack those archives that lie in `root`, each only once."""
     for archive in archives:
-        if (root / archive.name).exists() and not _is_unpacked(archive, root):
+        path = archive.path(root)
+        if is_archive(path) and path.exists() and not _is_unpacked(archive, root):
             print(f"unpacking {archive.name}, which takes some minutes", file=sys.stderr)
-            unpack_once(root / archive.name, root / archive.unpack_into)
+            unpack_once(path, root / archive.unpack_into)
 
 
 def _is_unpacked(archive: Archive, root: Path) -> bool:
@@ -82,8 +94,8 @@ def _is_unpacked(archive: Archive, root: Path) -> bool:
 def fetch(urls: Sequence[str], target: Path, size: int | None = None, md5: str = "", pause: float = 2.0) -> Path:
     """Download `target` from the first address that delivers it; returns `target`.
 
-    What is already in `target.part` is not asked for again. `size` (bytes) and `md5` are checked at the end.
-    `pause` is the time in seconds before the second try, doubled before each further one.
+    What is already in `target.part` is not asked for again. `size` (bytes) and `md5` (or sha256) are checked at the
+    end. `pause` is the time in seconds before the second try, doubled before each further one.
     """
     if target.exists():
         if size is not None and target.stat().st_size != size:
@@ -180,9 +192,10 @@ def _verify(part: Path, size: int | None, md5: str) -> None:
     if size is not None and _size(part) != size:
         wrong = f"{_size(part)} bytes instead of {size}"
     elif md5:
+        kind = "md5" if len(md5) == 32 else "sha256"
         with open(part, "rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        wrong = "" if digest == md5 else f"md5 {digest} instead of {md5}"
+            digest = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+        wrong = "" if digest == md5 else f"{kind} {digest} instead of {md5}"
     if wrong:
         part.unlink()
         raise _NotDeliveredError(f"what arrived is not the published file ({wrong}); it was deleted")

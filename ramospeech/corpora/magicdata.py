@@ -9,7 +9,7 @@ Its three archives hold `train`, `dev` and `test` without a folder around them, 
 import re
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, Table, find_folder, match, recordings_in
 from ramospeech.errors import ListError
@@ -22,11 +22,6 @@ ARCHIVES = (
     Archive(68, "test_set.tar.gz", 2_201_936_013, folder="magicdata/test", unpack_into="magicdata"),
 )
 _NOISES = re.compile(r"\[?(?:FIL|SPK)\]?|[\[\]]")  # marks of fillers and noises, some without their brackets
-
-
-def download_magicdata(root: Path) -> None:
-    """Download and unpack MAGICDATA into `root/magicdata`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_magicdata(root: Path) -> list[Recording]:

@@ -67,11 +67,13 @@ def write_lists(
     limits: Limits | None = None,
     fractions: tuple[float, float] = (0.05, 0.05),
     threads: int = 8,
+    remarks: Sequence[str] = (),
 ) -> PreparationReport:
     """Write `NAME_{train,dev,test}.txt`, `NAME_report.txt` and `NAME_dropped.tsv` into `config_path`.
 
     `fractions` are those of dev and test where the publisher has made no split. A split that has no clip gets no
-    list, and an older list of it goes. Raises ListError when no clip is left at all; the report is written.
+    list, and an older list of it goes. `remarks` are put first in the report. Raises ListError when no clip is left at
+    all; the report is written.
     """
     utterances, split_note = split(utterances, *fractions)
     limits = limits or Limits()
@@ -81,7 +83,7 @@ def write_lists(
         limits = replace(limits, vocabulary=found)
     kept, unusable = check(candidates, data_root, limits, threads)
     dropped += unusable
-    notes = [*([split_note] if split_note else []), *notes, *_remarks(kept, limits)]
+    notes = [*remarks, *([split_note] if split_note else []), *notes, *_remarks(kept, limits)]
     report = PreparationReport(name, kept, dropped, notes)
     folder = Path(config_path)
     write_text(folder / f"{name}_dropped.tsv", _table(dropped))

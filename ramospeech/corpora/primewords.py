@@ -9,17 +9,12 @@
 import json
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.errors import ListError
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(47, "primewords_md_2018_set1.tar.gz", 9_057_625_192, folder="primewords_md_2018_set1"),)
-
-
-def download_primewords(root: Path) -> None:
-    """Download and unpack Primewords into `root`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_primewords(root: Path) -> list[Recording]:

@@ -1,6 +1,7 @@
 """What a corpus yields before any check: recordings with the text as published, and their split."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,16 +37,34 @@ def find_folder(root: Path, name: str, probe: str) -> Path:
     for folder in (root / name, root):
         if folder.is_dir() and next(folder.glob(probe), None):
             return folder
-    raise UsageError(
-        f"no {name} in {root}: {root / name / probe} is expected; "
-        "give the folder that holds it with --root, or add --download"
+    raise absent(name, root, f"{name}/{probe}")
+
+
+def absent(title: str, root: Path, expected: str) -> UsageError:
+    """Return the error of a corpus that is not below the root."""
+    return UsageError(
+        f"no {title} in {root}: {root / expected} is expected; give the folder that holds it with --root, or add "
+        "--download where its publisher offers that"
     )
 
 
-def recordings_in(folder: Path) -> list[Path]:
-    """Return every .wav below a folder of a published corpus, in whatever case it is written; none without the
-    folder."""
-    return [path for path in walk(folder) if path.suffix.lower() == ".wav"] if folder.is_dir() else []
+def recordings_in(folder: Path, suffixes: tuple[str, ...] = (".wav",)) -> list[Path]:
+    """Return every .wav (or what ends like `suffixes`) below a folder of a published corpus, in whatever case it is
+    written; none without the folder."""
+    return [path for path in walk(folder) if path.suffix.lower() in suffixes] if folder.is_dir() else []
+
+
+def beside_tables(folder: Path, suffix: str, tables: str, split: str) -> list["Recording"]:
+    """Return recordings with tables of `id text` beside them, as LibriSpeech has them; the speaker is what precedes `-`
+    or `_` in the id."""
+    found = []
+    for path in sorted(folder.glob(tables)):
+        recordings = (
+            Recording(file.stem, file, None, re.split("[-_]", file.stem)[0], split)
+            for file in recordings_in(path.parent, (suffix,))
+        )
+        found += match(recordings, read_table(path))
+    return found
 
 
 def locate(base: Path, path: str) -> Path:
@@ -133,6 +152,14 @@ def split(utterances: Sequence[Recording], dev: float, test: float) -> tuple[lis
         else utterance
         for utterance in utterances
     ], note
+
+
+def hold_out_dev(utterances: Sequence[Recording], fraction: float) -> tuple[list[Recording], str]:
+    """Take a dev set out of train, by speakers as `split` does, where the publisher has made none; and a note on it."""
+    if any(utterance.split == "dev" for utterance in utterances) or not fraction:
+        return list(utterances), ""
+    done, note = split([replace(u, split=None) if u.split == "train" else u for u in utterances], fraction, 0.0)
+    return [replace(u, split="train") if u.split is None and u.problem else u for u in done], f"dev of train: {note}"
 
 
 def _position(key: str) -> float:

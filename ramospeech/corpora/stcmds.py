@@ -7,16 +7,11 @@ P00001 is the person, A or I the kind of recording.
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(38, "ST-CMDS-20170001_1-OS.tar.gz", 8_231_662_593, folder="ST-CMDS-20170001_1-OS"),)
-
-
-def download_stcmds(root: Path) -> None:
-    """Download and unpack ST-CMDS into `root`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_stcmds(root: Path) -> list[Recording]:

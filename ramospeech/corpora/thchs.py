@@ -7,17 +7,12 @@ data_thchs30/{train,dev,test}/A11_0.wav.trn     a link, or a file that holds `..
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, download_and_unpack, unpack_found
+from ramospeech.corpora.download import Archive, unpack_found
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder
 from ramospeech.text.encoding import read_text
 
 ARCHIVES = (Archive(18, "data_thchs30.tgz", 6_453_425_169, "2d2252bde5c8429929e1841d4cb95e90", folder="data_thchs30"),)
-
-
-def download_thchs(root: Path) -> None:
-    """Download and unpack THCHS-30 into `root`."""
-    download_and_unpack(ARCHIVES, root)
 
 
 def prepare_thchs(root: Path) -> list[Recording]:

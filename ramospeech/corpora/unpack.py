@@ -1,4 +1,4 @@
-"""Unpack untrusted tar archives once; nothing is written outside the folder.
+"""Unpack untrusted tar and zip archives once; nothing is written outside the folder.
 
 The rules are those of tarfile's `data` filter, stated here because Python before 3.11.4 lacks it, and because
 its early versions could be led out of the folder by chains of links.
@@ -7,6 +7,7 @@ its early versions could be led out of the folder by chains of links.
 import errno
 import shutil
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable
 from itertools import takewhile
@@ -45,12 +46,19 @@ def unpack_nested(archives: Iterable[Path], folder: Path) -> None:
             unpack_once(archive, folder)
 
 
+def is_archive(path: Path) -> bool:
+    """Return whether a file is to be unpacked, by its name."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".zip"))
+
+
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar archive (gzip, bzip2, xz or none) into the folder; existing files are replaced.
+    """Unpack a zip or tar archive (gzip, bzip2, xz or none) into the folder; existing files are replaced.
 
     Raises RamospeechError for a damaged archive, a full disk, and a member that would land or point outside.
     """
     base = folder.resolve()
+    if archive.name.endswith(".zip"):
+        return _unzip(archive, base)
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
@@ -106,6 +114,26 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, base: Path) -> None:
         target.hardlink_to(origin)
     else:
         raise ValueError("is a device or a pipe")
+
+
+def _unzip(archive: Path, base: Path) -> None:
+    """Unpack a zip archive, which holds folders and files only."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            for name in file.namelist():
+                _inside(base, name)
+            file.extractall(base)
+    except ValueError as error:
+        raise RamospeechError(
+            f"{archive}: member {name!r} {error}; this is not the published archive: delete it and download it again"
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise RamospeechError(
+            f"{archive}: damaged or not a zip archive ({error}); delete it and run again to download it"
+        ) from None
+    except OSError as error:
+        todo = "make room" if error.errno == errno.ENOSPC else "check the folder"
+        raise RamospeechError(f"{archive}: cannot unpack into {base} ({error.strerror}); {todo}, run again") from None
 
 
 def _inside(base: Path, name: str) -> Path:

@@ -4,12 +4,14 @@ import hashlib
 import socket
 import tarfile
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ramospeech.corpora import Clip, download, read_list, thchs
+from ramospeech.corpora import CORPORA, Clip, download, read_list
+from ramospeech.corpora import __main__ as program
 from ramospeech.corpora.__main__ import main
 from ramospeech.corpora.download import Archive, download_and_unpack, fetch
 from ramospeech.errors import RamospeechError
@@ -175,8 +177,8 @@ def test_the_program_downloads_unpacks_and_writes_lists(server, tmp_path, tar_of
     content = tar_of(members, "data_thchs30.tgz").read_bytes()
     server.files["/18/data_thchs30.tgz"] = content
     archive = Archive(18, "data_thchs30.tgz", len(content), hashlib.md5(content).hexdigest(), "data_thchs30")
-    monkeypatch.setattr(thchs, "ARCHIVES", (archive,))
-    monkeypatch.setattr(thchs, "download_and_unpack", partial(download_and_unpack, mirrors=[server.address]))
+    monkeypatch.setitem(CORPORA, "thchs", replace(CORPORA["thchs"], archives=(archive,)))
+    monkeypatch.setattr(program, "download_and_unpack", partial(download_and_unpack, mirrors=[server.address]))
     for _ in range(2):
         assert main(["thchs", "--root", "data", "--download"]) == 0
     assert len(server.asked) == 1
