@@ -45,7 +45,7 @@ def weigh(
             for (automaton, scale), before in zip(automata, states, strict=True):
                 gain += scale * _score(automaton, before[done], read, ends)
             gains.append(gain)
-        slots.append(_weighed(slot, gains))
+        slots.append(weighed(slot, gains))
         done += token is not None
     return ConfusionNetwork(tuple(slots))
 
@@ -66,7 +66,8 @@ def _score(automaton: Automaton, state: int, ids: Sequence[int], ends: bool) -> 
     return total + (float(automaton.final[state]) if ends else 0.0)
 
 
-def _weighed(slot: Slot, gains: Sequence[float]) -> Slot:
+def weighed(slot: Slot, gains: Sequence[float]) -> Slot:
+    """Return a slot whose probabilities are multiplied by the exponentials of gains, one for each alternative."""
     top = max(gains)
     weights = [p * exp(gain - top) for (_, p), gain in zip(slot.alternatives, gains, strict=True)]
     total = sum(weights)

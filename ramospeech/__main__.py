@@ -85,6 +85,11 @@ PROGRAMS = {
     "train_ngram": Program(
         "train the n-gram translator", "python -m ramospeech.translate.train_ngram", "ramospeech.translate.ngram.train"
     ),
+    "train_neural_lm": Program(
+        "train a neural language model of any units",
+        "python -m ramospeech.lm.train_neural",
+        "ramospeech.lm.train_neural",
+    ),
     "train_punctuation": Program(
         "train the model that punctuates", "python -m ramospeech.display.train", "ramospeech.display.train"
     ),

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis
+from ctc_decode import ConfusionNetwork, Hypothesis
 from ctc_decode.beam_search import HasAutomaton
 from ramospeech.audio.framing import HOP
 from ramospeech.composition import composed, composed_network
@@ -45,6 +45,13 @@ class Decoder(Protocol):
     def decode(self, log_probs: np.ndarray, lengths: np.ndarray) -> list[list[Hypothesis]]: ...
 
 
+@runtime_checkable
+class Weighing(Protocol):
+    """A decoder that knows more than the posteriors, as `BeamSearchDecoder`; see its `weigh`."""
+
+    def weigh(self, network: ConfusionNetwork, hypothesis: Hypothesis) -> ConfusionNetwork: ...
+
+
 @dataclass(frozen=True)
 class AttentionDecoding:
     """How a model with an attention head is decoded, in the place of a `Decoder`; see `ramospeech.attention.Weights`.
@@ -53,7 +60,7 @@ class AttentionDecoding:
         N best first, are ranked anew by the attention head. beam_width, length_bonus, length_penalty, lm and hotwords
         are those of the search, and say nothing to such a decoder, which has its own.
     ctc_weight: 0 to 1, of CTC against the attention head; None is 0.3, or 0 of a model without CTC.
-    lm: an n-gram model, or the path of an ARPA file or of a neural model of `ramospeech lm --neural`.
+    lm: an n-gram model, or the path of an ARPA file, or of a neural model of `ramospeech train_neural_lm`.
     """
 
     beam_width: int = 10
@@ -166,7 +173,7 @@ class CtcRecogniser:
 
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
         network = ConfusionNetwork.from_posteriors(log_probs, best, self.model.vocabulary.units)
-        return self.decoder.weigh(network, best) if isinstance(self.decoder, BeamSearchDecoder) else network
+        return self.decoder.weigh(network, best) if isinstance(self.decoder, Weighing) else network
 
 
 def without_silence(result: Recognised, silence: int, frames: int) -> Recognised:

@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ctc_decode import BeamSearchDecoder, ConfusionNetwork, Hypothesis, NgramModel
+from ctc_decode import ConfusionNetwork, Hypothesis, NgramModel
 from ctc_decode.label_scorer import LabelScorer
 from ramospeech.attention.ctc_prefix import CtcPrefixScorer
 from ramospeech.attention.rescoring import teacher_forced
-from ramospeech.attention.scorers import AutomatonScorer, Scorer
+from ramospeech.attention.scorers import AutomatonScorer, NeuralScorer, Scorer
 from ramospeech.attention.search import Spelled, Weights, search
 from ramospeech.audio.framing import HOP
 from ramospeech.errors import ModelError, UsageError
+from ramospeech.lm.neural import load_neural_lm
 from ramospeech.model.inference import PRECISIONS
-from ramospeech.recogniser import AttentionDecoding, Recognised, without_silence
+from ramospeech.recogniser import AttentionDecoding, Recognised, Weighing, without_silence
 from ramospeech.speech import speech_only
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class AttentionRecogniser:
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
         network = ConfusionNetwork.from_posteriors(log_probs, best, self.units)
         decoder = self.decoding.rescored
-        return decoder.weigh(network, best) if isinstance(decoder, BeamSearchDecoder) else network
+        return decoder.weigh(network, best) if isinstance(decoder, Weighing) else network
 
     def _hypothesis(self, spelled: Spelled, log_probs: np.ndarray | None, frames: int) -> Hypothesis:
         starts, ends, confidences = self._placed(spelled, log_probs, frames)
@@ -173,7 +174,9 @@ class AttentionRecogniser:
         if choice.rescored:
             return scorers
         try:
-            if choice.lm is not None:
+            if isinstance(choice.lm, str | Path) and Path(choice.lm).suffix == ".safetensors":
+                scorers.append((NeuralScorer(load_neural_lm(choice.lm, self.device), self.units), choice.lm_weight))
+            elif choice.lm is not None:
                 lm = NgramModel.read(Path(choice.lm)) if isinstance(choice.lm, str | Path) else choice.lm
                 scorers.append((AutomatonScorer(lm.automaton(self.units), len(self.units)), choice.lm_weight))
             if choice.hotwords is not None:

@@ -1,11 +1,16 @@
 """What a search of a speller is helped by: language models and hotwords, asked unit by unit for many hypotheses."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from ctc_decode import Automaton
 from ctc_decode.batched_automaton import BatchedAutomaton
+from ramospeech.lm.nbest import known
+from ramospeech.lm.neural import Hidden, NeuralLm
 
 END = 0  # the id of the blank, which no text has, stands for the start and the end of one
 
@@ -55,3 +60,38 @@ class AutomatonScorer:
 
     def advance(self, state: np.ndarray, rows: np.ndarray, units: np.ndarray) -> np.ndarray:
         return self._batched.step(state[rows], units.astype(np.int64))[0]
+
+
+@dataclass(frozen=True)
+class NeuralState:
+    """The state of N texts, and the log-probabilities of what follows each, by the V units of the speller."""
+
+    hidden: Hidden
+    following: np.ndarray
+
+
+class NeuralScorer:
+    """A neural language model. units: of the speller. Raises ValueError where it knows none of them."""
+
+    highest = 0.0
+
+    def __init__(self, lm: NeuralLm, units: Sequence[str]) -> None:
+        self._lm, self._ids = lm, lm.ids_of(units)
+        known(self._ids, lm, units)
+
+    def start(self, utterances: int) -> NeuralState:
+        return self._read(np.full(utterances, END), None)
+
+    def score(self, state: NeuralState, units: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(state.following, units, axis=1)
+
+    def advance(self, state: NeuralState, rows: np.ndarray, units: np.ndarray) -> NeuralState:
+        chosen = torch.from_numpy(rows).to(state.hidden[0].device)
+        before = state.hidden[0].index_select(1, chosen), state.hidden[1].index_select(1, chosen)
+        return self._read(self._ids[units], before)
+
+    @torch.inference_mode()
+    def _read(self, ids: np.ndarray, hidden: Hidden | None) -> NeuralState:
+        device = self._lm.output.weight.device
+        log_probs, state = self._lm(torch.from_numpy(ids)[:, None].to(device), hidden)
+        return NeuralState(state, log_probs[:, -1].double().cpu().numpy()[:, self._ids])

@@ -9,7 +9,7 @@ from typing import Any
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.cli import count, number, positive
 from ramospeech.environment import cpu_threads
-from ramospeech.errors import UsageError
+from ramospeech.errors import UsageError, torch_for
 from ramospeech.files import model_path
 from ramospeech.recogniser import AttentionDecoding, Decoder
 from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
@@ -17,6 +17,7 @@ from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
 DECODERS = ("greedy", "beam", "attention", "rescoring")
 BEAM_WIDTH, ATTENTION_BEAM_WIDTH = 30, 10
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
+NEURAL = ".safetensors"  # the end of the name of a neural language model
 _LONGEST_HEADER = 1 << 26  # bytes of a model file that are read to know its heads
 
 
@@ -40,7 +41,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         "--lm",
         metavar="FILE",
         help="text of your own, one sentence per line, whose words are preferred; other decoders than greedy: a "
-        "language model of the units (ARPA, or a neural one; ramospeech lm makes both)",
+        "language model of the units (ARPA, of ramospeech lm; or .safetensors, of ramospeech train_neural_lm)",
     )
     group.add_argument(
         "--lm_weight", type=number(float), default=0.5, help="not greedy: weight of --lm (ramospeech tune finds it)"
@@ -141,19 +142,28 @@ def make_decoder(
             args.length_penalty or 0.0,
             phrases,
         )
+    neural = bool(args.lm) and args.lm.endswith(NEURAL)
     try:
-        beam = BeamSearchDecoder(
+        search = BeamSearchDecoder(
             units,
             beam_width=args.beam_width,
-            nbest=min(args.beam_width, MAX_TRANSLATED),
-            lm=args.lm,
+            nbest=args.beam_width if neural else min(args.beam_width, MAX_TRANSLATED),
+            lm=None if neural else args.lm,
             lm_weight=args.lm_weight,
             length_bonus=args.length_bonus,
             hotwords=phrases,
             num_threads=cpu_threads(args.threads),
         )
+        beam = _with_neural(search, args.lm, args.lm_weight) if neural else search
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
     if args.decoder == "beam":
         return beam
     return AttentionDecoding(nbest=MAX_TRANSLATED, ctc_weight=args.ctc_weight, rescored=beam)
+
+
+def _with_neural(beam: BeamSearchDecoder, path: str, weight: float) -> Decoder:
+    with torch_for(f"{path}: a neural language model"):
+        from ramospeech.lm.nbest import NeuralRescoringDecoder
+        from ramospeech.lm.neural import load_neural_lm
+    return NeuralRescoringDecoder(beam, load_neural_lm(path), weight)

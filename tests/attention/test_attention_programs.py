@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 
+from ramospeech.lm.neural import LmSizes, NeuralLm, save_neural_lm
 from ramospeech.model import AcousticModel, ModelConfig, save_model
 from ramospeech.programs import transcribe
 from ramospeech.programs.decoding import heads_of
@@ -25,6 +26,7 @@ def models(tmp_path_factory):
         sizes = SIZES if "attention" in heads else {k: v for k, v in SIZES.items() if not k.startswith("speller")}
         model = AcousticModel(ModelConfig(units, features="fbank", heads=heads, **sizes))
         save_model(model, folder / f"{'_'.join(heads)}.safetensors", {"min_confidence": 0.0})
+    save_neural_lm(NeuralLm(Vocabulary(units), LmSizes(embedding=4, hidden=4)), folder / "lm.safetensors", {})
     return folder
 
 
@@ -72,12 +74,36 @@ def test_every_decoder_runs(run, model, options):
         ("ctc", ("--ctc_weight", "0.5"), "--ctc_weight belongs to an attention head"),
         ("ctc", ("--length_penalty", "1"), "--length_penalty needs --decoder attention"),
         ("ctc_attention", ("--decoder", "attention", "--lm", "nothing.arpa"), "nothing.arpa"),
+        ("ctc_attention", ("--decoder", "attention", "--lm", "nothing.safetensors"), "nothing.safetensors: cannot be"),
+        ("ctc", ("--decoder", "beam", "--lm", "nothing.safetensors"), "nothing.safetensors: cannot be read"),
     ],
 )
 def test_a_wrong_combination_is_a_clear_line(run, model, options, message):
     status, found, errors = run(model, "--translator", "none", *options)
     assert (status, found) == (2, None)
     assert message in errors and errors.startswith("error: ") and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "decoder"), [("ctc", "beam"), ("ctc_attention", "rescoring"), ("ctc_attention", "attention")]
+)
+def test_neural_language_models_take_part(run, models, model, decoder):
+    options = (
+        "--decoder",
+        decoder,
+        "--beam_width",
+        "4",
+        "--translator",
+        "none",
+        "--lm",
+        str(models / "lm.safetensors"),
+    )
+    scores = []
+    for weight in ("0.5", "1.5"):
+        status, found, _ = run(model, *options, "--lm_weight", weight)
+        assert status == 0 and found["tokens"]
+        scores.append(found["score"])
+    assert scores[1] < scores[0]
 
 
 def test_heads_are_read_from_the_description(models, tmp_path):
