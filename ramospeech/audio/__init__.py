@@ -4,6 +4,7 @@ from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
 from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.marks import exists, file_of, headerless, located, piece
 from ramospeech.audio.reading import AudioWarning, Report, channels, duration, load, warn
+from ramospeech.audio.remote import cache_shards
 from ramospeech.audio.segmenting import segments, too_short
 from ramospeech.audio.sources import Channel, Source, Whole, is_url, name_of
 from ramospeech.audio.stated import stated_seconds
@@ -17,6 +18,7 @@ __all__ = [
     "Report",
     "Source",
     "Whole",
+    "cache_shards",
     "channels",
     "duration",
     "exists",

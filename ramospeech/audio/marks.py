@@ -13,8 +13,9 @@ import os
 import re
 from pathlib import Path
 
+from ramospeech.audio import remote
 from ramospeech.audio.framing import SAMPLE_RATE
-from ramospeech.audio.sources import is_url, opened
+from ramospeech.audio.sources import is_url, name_of, opened
 from ramospeech.errors import AudioError
 
 _MARK = re.compile(
@@ -83,6 +84,8 @@ def piece_seconds(path: str | Path) -> float | None:
 
 def member(file: str, offset: int, size: int) -> bytes:
     """Return the content of a tar's member. Raises AudioError where no member of that size is there."""
+    if is_url(file):
+        return checked(remote.read(name_of(Path(file)), max(0, offset - _BLOCK), _BLOCK + size), offset, size)
     try:
         with open(file, "rb") as tar:
             tar.seek(max(0, offset - _BLOCK))

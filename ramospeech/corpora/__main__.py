@@ -7,7 +7,8 @@ found, dropped and kept) and NAME_dropped.tsv (every clip that was dropped, and 
 Paths in the lists are relative to --data_root, which must be the --data_root of train.py; recordings outside of
 it are listed by their absolute path. An archive that you have put into --root yourself is unpacked, not fetched.
 
-`ramospeech prepare merge LIST... --output LIST` joins lists, `prepare submission HYP.tsv --output FILE` makes an
+`ramospeech prepare merge LIST... --output LIST` joins lists, `prepare pack LIST... --output DIR` packs clips into tars
+for training from a few large files, on disk or at an address, `prepare submission HYP.tsv --output FILE` makes an
 `id,label` CSV of transcripts; each has a --help of its own.
 """
 
@@ -26,13 +27,14 @@ from ramospeech.corpora.download import download_and_unpack, unpack_found
 from ramospeech.corpora.lists import canonical
 from ramospeech.corpora.merging import main as merge
 from ramospeech.corpora.noise import describe
+from ramospeech.corpora.packing import main as pack
 from ramospeech.corpora.prepare import write_lists
 from ramospeech.corpora.recordings import Recording, hold_out_dev
 from ramospeech.corpora.submission import main as submission
 from ramospeech.text import Vocabulary, hanzi
 from ramospeech.text.units import UNITS
 
-_OTHERS = {"merge": merge, "submission": submission}
+_OTHERS = {"merge": merge, "pack": pack, "submission": submission}
 
 
 def parser() -> argparse.ArgumentParser:
