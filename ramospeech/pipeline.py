@@ -17,7 +17,7 @@ from ramospeech.errors import AudioError, ModelError, UsageError, torch_for
 from ramospeech.files import SHIPPED, model_path, onnx_path
 from ramospeech.inputs import recordings
 from ramospeech.onnx_model import OnnxModel
-from ramospeech.recogniser import AttentionDecoding, Decoder
+from ramospeech.recogniser import AttentionDecoding, CtcRecogniser, Decoder, Recogniser
 from ramospeech.recognisers import recogniser_of
 from ramospeech.speakers import Turns
 from ramospeech.speech import MIN_CONFIDENCE
@@ -33,6 +33,7 @@ from ramospeech.translate import (
 )
 
 if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
+    from ramospeech.attention_maps import AttentionMaps
     from ramospeech.model import AcousticModel
 
 PRETRAINED = pretrained_folder()
@@ -55,7 +56,8 @@ class Transcriber:
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
     piece. display: writes transcripts as people read them, in `Transcript.display`.
     vad: recognise only where a detector hears a voice. precision: float32, or for GPUs bf16 or fp16. Raises UsageError
-    for a device that is not available, and for a decoder of a head that the model does not have.
+    for a device that is not available, and for a decoder of a head that the model does not have. attention_maps: a
+    folder for pictures of where an attention head looks, one for each recording, see `ramospeech.attention_maps`.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Transcriber:
         vad: bool = False,
         speakers: Sequence[str] = (),
         precision: str = "float32",
+        attention_maps: str | Path | None = None,
     ):
         self.model = model
         self.translator = translator
@@ -87,6 +90,7 @@ class Transcriber:
             check_voice()
         self.spans = voiced if vad else sounding
         self.speakers = speakers
+        self.maps = _maps(attention_maps, self.recogniser, model.seconds_per_frame) if attention_maps else None
 
     @classmethod
     def from_pretrained(
@@ -107,6 +111,7 @@ class Transcriber:
         threads: int | None = None,
         vad: bool = False,
         precision: str = "float32",
+        attention_maps: str | Path | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
@@ -121,7 +126,7 @@ class Transcriber:
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
         number to OMP_NUM_THREADS, or the runtime.
-        vad, precision: see the class.
+        vad, precision, attention_maps: see the class.
         Raises ModelError for a file that is missing or cannot be used, ListError for such a text.
         """
         name = "accurate" if model is None else model
@@ -160,6 +165,7 @@ class Transcriber:
             vad=vad,
             speakers=speakers,
             precision=precision,
+            attention_maps=attention_maps,
         )
 
     def transcribe(self, source: Source) -> Transcript:
@@ -206,6 +212,8 @@ class Transcriber:
         turns = Turns(repeat(self.speakers) if speakers is None else speakers)
         pieces = turns.listen(pieces)
         recognised = stages.recognise(pieces, self.recogniser, batch_seconds, progress)
+        if self.maps:
+            recognised = self.maps(recognised)
         translated = stages.translate(recognised, self.translator, self.nbest)
         transcripts = stages.join(
             translated,
@@ -236,6 +244,14 @@ def _load(name: str | Path, path: Path, device: str, threads: int | None) -> "Ac
     model = load_model(path, device)
     model.optimise_for_inference()
     return model
+
+
+def _maps(folder: str | Path, recogniser: Recogniser, seconds_per_frame: float) -> "AttentionMaps":
+    if isinstance(recogniser, CtcRecogniser) or recogniser.decoding.rescored:  # type: ignore[attr-defined]
+        raise UsageError(f"{folder}: pictures of attention need an attention head that searches: --decoder attention")
+    from ramospeech.attention_maps import AttentionMaps
+
+    return AttentionMaps(folder, seconds_per_frame)
 
 
 def refuse_translation(path: Path, translator: object, hotwords: object) -> None:

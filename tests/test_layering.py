@@ -45,6 +45,7 @@ ROOMS = (
     "attention",
     "recognisers",
     "stages",
+    "attention_maps",
     "speakers",
     "pipeline",
     "output",

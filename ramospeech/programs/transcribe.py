@@ -112,6 +112,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="X",
         help="html, --paragraphs: confidence below which a syllable, or its word, is marked; 0 marks none",
     )
+    group.add_argument(
+        "--attention_maps", metavar="DIR", help="with --decoder attention: pictures of where it looks, NAME.png"
+    )
     group.add_argument("--verbose", action="store_true", help="on stderr: syllables, text and score of each recording")
     group.add_argument("--resume", action="store_true", help="continue a run that was stopped, with the same --output")
     argv = sys.argv[1:] if argv is None else argv
@@ -143,6 +146,7 @@ def transcriber_of(args: argparse.Namespace, device: str) -> Transcriber:
         threads=args.threads,
         vad=args.vad,
         precision=args.precision,
+        attention_maps=args.attention_maps,
     )
 
 

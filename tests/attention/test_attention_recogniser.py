@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from ramospeech.lm import NgramTrainer
 from ramospeech.model import AcousticModel
 from ramospeech.pipeline import Transcriber
 from ramospeech.recogniser import AttentionDecoding
+from ramospeech.score.pictures import read_png
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import PinyinUnits
 
@@ -188,6 +190,34 @@ def test_a_text_that_does_not_end_is_kept_and_warned_of():
     found = transcriber("attention", ends=False).transcribe(speak(2, 3))
     assert found.pinyin[:2] == ("yi1", "er4") and len(found.pinyin) == 2 * 10 + 10
     assert len(found.warnings) == 1 and "did not end the text that begins at 0.0 s" in found.warnings[0]
+
+
+def test_pictures_of_attention_are_written(tmp_path):
+    """Named after the recordings, one for each piece; what cannot be written is a warning."""
+    for name, folder, units in (
+        ("a", "x", (2, 3)),
+        ("a", "y", (4,)),
+        ("long", "x", (5, 4, 3, 2) * 4),
+        ("bad", "x", ()),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        waveform = speak(*units)[0] if units else np.zeros(10, np.float32)
+        soundfile.write(tmp_path / folder / f"{name}.wav", waveform, SAMPLE_RATE)
+    paths = [tmp_path / path for path in ("x/a.wav", "y/a.wav", "x/bad.wav", "x/long.wav")]
+    reader = transcriber("attention", attention_maps=tmp_path / "maps", max_seconds=3.0)
+    found = list(reader.transcribe_batch(paths))
+    assert [bool(each.error) for each in found] == [False, False, True, False]
+    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert names[:4] == ["a-2.png", "a.png", "long.2.png", "long.3.png"] and names[-1] == "long.png"
+    with (tmp_path / "maps" / "a.png").open("rb") as file:
+        pixels = read_png(file)
+    assert pixels.ndim == 3 and pixels.std() > 0
+    (tmp_path / "file").touch()
+    [there] = transcriber("attention", attention_maps=tmp_path / "file").transcribe_batch(paths[:1])
+    assert there.pinyin == ("yi1", "er4") and "not written" in there.warnings[0]
+    for heads, decoder in ((("ctc",), None), (("ctc", "attention"), AttentionDecoding(rescored=GreedyDecoder(UNITS)))):
+        with pytest.raises(UsageError, match="pictures of attention need"):
+            transcriber(*heads, decoder=decoder, attention_maps=tmp_path / "maps")
 
 
 def test_silence_has_no_text():
