@@ -32,6 +32,10 @@ KINDS = {
     "deepspeech rnn": ("deepspeech", {**DEEPSPEECH, "rnn_type": "rnn", "normalise": "none"}),
     "whisper": ("whisper", WHISPER),
     "whisper bare": ("whisper", {**WHISPER, "rnn": 0, "mean_pairs": False}),
+    "las": ("las", {"rnn": 8, "rnn_layers": 2}),
+    "las conv1d": ("las", {"extractor": "conv1d", "rnn": 8, "rnn_layers": 1, "rnn_type": "rnn"}),
+    "pyramidal": ("pyramidal", {"rnn": 8, "channels": 8, "pyramid_layers": 2, "stride": 2}),
+    "with a speller": ("dfcnn", {**DFCNN, "heads": ("ctc", "attention")}),
     "whisper in blocks": ("whisper", {**WHISPER, "attention_window": 7, "pairs_after": 1, "rnn_layers": 2}),
 }
 # Samples of the clips of batches: alone, with padding, some of one frame of posteriors only.

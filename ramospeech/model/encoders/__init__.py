@@ -3,6 +3,8 @@
 from ramospeech.model.encoders.base import ENCODERS, Encoder, register_encoder, sizes_of_encoders
 from ramospeech.model.encoders.deepspeech import DeepSpeech, DeepSpeechSizes
 from ramospeech.model.encoders.dfcnn import DFCNN, DfcnnSizes
+from ramospeech.model.encoders.las import Las, LasSizes
+from ramospeech.model.encoders.pyramidal import Pyramidal, PyramidalSizes
 from ramospeech.model.encoders.whisper import WhisperEncoder, WhisperSizes
 
 __all__ = [
@@ -12,6 +14,10 @@ __all__ = [
     "DeepSpeechSizes",
     "DfcnnSizes",
     "Encoder",
+    "Las",
+    "LasSizes",
+    "Pyramidal",
+    "PyramidalSizes",
     "WhisperEncoder",
     "WhisperSizes",
     "register_encoder",
