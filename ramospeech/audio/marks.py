@@ -76,6 +76,16 @@ def exists(path: str | Path) -> bool:
     return is_url(file) or os.path.isfile(file)
 
 
+def shard_of(name: str | Path) -> str | None:
+    """Return the tar that a path names a member of; None where it names none.
+
+    >>> shard_of("shard.tar#1536+64044#0-2.5")
+    'shard.tar'
+    """
+    file, mark = split_mark(str(name))
+    return None if mark is None else file if mark["size"] else shard_of(file)
+
+
 def piece_seconds(path: str | Path) -> float | None:
     """Return how long the piece of a recording is that a path names; None where it names none."""
     mark = split_mark(str(path))[1]

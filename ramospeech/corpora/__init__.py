@@ -5,6 +5,7 @@ from ramospeech.corpora.check import Limits, check_clip, frames, frames_needed, 
 from ramospeech.corpora.lists import SPLITS, Clip, Utterance, lists_of, read_list, write_list
 from ramospeech.corpora.prepare import PreparationReport, write_lists
 from ramospeech.corpora.recordings import Recording
+from ramospeech.corpora.table import ClipTable
 
 examine = check_clip  # the names of version 0.1
 Report = PreparationReport
@@ -13,6 +14,7 @@ __all__ = [
     "CORPORA",
     "SPLITS",
     "Clip",
+    "ClipTable",
     "Corpus",
     "Limits",
     "PreparationReport",

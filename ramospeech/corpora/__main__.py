@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(describe(corpus.prepare(args.root)))
         return 0
     recordings = corpus.recordings(args.root, args.parts, args.sample_rate)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if corpus.holds_dev:
         recordings, note = hold_out_dev(recordings, args.dev_fraction)
         notes = (note,) if note else ()

@@ -60,9 +60,7 @@ def read_list(path: str | Path, units: Units | None = None) -> list[Utterance]:
         if not raw.strip():
             continue
         try:
-            utterances.append(_parse(raw.decode("utf-8").removesuffix("\r").lstrip("\ufeff"), units))
-        except UnicodeDecodeError:
-            raise ListError(f"{path}:{number}: not UTF-8; save the list as UTF-8") from None
+            utterances.append(parse_line(raw, units))
         except ValueError as error:
             raise ListError(f"{path}:{number}: {error}") from None
     return utterances
@@ -134,9 +132,12 @@ def _meant(name: str, splits_of: Iterable[str]) -> str:
     return matches[0] if name not in matches and len(matches) == 1 else name
 
 
-def _parse(line: str, units: Units) -> Utterance:
-    """Return an utterance from one line; ValueError says what is wrong with it."""
-    columns = line.split("\t")
+def parse_line(line: bytes, units: Units, seconds: float | None = None) -> Utterance:
+    """Return an utterance from one line; ValueError says what is wrong with it. `seconds` replace those of the line."""
+    try:
+        columns = line.decode("utf-8").rstrip("\r\n").lstrip("\ufeff").split("\t")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8; save the list as UTF-8") from None
     if len(columns) not in (3, 4):
         raise ValueError(
             f"{len(columns)} columns, not 3 or 4; write path, pinyin, hanzi and optionally seconds, separated by tabs"
@@ -144,15 +145,17 @@ def _parse(line: str, units: Units) -> Utterance:
     path, tokens, text = (column.strip() for column in columns[:3])
     if not path:
         raise ValueError("the path is empty; put the recording's path in the first column")
+    if seconds is None and len(columns) == 4:
+        seconds = _seconds(columns[3])
     if units.labels_text:
         try:
             label = tuple(units.from_text(text))
         except UnitError as error:
             raise ValueError(f"in the text, {error}") from None
-        return Utterance(path, label, text, _seconds(columns[3]) if len(columns) == 4 else None)
+        return Utterance(path, label, text, seconds)
     if not tokens:
         raise ValueError(f"the {units.name} is empty; put the tokens in the second column")
-    return Utterance(path, _tokens(tokens, units), text, _seconds(columns[3]) if len(columns) == 4 else None)
+    return Utterance(path, _tokens(tokens, units), text, seconds)
 
 
 def _tokens(column: str, units: Units) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Lists -> duration buckets -> padded batches, with the same number of steps on every worker."""
 
-from ramospeech.data.batches import Plan, epoch_plan, eval_plan, padding_share, train_plan
+from ramospeech.data.batches import Plan, Steps, epoch_plan, eval_plan, in_order, padding_share, train_plan
 from ramospeech.data.joining import Joined, JoinLabels
 from ramospeech.data.loader import Batch, Loader, dummy_batch, pad
 from ramospeech.data.pool import Pool, read_folder, read_pool
@@ -20,11 +20,13 @@ __all__ = [
     "Plan",
     "Pool",
     "Selection",
+    "Steps",
     "WindowBatches",
     "WindowPlanner",
     "dropped_table",
     "epoch_plan",
     "eval_plan",
+    "in_order",
     "noise",
     "pad",
     "padding_share",

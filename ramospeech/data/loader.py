@@ -6,7 +6,7 @@ under Horovod, and one cache serves all.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,7 +112,7 @@ class Loader:
     ) -> None:
         self.clips = clips
         self.data_root = Path(data_root)
-        self.labels = [vocabulary.encode(clip.tokens) for clip in clips]
+        self.encode = vocabulary.encode
         self.join_labels = JoinLabels(vocabulary)
         self.reduction, self.needed = reduction, needed
         self.workers = max(1, workers)
@@ -122,6 +122,9 @@ class Loader:
         self._cache: dict[int, np.ndarray] = {}
         self._cache_room = cache_bytes
         self._lock = threading.Lock()
+
+    def _labels(self, index: int) -> list[int]:
+        return self.encode(self.clips[index].tokens)
 
     def _waveform(self, index: int) -> np.ndarray:
         kept = self._cache.get(index)
@@ -135,16 +138,16 @@ class Loader:
         return waveform
 
     def _load(self, index: int, epoch: int) -> np.ndarray:
-        waveform = self._waveform(index)
+        waveform, labels = self._waveform(index), self._labels(index)
         factor = self.speeds[np.random.default_rng((self.seed, epoch, index)).integers(len(self.speeds))]
         if factor != 1.0:
             faster = speed(waveform, factor)
-            if self._fits(faster, self.labels[index]):
+            if self._fits(faster, labels):
                 waveform = faster
-        if not self._fits(waveform, self.labels[index]):
+        if not self._fits(waveform, labels):
             raise AudioError(
                 f"{audio.located(self.data_root, self.clips[index].path)}: {len(waveform) / audio.SAMPLE_RATE:.2f} s "
-                f"of audio is too short for its {len(self.labels[index])} labels; its list gives another length: "
+                f"of audio is too short for its {len(labels)} labels; its list gives another length: "
                 "correct the list"
             )
         return waveform
@@ -162,7 +165,7 @@ class Loader:
         waveforms = [self._load(index, epoch) for index in indices]
         labels: list[int] = []
         for index in indices:
-            labels = self.join_labels(labels, self.labels[index])
+            labels = self.join_labels(labels, self._labels(index))
         if isinstance(item, int):
             waveform, clip = waveforms[0], self.clips[item]
         else:
@@ -184,7 +187,7 @@ class Loader:
         batch.unreadable = unreadable
         return batch
 
-    def __call__(self, plan: Sequence[Sequence[int | Joined]], epoch: int = 0) -> Iterator[Batch]:
+    def __call__(self, plan: Iterable[Sequence[int | Joined]], epoch: int = 0) -> Iterator[Batch]:
         """Yield the batches of `plan` (lists of clip indices, or of joined clips) in order.
 
         A clip that cannot be read is left out and named; those joined with it are left out this time too.

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from ramospeech import parallel
+from ramospeech.audio import cache_shards
 from ramospeech.corpora.lists import write_text
 from ramospeech.data import dropped_table, dummy_batch
 from ramospeech.errors import program
@@ -100,6 +101,7 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
         return 0
 
     # Data: rank 0 checks the clips, all workers train on the same ones.
+    cache_shards(args.shard_cache, args.shard_cache_gb)
     train, dev = read_sets(args, lists, model, workers)
     windows = WindowTraining(args, lists[0], train, model, workers, device, progress) if args.windows else None
     if windows and state:

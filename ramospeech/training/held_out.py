@@ -29,7 +29,7 @@ def hold_out(
 
     def taken(dev: bool) -> FilteredClips:
         kept = [i for i, belongs in enumerate(is_dev) if belongs == dev]
-        chosen = replace(train, clips=[train.clips[i] for i in kept], sources=[train.sources[i] for i in kept])
+        chosen = train.take(kept)
         return replace(chosen, dropped=[], unknown=0) if dev else chosen
 
     return taken(False), taken(True), f"no dev list: {sum(is_dev)} of {len(is_dev)} training clips are dev, {how}"

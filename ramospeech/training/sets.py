@@ -4,13 +4,15 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ramospeech import corpora
 from ramospeech.augment import WaveAugment
-from ramospeech.data import Batch, FilteredClips, Loader, epoch_plan, eval_plan, read_clips
+from ramospeech.data import Batch, FilteredClips, Loader, epoch_plan, eval_plan, in_order, read_clips
 from ramospeech.errors import TrainingError, UsageError
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
@@ -50,7 +52,7 @@ def read_sets(
     Raises: ListError, UsageError: a list cannot be read; DistributedError: the workers' lists differ; TrainingError:
         nothing is left to train on.
     """
-    sums = workers.run_or_fail_together(lambda: [sha256(_bytes(path)).hexdigest() for paths in lists for path in paths])
+    sums = workers.run_or_fail_together(lambda: [_digest(path) for paths in lists for path in paths])
     workers.check_same("set of lists", sums)
     dev_limits = corpora.Limits(
         max_frames=model.max_frames,
@@ -79,9 +81,10 @@ def read_sets(
     return train, dev
 
 
-def _bytes(path: Path) -> bytes:
+def _digest(path: Path) -> str:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path of the list") from None
 
@@ -105,6 +108,7 @@ class TrainBatches:
     ) -> None:
         self.args, self.train, self.workers, self.group = args, train, workers, group
         augment = workers.run_or_fail_together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
+        self.shards = train.shards
         self.weights = workers.run_or_fail_together(lambda: clip_weights(args.weights or [], lists, train))
         self.loader = _loader(
             args, train, model, 1.0, speeds=args.speeds, augment=augment if augment.probabilities else None
@@ -118,14 +122,14 @@ class TrainBatches:
         args, size = self.args, self.workers.size * self.args.accumulate
         plan = epoch_plan(
             self.train.clips, self.weights, args.join, args.silence, args.max_seq_length, args.batch_seconds,
-            args.batch_size, self.group, args.seed, epoch,
+            args.batch_size, self.group, args.seed, epoch, self.shards, args.shard_buffer,
         )  # fmt: skip
-        order = [batch for group in plan for batch in group]
-        if not order:
+        count, batch = in_order(plan)
+        if not count:
             raise TrainingError(f"--corpus_weights leave no clip to train on in epoch {epoch + 1}; give larger ones")
-        left = max(0, -(-(len(order) - taken) // size))
-        order += [[]] * (taken + left * size - len(order))
-        assigned = order[taken + self.workers.rank :: self.workers.size]
+        left = max(0, -(-(count - taken) // size))
+        places = range(taken + self.workers.rank, taken + left * size, self.workers.size)
+        assigned = (batch(place) if place < count else [] for place in places)
         return taken // size + left, accumulated(self.loader(assigned, epoch), args.accumulate)
 
 
@@ -158,7 +162,7 @@ def names_of(lists: list[Path]) -> list[str]:
     return [path.name.removesuffix(".txt").removesuffix("_train") for path in lists]
 
 
-def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> list[float]:
+def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> np.ndarray:
     """Return how often each clip is to be seen in an epoch, by words CORPUS=W. Raises UsageError."""
     names = names_of(lists)
     weights = dict.fromkeys(names, 1.0)
@@ -173,4 +177,4 @@ def clip_weights(words: list[str], lists: list[Path], train: FilteredClips) -> l
                 f"--corpus_weights {word}: write CORPUS=W, W from 0 to 100, CORPUS one of {', '.join(names)}"
             )
         weights[name] = weight
-    return [weights[names[source]] for source in train.sources]
+    return np.array([weights[name] for name in names])[np.asarray(train.sources, np.int64)]

@@ -12,6 +12,7 @@ from ramospeech.training.options.model import add_model
 from ramospeech.training.options.optimiser import add_optimiser
 from ramospeech.training.options.rare import add_rare
 from ramospeech.training.options.saving import add_saving
+from ramospeech.training.options.shards import add_shards
 from ramospeech.training.options.windows import add_windows
 from ramospeech.training.options.workers import add_workers
 
@@ -29,6 +30,7 @@ RENAMED = {  # options of version 0.1
 }
 ADDED = (  # in the order of the help
     add_data,
+    add_shards,
     add_model,
     add_attention,
     add_loss,
