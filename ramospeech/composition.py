@@ -28,8 +28,9 @@ def composed(hypothesis: Hypothesis, units: Units) -> Hypothesis:
     )
 
 
-def composed_network(network: ConfusionNetwork, hypothesis: Hypothesis, units: Units) -> ConfusionNetwork:
-    """Return a network of syllables and words: a slot for each item of a hypothesis, whose tokens `network` has.
+def composed_network(network: ConfusionNetwork, hypothesis: Hypothesis, units: Units) -> ConfusionNetwork | None:
+    """Return a network of syllables and words: a slot for each item of a hypothesis; None where `network` has not its
+    tokens in their order.
 
     A syllable competes with those that the alternatives of its tokens make. A word stays as it is, and what may have
     been spoken between the tokens is left out, since a part alone is nothing that a translator reads.
@@ -41,7 +42,7 @@ def composed_network(network: ConfusionNetwork, hypothesis: Hypothesis, units: U
             slots.append(slot)
             wanted = next(spans, None)
     if wanted is not None:
-        raise ValueError("the network is not one of this hypothesis")
+        return None
     found = []
     for item, first, last in units.spans(hypothesis.tokens):
         parts = slots[first : last + 1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ramospeech import __version__
-from ramospeech.audio.framing import FRAMES_PER_SECOND, HOP, SAMPLE_RATE
+from ramospeech.audio.framing import HOP, SAMPLE_RATE
 from ramospeech.environment import cpu_threads
 from ramospeech.errors import ModelError, RamospeechError, extra
 from ramospeech.text import Vocabulary
@@ -22,7 +22,7 @@ OUTPUTS = ("log_posteriors", "frames")
 class OnnxModel:
     """A model file of ONNX -> log-posteriors, on a CPU.
 
-    vocabulary, units: what it recognises. reduction: feature frames (10 ms) per frame of posteriors. min_samples,
+    vocabulary, units: what it recognises. reduction: feature frames per frame of posteriors. min_samples,
     max_frames: samples of the shortest clip and feature frames of the longest, None for any length. silence: seconds
     that are put around a recording. summary: of its training. int8: whether its weights are in 8 bits.
     threads: None for OMP_NUM_THREADS, or the cores. Raises ModelError for a file that cannot be used,
@@ -40,6 +40,7 @@ class OnnxModel:
             self.reduction = int(inference["reduction"])
             self.min_samples = int(inference["min_samples"])
             self.max_frames = None if inference["max_frames"] is None else int(inference["max_frames"])
+            self._hop = int(inference.get("samples_per_frame", HOP))  # of features
             self.silence = float(inference["silence"])
             self.summary: dict[str, Any] = dict(entry["training"])
             self.int8 = bool(entry["int8"])
@@ -49,11 +50,11 @@ class OnnxModel:
     @property
     def seconds_per_frame(self) -> float:
         """Time from one frame of posteriors to the next."""
-        return self.reduction * HOP / SAMPLE_RATE
+        return self.reduction * self._hop / SAMPLE_RATE
 
     def piece_seconds(self, limit: float) -> float:
         """Return the seconds of audio to cut longer recordings into: `limit`, or the longest clip if that is less."""
-        return limit if self.max_frames is None else min(limit, self.max_frames / FRAMES_PER_SECOND)
+        return limit if self.max_frames is None else min(limit, self.max_frames * self._hop / SAMPLE_RATE)
 
     def posteriors(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (B, S) float32 in [-1, 1], (B,) samples to log-posteriors (B, T', V) float32, (B,) frames.
@@ -66,10 +67,10 @@ class OnnxModel:
                     f"clip {number} of the batch has {samples} samples, the model needs at least {self.min_samples}: "
                     "leave such clips out"
                 )
-            if self.max_frames is not None and samples // HOP > self.max_frames:
+            if self.max_frames is not None and samples // self._hop > self.max_frames:
                 raise ValueError(
                     f"clip {number} of the batch has {samples} samples, the model takes at most "
-                    f"{self.max_frames * HOP}: cut it at pauses"
+                    f"{self.max_frames * self._hop}: cut it at pauses"
                 )
         given = {INPUTS[0]: waveforms.astype(np.float32), INPUTS[1]: lengths.astype(np.int64)}
         try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ctc_decode import ConfusionNetwork, Hypothesis
 from ctc_decode.beam_search import HasAutomaton
-from ramospeech.audio.framing import HOP
+from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.composition import composed, composed_network
 from ramospeech.errors import ModelError
 from ramospeech.speech import Span, speech_only
@@ -143,7 +143,7 @@ class CtcRecogniser:
     def posteriors(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (B, S), (B,) samples to log-posteriors (B, T', V), (B,) frames, `silence` frames before and after each
         waveform among them."""
-        around = self.silence * self.model.reduction * HOP
+        around = self.silence * round(self.model.seconds_per_frame * SAMPLE_RATE)
         return self._posteriors(np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around)
 
     def read(self, log_probs: np.ndarray) -> Recognised:

@@ -15,7 +15,8 @@ from ramospeech.attention.ctc_prefix import CtcPrefixScorer
 from ramospeech.attention.rescoring import teacher_forced
 from ramospeech.attention.scorers import AutomatonScorer, NeuralScorer, Scorer
 from ramospeech.attention.search import Spelled, Weights, search
-from ramospeech.audio.framing import HOP
+from ramospeech.audio.framing import SAMPLE_RATE
+from ramospeech.composition import composed, composed_network
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.lm.neural import load_neural_lm
 from ramospeech.model.inference import PRECISIONS
@@ -82,7 +83,7 @@ class AttentionRecogniser:
 
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
-        around = self.silence * self.model.reduction * HOP
+        around = self.silence * round(self.model.seconds_per_frame * SAMPLE_RATE)
         encoded = self._encoded(np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around)
         try:
             found = self._rescored(encoded) if self.decoding.rescored else self._searched(encoded)
@@ -137,6 +138,9 @@ class AttentionRecogniser:
                     result = replace(result, hypotheses=[best], no_speech=spans)
             if self.networks:
                 result = replace(result, network=self._network(rows, result.hypotheses[0]))
+        if (units := self.model.units).composed:
+            network = result.network and composed_network(result.network, result.hypotheses[0], units)
+            result = replace(result, hypotheses=[composed(each, units) for each in result.hypotheses], network=network)
         return without_silence(result, self.silence, frames - 2 * self.silence) if self.silence else result
 
     def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:

@@ -56,6 +56,7 @@ def frames_needed(ids: Sequence[object]) -> int:
 class Limits:
     """What a clip must keep to: the model's time reduction, its longest input in frames T and label U, its vocabulary.
 
+    Frames are those of 10 ms here, whatever the hop of the model's features is.
     `units` is the kind of the vocabulary's units, which tells how to read labels. `needed` says how many output frames
     of the model labels need.
     `drop_unknown` drops clips with a syllable that is not a unit, which otherwise becomes `<UNK>`. `durations` says
@@ -65,7 +66,7 @@ class Limits:
 
     max_frames: int | None = 1600
     max_labels: int | None = None
-    reduction: int = 8
+    reduction: float = 8
     vocabulary: Vocabulary = field(default_factory=Vocabulary.inventory)
     units: Units = UNITS["pinyin"]
     drop_unknown: bool = False
@@ -74,12 +75,12 @@ class Limits:
 
 
 def frames(seconds: float) -> int:
-    """Return feature frames T of a clip of that duration: 25 ms windows with a hop of 10 ms."""
+    """Return frames T of a clip of that duration as clips are counted: 25 ms windows with a hop of 10 ms."""
     return frame_count(round(seconds * audio.SAMPLE_RATE))
 
 
 def too_short(
-    frames: int, ids: Sequence[int], reduction: int, needed: Callable[[Sequence[int]], int] = frames_needed
+    frames: int, ids: Sequence[int], reduction: float, needed: Callable[[Sequence[int]], int] = frames_needed
 ) -> bool:
     """Return whether T = `frames` give fewer output frames, T // reduction, than labels `ids` need."""
     return frames // reduction < needed(ids)
@@ -156,6 +157,7 @@ def check_clip(clip: Utterance, root: Path, limits: Limits) -> Utterance | tuple
             f"{seconds:.2f} s are {length} frames, more than the {limits.max_frames} of --max_window or --windows",
         )
     if too_short(length, ids, limits.reduction, limits.needed):
-        detail = f"{seconds:.2f} s are {length // limits.reduction} output frames, {limits.needed(ids)} are needed"
+        found, wanted = int(length // limits.reduction), limits.needed(ids)
+        detail = f"{seconds:.2f} s are {found} output frames, {wanted} are needed"
         return "too short", detail
     return replace(clip, seconds=seconds)

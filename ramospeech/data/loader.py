@@ -88,7 +88,7 @@ class Loader:
         clips: what the indices of a plan refer to.
         data_root: the folder that the clips' paths are relative to.
         vocabulary: turns pinyin into ids.
-        reduction: feature frames per output frame of the model, for the check that a clip can still be aligned.
+        reduction: frames of 10 ms per output frame of the model, for the check that a clip can still be aligned.
         workers: threads that read (at least 1).
         speeds: factors of which one is drawn for each clip (seeded); (1.0,) for none.
         augment: effects on what the speed made of it, and of the clips joined with it.
@@ -102,7 +102,7 @@ class Loader:
         clips: Sequence[Clip],
         data_root: str | Path,
         vocabulary: Vocabulary,
-        reduction: int,
+        reduction: float,
         workers: int = 2,
         speeds: Sequence[float] = (1.0,),
         augment: WaveAugment | None = None,

@@ -35,7 +35,7 @@ def read_pool(
     clips: Sequence[Clip],
     labels: Sequence[Sequence[int]],
     root: Path,
-    reduction: int,
+    reduction: float,
     device: torch.device,
     threads: int,
     watch: Watch = lambda items, total: items,

@@ -5,6 +5,7 @@ batch follows from the seed and its number alone; the length of its windows from
 worker waits for another.
 """
 
+import math
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ class WindowPlanner:
         seconds: lengths of windows, of which one is drawn for each step.
         batch_seconds: of audio in a batch.
         speeds: lowest and highest, drawn evenly for each clip.
-        reduction: feature frames per output frame, for the check that a faster clip can still be aligned.
+        reduction: frames of 10 ms per output frame, for the check that a faster clip can still be aligned.
         join: (labels so far, labels of the next clip) -> labels of both.
         noise, fraction: recordings without speech, after those of the clips in the pool; how many windows are such.
         seed, group: as said above; a step has so many batches. needed: output frames that labels need, in that check.
@@ -106,7 +107,7 @@ class WindowPlanner:
         seconds: Sequence[float],
         batch_seconds: float,
         speeds: tuple[float, float],
-        reduction: int,
+        reduction: float,
         join: Callable[[Sequence[int], Sequence[int]], list[int]],
         noise: Sounds | None = None,
         fraction: float = 0.0,
@@ -118,7 +119,7 @@ class WindowPlanner:
         self.labels, self.corpora, self.seconds, self.batch_seconds = labels, corpora, list(seconds), batch_seconds
         self.speeds, self.join, self.noise, self.fraction = speeds, join, noise, fraction
         self.longest = max(self.lengths, default=0)
-        self.min_samples = [WINDOW + HOP * reduction * needed(ids) for ids in labels]
+        self.min_samples = [WINDOW + math.ceil(HOP * reduction * needed(ids)) for ids in labels]
         self.seed, self.group = seed, group
 
     def __call__(self, number: int) -> WindowPlan:

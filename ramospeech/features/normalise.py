@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from ramospeech.errors import UsageError
-from ramospeech.features.framing import padding_mask
+from ramospeech.features.padding import padding_mask
 
 MODES = ("clip", "bin", "none")
 EPSILON = 1e-5  # keeps a clip without any variation (digital silence) at 0

@@ -1,22 +1,25 @@
-"""The log spectrogram of the original toolkit: 200 bins of 40 Hz."""
+"""The log spectrogram: of the original toolkit 200 bins of 40 Hz, of Deep Speech 161 of 50 Hz."""
 
 import torch
 from torch import Tensor
 
-from ramospeech.audio.framing import SAMPLE_RATE, WINDOW
-from ramospeech.features.framing import FrameFeatures, power_spectrum
+from ramospeech.features.framing import DEFAULT, FrameFeatures, power_spectrum, window_of
+from ramospeech.features.settings import FeatureSettings
 
 
 class Spectrogram(FrameFeatures):
-    """log(|X| + 1) of bins 0..199 of a 400-point transform under a symmetric 25 ms Hamming window."""
+    """log(|X| + 1) of the first bins of a transform as long as a frame, under a symmetric Hamming window.
 
-    bins = WINDOW // 2
+    Half as many bins as a frame has samples (200 of 400), unless the settings say otherwise.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        window = torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64)
+    def __init__(self, settings: FeatureSettings = DEFAULT) -> None:
+        super().__init__(settings)
+        self.bins = settings.feature_bins or self.size // 2
+        own = torch.hamming_window(self.size, periodic=False, dtype=torch.float64)
+        window = window_of(settings.window_function, self.size, own)
         self.register_buffer("window", window.float(), persistent=False)
-        self.frequencies = torch.arange(self.bins) * (SAMPLE_RATE / WINDOW)
+        self.frequencies = torch.arange(self.bins) * (settings.sample_rate / self.size)
 
     def analyse(self, frames: Tensor) -> Tensor:
-        return power_spectrum(frames * self.window)[..., : self.bins].sqrt().log1p()
+        return power_spectrum(frames * self.window, self.size, self.size)[..., : self.bins].sqrt().log1p()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ramospeech import stages
-from ramospeech.audio.framing import HOP, SAMPLE_RATE
+from ramospeech.audio.framing import SAMPLE_RATE
 from ramospeech.audio.segmenting import quietest
 from ramospeech.errors import UsageError
 from ramospeech.live.update import Update, agreed, same_text, with_settled
@@ -75,7 +75,7 @@ class LiveRecogniser:
             raise UsageError("live recognition needs a CTC model")
         self.transcriber, self.recogniser = transcriber, transcriber.recogniser
         self.options, self.hotwords = options or LiveOptions(), hotwords or transcriber.hotwords
-        self._hop = transcriber.model.reduction * HOP  # samples of a frame of posteriors
+        self._hop = round(transcriber.model.seconds_per_frame * SAMPLE_RATE)  # samples of a frame of posteriors
         self._longest = min(self.options.longest, transcriber.max_seconds - MOST_AT_ONCE)
         self._pending: list[np.ndarray] = []
         self._audio = np.zeros(0, np.float32)  # of the utterance

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import ModelError
 from ramospeech.features import HOP, SAMPLE_RATE, Features
 from ramospeech.losses import Loss
@@ -55,7 +54,7 @@ class AcousticModel(nn.Module):
         self.config = config
         self.vocabulary = Vocabulary(config.units)
         with torch.device("cpu"):  # its windows are not weights: wherever a file's shapes are built, they exist
-            self.features = Features(config.features, config.normalise)
+            self.features = Features(config.features, config.normalise, config.framing)
         self.encoder = ENCODERS[config.architecture](self.features.bins, config.sizes)
         self.heads = nn.ModuleDict(
             {
@@ -102,7 +101,13 @@ class AcousticModel(nn.Module):
     @property
     def seconds_per_frame(self) -> float:
         """Time from one frame of posteriors to the next."""
-        return self.reduction * HOP / SAMPLE_RATE
+        return self.reduction * self.features.samples_per_frame / SAMPLE_RATE
+
+    @property
+    def frames_of_10_ms(self) -> float:
+        """Frames of 10 ms per frame of posteriors: as clips are counted, whatever the hop of the features is."""
+        samples = self.reduction * self.features.samples_per_frame
+        return samples / HOP if samples % HOP else samples // HOP
 
     @property
     def min_samples(self) -> int:
@@ -121,7 +126,9 @@ class AcousticModel(nn.Module):
 
     def piece_seconds(self, limit: float) -> float:
         """Return the seconds of audio to cut longer recordings into: `limit`, or the longest clip if that is less."""
-        return limit if self.max_frames is None else min(limit, self.max_frames / FRAMES_PER_SECOND)
+        if self.max_frames is None:
+            return limit
+        return min(limit, self.max_frames * self.seconds_per_frame / self.reduction)
 
     @property
     def num_parameters(self) -> int:

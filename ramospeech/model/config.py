@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ramospeech.errors import ModelError
-from ramospeech.features import FEATURES, MODES
+from ramospeech.features import FEATURES, MODES, FeatureSettings, fault_of
 from ramospeech.model.encoders import ENCODERS
 from ramospeech.model.heads import HEADS
 from ramospeech.settings import check, shown
@@ -23,11 +23,13 @@ class ModelConfig:
         architecture: a name in `ENCODERS`.
         features, normalise: names in `FEATURES` and `MODES`; None for the default of the encoder.
         heads: names in `HEADS`.
+        framing: rate, frames and bins of the features; None for the default of the encoder.
         unit_type: what the units are, a name in `ramospeech.text.units.UNITS`.
         share_parts: whether syllables share weights of the output layer by initial, final and tone.
         sizes: an instance of the encoder's `Sizes`; None for its defaults.
         head_sizes: an instance of the `Sizes` of each head, in any order; defaults for those that are not there.
-        values: sizes by name, of the encoder or of the heads, which override those of `sizes` and `head_sizes`.
+        values: sizes by name, of the encoder or of the heads, and fields of `framing`, which override those of `sizes`,
+            `head_sizes` and `framing`.
 
     Raises ModelError for anything unknown or out of bounds.
     """
@@ -41,6 +43,7 @@ class ModelConfig:
     share_parts: bool
     sizes: Any
     head_sizes: tuple[Any, ...]
+    framing: FeatureSettings
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class ModelConfig:
         share_parts: bool = False,
         sizes: Any = None,
         head_sizes: tuple[Any, ...] = (),
+        framing: FeatureSettings | None = None,
         unit_type: str = "pinyin",
         **values: Any,
     ) -> None:
@@ -64,7 +68,11 @@ class ModelConfig:
             values[SCALE] = values.pop(RATE)  # its name in version 0.1
         of_heads = _head_sizes(heads, head_sizes)
         head_names = {item.name for each in of_heads for item in fields(each)}
-        unknown = sorted(values.keys() - names - head_names)
+        if framing is None:
+            framing = encoder.default_framing
+            if features not in (None, encoder.default_features):
+                framing = replace(framing, feature_bins=0)  # those of the other kind
+        unknown = sorted(values.keys() - names - head_names - vars(framing).keys())
         if unknown:
             raise ModelError(f"options unknown to this version of ramospeech: {', '.join(unknown)}")
         chosen = {
@@ -77,6 +85,7 @@ class ModelConfig:
             "share_parts": share_parts,
             "sizes": _replaced(sizes, values),
             "head_sizes": tuple(_replaced(each, values) for each in of_heads),
+            "framing": _replaced(framing, values),
         }
         for name, value in chosen.items():
             object.__setattr__(self, name, value)
@@ -101,8 +110,10 @@ class ModelConfig:
             raise ModelError(f"share_parts must be true or false, not {self.share_parts!r}")
         if type(self.sizes) is not ENCODERS[self.architecture].Sizes:
             raise ModelError(f"{type(self.sizes).__name__} are not the sizes of {self.architecture}")
-        for sizes in (self.sizes, *self.head_sizes):
+        for sizes in (self.sizes, *self.head_sizes, self.framing):
             check(sizes, ModelError)
+        if fault := fault_of(self.features, self.framing):
+            raise ModelError(fault)
 
     def describe(self) -> str:
         """Return one line for people."""
@@ -110,8 +121,10 @@ class ModelConfig:
         heads = zip(self.heads, self.head_sizes, strict=True)
         described = [f"{name} ({_listed(sizes)})" if vars(sizes) else name for name, sizes in heads]
         others = f", heads: {', '.join(described)}" if self.heads != ("ctc",) else ""
+        usual = vars(FeatureSettings())
+        own = "".join(f", {name} {value}" for name, value in vars(self.framing).items() if value != usual[name])
         return (
-            f"{self.architecture} on {self.features} (normalised by {self.normalise}), {_listed(self.sizes)}, "
+            f"{self.architecture} on {self.features} (normalised by {self.normalise}{own}), {_listed(self.sizes)}, "
             f"{len(self.units)} units ({self.unit_type}){parts}{others}"
         )
 
@@ -122,7 +135,10 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a flat dictionary for JSON, sizes beside the rest, that `from_dict` reads."""
-        own = {item.name: getattr(self, item.name) for item in fields(self) if not item.name.endswith("sizes")}
+        nested = ("sizes", "head_sizes", "framing")
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in nested}
+        if not self.framing == ENCODERS[self.architecture].default_framing == FeatureSettings():
+            own |= asdict(self.framing)  # older versions know the usual frames only
         return own | {name: value for sizes in (self.sizes, *self.head_sizes) for name, value in asdict(sizes).items()}
 
     @classmethod

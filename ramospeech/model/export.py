@@ -59,6 +59,7 @@ def export_onnx(model: AcousticModel, path: str | Path, int8: bool = False) -> N
             "reduction": model.reduction,
             "min_samples": model.min_samples,
             "max_frames": model.max_frames,
+            "samples_per_frame": model.features.samples_per_frame,
             "silence": model.silence,
         },
         "int8": int8,

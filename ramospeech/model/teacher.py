@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ramospeech import losses
 from ramospeech.errors import ModelError
-from ramospeech.features import HOP, SAMPLE_RATE
+from ramospeech.features import SAMPLE_RATE
 from ramospeech.losses import Loss
 from ramospeech.model.acoustic import AcousticModel, LabelledBatch
 
@@ -34,15 +34,16 @@ class Teacher:
                 f"{len(theirs.units)} ({theirs.unit_type}), not the same ones; give both the same --unit_list, or "
                 "another teacher"
             )
-        if max(model.reduction, student.reduction) % min(model.reduction, student.reduction):
+        taught, learnt = model.frames_of_10_ms, student.frames_of_10_ms
+        if max(taught, learnt) % min(taught, learnt):
             raise ModelError(
-                f"--teacher {name}: its frames are {10 * model.reduction} ms and those of the model to train "
-                f"{10 * student.reduction} ms; one must be a multiple of the other: choose another --reduction"
+                f"--teacher {name}: its frames are {10 * taught:g} ms and those of the model to train "
+                f"{10 * learnt:g} ms; one must be a multiple of the other: choose another --reduction"
             )
         self.model, self.weight, self.name = model.eval().requires_grad_(False), weight, name
         self.model.optimise_for_inference()
-        common = max(model.reduction, student.reduction)
-        self.factors = common // student.reduction, common // model.reduction
+        common = max(taught, learnt)
+        self.factors = int(common / learnt), int(common / taught)
 
     def loss(self, log_probs: Tensor, frames: Tensor, batch: LabelledBatch) -> Loss:
         """Map the student's log-posteriors (B, T', V) and their frames (B,) of a batch to how far they are from the
@@ -79,7 +80,11 @@ class Teacher:
     def takes(self, samples: Tensor) -> Tensor:
         """Return which clips of so many samples (B,) are not too long for it: (B,) bool."""
         longest = self.model.max_frames
-        return samples // HOP <= longest if longest else torch.ones_like(samples, dtype=torch.bool)
+        return (
+            samples // self.model.features.samples_per_frame <= longest
+            if longest
+            else torch.ones_like(samples, dtype=torch.bool)
+        )
 
     def describe(self, seconds: list[float]) -> list[str]:
         """Return lines for people; seconds: of the training clips."""

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ramospeech.audio import SAMPLE_RATE
 from ramospeech.cli import Parser, count_or_0
 from ramospeech.corpora import read_list
 from ramospeech.errors import ListError, UsageError, program
@@ -167,6 +168,7 @@ def load_posterior_fn(path: str) -> PosteriorFn:
         log_probs, _ = model(*batch)
         return features[0].numpy(), log_probs[0].float().numpy(), model.vocabulary.units
 
+    listen.frames_per_second = SAMPLE_RATE / model.features.samples_per_frame  # type: ignore[attr-defined]
     return listen
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from ramospeech.audio import SAMPLE_RATE, exists, load
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.errors import AudioError, UsageError
 from ramospeech.files import whole_file
 from ramospeech.score.distance import Edits
@@ -17,7 +18,7 @@ from ramospeech.score.report import Alignment, Pair
 from ramospeech.text.parts import phonetic_similarity
 
 # A waveform (S,) -> features (T, F), log-posteriors (T', V) and the V units: what an acoustic model makes of it.
-# Raises ValueError for a waveform that is too short.
+# Raises ValueError for a waveform that is too short. May have `frames_per_second`, of its features.
 PosteriorFn = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, Sequence[str]]]
 
 SHOWN_SECONDS = 600  # of a longer recording, its beginning is played and drawn
@@ -132,7 +133,9 @@ def _draw(pair: Pair, waveform: np.ndarray, start: float, posterior_fn: Posterio
             raise ValueError(f"{len(waveform)} samples, and a frame of features has {WINDOW}")
         if posterior_fn is None:
             return draw_features(_spectrogram(waveform), start)
-        return draw_clip(*posterior_fn(waveform), pair.ref_pinyin, pair.hyp_pinyin, title=False, start=start)
+        rate = getattr(posterior_fn, "frames_per_second", FRAMES_PER_SECOND)
+        made = posterior_fn(waveform)
+        return draw_clip(*made, pair.ref_pinyin, pair.hyp_pinyin, title=False, start=start, frames_per_second=rate)
     except ValueError as error:
         raise AudioError(f"{pair.id}: too short for a picture: {error}") from error
 

@@ -56,18 +56,19 @@ def draw_clip(
     title: bool = True,
     start: float = 0.0,
     card: bool = False,
+    frames_per_second: float = FRAMES_PER_SECOND,
 ) -> Any:
     """Return a figure: rows of ROW_SECONDS, each with the features (T, F) above the posteriors (T', V) of some units.
 
     These are the blank and the units of reference and hypothesis; where there are several rows, those of them that the
     model finds possible there. max_units: those of a row. title: whether to print the reference above the hypothesis,
     with the errors marked. start: seconds at which the features begin, for the scale. card: whether the picture is
-    shown small; rows are then half as long, and letters larger.
+    shown small; rows are then half as long, and letters larger. frames_per_second: of the features.
     """
     with extra("report"):
         from matplotlib.figure import Figure
 
-    seconds = len(features) / FRAMES_PER_SECOND
+    seconds = len(features) / frames_per_second
     row_seconds, width, dpi = (ROW_SECONDS / 2, _WIDTH / 2, 200) if card else (ROW_SECONDS, _WIDTH, 100)
     rows = max(1, round(np.ceil(seconds / row_seconds - 1e-9)))
     posteriors = np.exp(log_probs)
@@ -86,10 +87,10 @@ def draw_clip(
         _show_lines(axes.pop(0), lines, round(width / 0.7))
     for row, (part, names) in enumerate(zip(parts, names_of_rows, strict=True)):
         begin = start + row * row_seconds
-        piece = features[round(row * row_seconds * FRAMES_PER_SECOND) :][: round(row_seconds * FRAMES_PER_SECOND)]
-        end = begin + len(piece) / FRAMES_PER_SECOND
+        piece = features[round(row * row_seconds * frames_per_second) :][: round(row_seconds * frames_per_second)]
+        end = begin + len(piece) / frames_per_second
         top, bottom = axes[2 * row : 2 * row + 2]
-        _show_features(top, piece, begin)
+        _show_features(top, piece, begin, frames_per_second)
         extent = (begin, end, len(names) - 0.5, -0.5)
         image = part[:, [ids[name] for name in names]].T
         bottom.imshow(image, aspect="auto", vmin=0, vmax=1, cmap="magma", extent=extent, interpolation="nearest")
@@ -161,8 +162,8 @@ def draw_features(features: np.ndarray, start: float = 0.0) -> Any:
     return figure
 
 
-def _show_features(axes: Any, features: np.ndarray, start: float) -> None:
-    extent = (start, start + len(features) / FRAMES_PER_SECOND, 0, features.shape[1])
+def _show_features(axes: Any, features: np.ndarray, start: float, frames_per_second: float = FRAMES_PER_SECOND) -> None:
+    extent = (start, start + len(features) / frames_per_second, 0, features.shape[1])
     axes.imshow(features.T, origin="lower", aspect="auto", extent=extent)
     axes.set_ylabel("feature bin")
 

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from ramospeech.audio import SAMPLE_RATE
+from ramospeech.audio.framing import FRAMES_PER_SECOND
 from ramospeech.score import draw_clip
 from ramospeech.score.breakdown import PARTS
 from ramospeech.score.pictures import draw_confusions
@@ -240,12 +241,15 @@ class Monitor:
         reference: Sequence[str],
         hypothesis: Sequence[str],
         step: int,
+        frames_per_second: float = FRAMES_PER_SECOND,
     ) -> None:
         """Log a dev clip: features (T, F) and log-posteriors (T', V) as a picture, reference above hypothesis as
         text, and, the first time, the waveform (S,) to listen to."""
         if self.recording:
             tag = f"clips/{name}"
-            self.writer.add_figure(tag, draw_clip(features, log_probs, units, reference, hypothesis, card=True), step)
+            texts, rate = (units, reference, hypothesis), frames_per_second
+            picture = draw_clip(features, log_probs, *texts, card=True, frames_per_second=rate)
+            self.writer.add_figure(tag, picture, step)
             self.writer.add_text(tag, as_markdown(reference, hypothesis), step)
             if name not in self._with_audio:
                 self._with_audio.add(name)

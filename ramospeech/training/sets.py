@@ -56,7 +56,7 @@ def read_sets(
     workers.check_same("set of lists", sums)
     dev_limits = corpora.Limits(
         max_frames=model.max_frames,
-        reduction=model.reduction,
+        reduction=model.frames_of_10_ms,
         vocabulary=model.vocabulary,
         units=model.units,
         durations="list",
@@ -152,7 +152,7 @@ class EvalBatches:
 def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: float, **variation) -> Loader:
     """cache: the fraction of --cache_gb."""
     return Loader(
-        clips.clips, args.data_root, model.vocabulary, model.reduction, args.num_workers, seed=args.seed,
+        clips.clips, args.data_root, model.vocabulary, model.frames_of_10_ms, args.num_workers, seed=args.seed,
         cache_bytes=int(cache * args.cache_gb * 2**30), needed=model.min_frames, **variation,
     )  # fmt: skip
 

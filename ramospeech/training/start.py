@@ -11,6 +11,7 @@ from torch import nn
 
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.errors import ModelError, UsageError
+from ramospeech.features import FeatureSettings
 from ramospeech.model import (
     ENCODERS,
     AcousticModel,
@@ -113,7 +114,8 @@ def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     """Of features; where states are kept, of states, whose values are not frequencies."""
     masks: dict[str, Any] = {"frequency_masks": 0} if model.kept else {}
     spec = [SpecAugment(**masks, span_every=SPAN_EVERY if args.windows else None)] if args.spec_augment else []
-    warp = [FrequencyWarp(model.features.extract.frequencies, args.warp)] if args.warp and not model.kept else []
+    hertz = model.features.extract.frequencies
+    warp = [FrequencyWarp(hertz, args.warp)] if args.warp and hertz is not None and not model.kept else []
     return [*warp, *spec]
 
 
@@ -132,6 +134,7 @@ def _asked(args: Namespace) -> dict[str, Any]:
     asked = {"architecture": args.model, "features": args.features, "normalise": args.normalise}
     asked |= {"share_parts": args.share_parts, "unit_type": args.units}
     asked |= {"heads": args.heads and tuple(args.heads)}
+    asked |= {item.name: getattr(args, item.name, None) for item in fields(FeatureSettings)}
     return {name: value for name, value in asked.items() if value is not None}
 
 

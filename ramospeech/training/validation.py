@@ -12,6 +12,7 @@ import torch
 
 from ctc_decode import GreedyDecoder
 from ramospeech import losses
+from ramospeech.audio import SAMPLE_RATE
 from ramospeech.data import Batch
 from ramospeech.model import AcousticModel
 from ramospeech.parallel import Workers
@@ -181,11 +182,13 @@ def show_clips(
     if "ctc" not in model.heads:
         return
     log_probs, lengths = model.ctc(states).float().cpu(), lengths.cpu()
+    rate = SAMPLE_RATE / model.features.samples_per_frame
     for i, (best, *_) in enumerate(decoder.decode(log_probs, lengths)):
         waveform = batch.waveforms[i, : batch.lengths[i]].float().cpu().numpy()
         picture = features[i, : frames[i]].float().cpu().numpy(), log_probs[i, : lengths[i]].numpy()
         clip = batch.clips[i]
-        monitor.clip(Path(clip.path).stem, waveform, *picture, decoder.vocabulary, clip.pinyin, best.tokens, step)
+        texts = decoder.vocabulary, clip.pinyin, best.tokens
+        monitor.clip(Path(clip.path).stem, waveform, *picture, *texts, step, rate)
 
 
 def write_picture(path: Path, png: bytes, monitor: Monitor) -> None:

@@ -71,7 +71,7 @@ class WindowTraining:
                 train.clips,
                 labels,
                 Path(args.data_root),
-                model.reduction,
+                model.frames_of_10_ms,
                 device,
                 threads,
                 watch,
@@ -85,7 +85,7 @@ class WindowTraining:
         self.sources = np.array(train.sources)[pool.clips]
         self.planner = WindowPlanner(
             pool.sounds, self.labels, self._corpora(), args.windows, args.batch_seconds,
-            (min(args.speeds), max(args.speeds)), model.reduction, JoinLabels(model.vocabulary), pool.extra,
+            (min(args.speeds), max(args.speeds)), model.frames_of_10_ms, JoinLabels(model.vocabulary), pool.extra,
             args.noise_windows, args.seed, progress.group, model.min_frames,
         )  # fmt: skip
         self.batches = WindowBatches(self.planner, pool.sounds.samples, augment, args.seed)

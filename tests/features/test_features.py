@@ -157,8 +157,8 @@ def test_nothing_is_saved_or_trained() -> None:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(UsageError, match=r"'mfcc'.*spectrogram, fbank"):
-        Features("mfcc")
+    with pytest.raises(UsageError, match=r"'wavelets'.*spectrogram, fbank"):
+        Features("wavelets")
     with pytest.raises(UsageError, match=r"'global'.*clip, bin, none"):
         Features("fbank", "global")
 

@@ -66,7 +66,12 @@ def test_all_parts_learn_together(tmp_path: Path) -> None:
     "wrong, message",
     [
         ({"architecture": "las9"}, "unknown architecture 'las9'; there is .*dfcnn"),
-        ({"features": "mfcc"}, "'mfcc'.*fbank"),
+        ({"features": "wavelets"}, "'wavelets'.*fbank"),
+        ({"window_size": 26.0}, "window_size must be a number from 5 to 25, not 26"),
+        ({"hop_size": 10.01}, "hop_size 10.01 is 160.16 samples at 16000 Hz"),
+        ({"window_size": 5.0}, "hop_size 10 is longer than window_size 5"),
+        ({"features": "spectrogram", "feature_bins": 202}, "feature_bins 202: a spectrogram of 400 samples has 201"),
+        ({"sample_rate": 44100}, "sample_rate must be one of 8000, 16000"),
         ({"normalise": "global"}, "'global'.*clip, bin, none"),
         ({"maps": (4, 4, 4)}, "maps must be 4 whole numbers"),
         ({"maps": (4, 4, 4, 0)}, "from 1 to"),

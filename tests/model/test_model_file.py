@@ -268,7 +268,7 @@ def test_the_type_of_units_is_saved_and_pinyin_where_a_file_does_not_tell(tmp_pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"unit_type": "jamo"}, "unknown type of units 'jamo'; there is pinyin, characters"),
+        ({"unit_type": "words"}, "unknown type of units 'words'; there is pinyin, characters"),
         ({"unit_type": "characters", "share_parts": True}, "characters have no parts that could share weights"),
     ],
 )

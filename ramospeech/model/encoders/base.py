@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ramospeech.audio.framing import FRAMES_PER_SECOND
+from ramospeech.features import FeatureSettings
 
 MAX_SIZE = 16_384  # of any width: a file that asks for more is broken or hostile
 MAX_LAYERS = 64
-RESERVED = frozenset({"units", "architecture", "features", "normalise", "heads", "share_parts", "sizes", "head_sizes"})
+RESERVED = frozenset(
+    {"units", "architecture", "features", "normalise", "heads", "share_parts", "sizes", "head_sizes"}
+) | {item.name for item in fields(FeatureSettings)}
 
 
 class Encoder(nn.Module, ABC):
@@ -26,6 +29,7 @@ class Encoder(nn.Module, ABC):
     Sizes: ClassVar[type]  # a frozen dataclass whose fields are made by `ramospeech.settings.setting`
     default_features: ClassVar[str] = "spectrogram"
     default_normalise: ClassVar[str] = "clip"
+    default_framing: ClassVar[FeatureSettings] = FeatureSettings()
     default_share_parts: ClassVar[bool] = False  # of a new model of train.py, where units have parts
     output_name: ClassVar[str] = "output"  # of the layer that follows, in the printed tree
     retrainable: ClassVar[tuple[str, ...]] = ()  # sizes that no weight depends on, but that training must know

@@ -3,7 +3,7 @@
 import argparse
 
 from ramospeech.cli import count_or_0
-from ramospeech.features import FEATURES, MODES
+from ramospeech.features import FEATURES, MODES, FeatureSettings
 from ramospeech.model import ENCODERS, sizes_of_encoders
 from ramospeech.settings import add_options
 from ramospeech.text.units import UNITS
@@ -51,5 +51,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="output weights of initials, finals and tones are shared (default: dfcnn: on)",
     )
+    framing = parser.add_argument_group("frames of the features, with their defaults")
+    add_options(framing, {"features": FeatureSettings})
     sizes = parser.add_argument_group("sizes of the encoder, with their defaults")
     add_options(sizes, sizes_of_encoders())
