@@ -23,6 +23,7 @@ from ramospeech.pipeline import Transcriber  # noqa: E402
 UNITS = ("<blank>", "<UNK>", "ma1", "ma3", "ni3", "hao3")
 WHISPER = {"width": 64, "layers": 2, "rnn": 8}
 DFCNN = {"maps": (4, 4, 8, 8), "fc": 16, "rnn": 8, "rnn_layers": 2}
+TELEPHONE = {"sample_rate": 8000, "feature_bins": 81, "window_function": "hann", "pad_bins": False}
 DEEPSPEECH = {"rnn": 8, "rnn_layers": 2}
 KINDS = {
     "dfcnn": ("dfcnn", {**DFCNN, "share_parts": True}),
@@ -30,6 +31,9 @@ KINDS = {
     "deepspeech lstm": ("deepspeech", {**DEEPSPEECH, "rnn_type": "lstm"}),
     "deepspeech gru": ("deepspeech", {**DEEPSPEECH, "rnn_type": "gru", "features": "fbank", "normalise": "bin"}),
     "deepspeech rnn": ("deepspeech", {**DEEPSPEECH, "rnn_type": "rnn", "normalise": "none"}),
+    "deepspeech2": ("deepspeech2", {**DEEPSPEECH, "conv_layers": 3, "bidirectional": False, "lookahead": 5}),
+    "deepspeech2 gru of 8 kHz": ("deepspeech2", {**DEEPSPEECH, "rnn_type": "gru", "bidirectional": False, **TELEPHONE}),
+    "mfcc": ("deepspeech", {**DEEPSPEECH, "rnn_bias": False, "features": "mfcc", "feature_bins": 13}),
     "whisper": ("whisper", WHISPER),
     "whisper bare": ("whisper", {**WHISPER, "rnn": 0, "mean_pairs": False}),
     "las": ("las", {"rnn": 8, "rnn_layers": 2}),

@@ -1,24 +1,31 @@
-"""Deep Speech 2 (Amodei et al., arXiv 1512.02595): convolutions and batch-normalised bidirectional recurrent layers."""
+"""Deep Speech (Amodei et al., arXiv 1512.02595): convolutions and batch-normalised recurrent layers.
+
+`deepspeech` has the form of the notebook that people learn it from: two convolutions, bidirectional layers. What of it
+is free in Deep Speech 2 is in `deepspeech2.py`.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ramospeech.errors import ModelError
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.padding import padding_rows, zero_padding
-from ramospeech.model.layers.recurrent import BiGRU, BiLSTM, BiRNN
+from ramospeech.model.layers.recurrent import BiGRU, BiLSTM, BiRNN, ForwardGRU, ForwardLSTM, ForwardRNN, Lookahead
 from ramospeech.settings import setting
 
-CHANNELS = 32
-KERNELS = ((11, 41), (11, 21))  # frames and bins that a convolution reads
-STRIDES = ((2, 2), (1, 2))
+CHANNELS = (32, 32, 96)
+KERNELS = ((11, 41), (11, 21), (11, 21))  # frames and bins that a convolution reads
+STRIDES = ((2, 2), (1, 2), (1, 2))
 CEILING = 20.0  # of the clipped ReLU
-LAYERS = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
+LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
+FORWARD: dict[str, type[nn.RNNBase]] = {"lstm": ForwardLSTM, "gru": ForwardGRU, "rnn": ForwardRNN}
 
 
 @dataclass(frozen=True)
@@ -29,14 +36,16 @@ class DeepSpeechSizes:
     rnn_layers: int = setting(5, "recurrent layers", minimum=1, maximum=MAX_LAYERS)
     rnn_type: str = setting("lstm", "kind of the recurrent layers", choices=tuple(LAYERS))
     dropout: float = setting(0.0, "dropout rate before each recurrent layer but the first", minimum=0.0, maximum=0.95)
+    rnn_bias: bool = setting(True, "biases of the recurrent layers")
+    pad_bins: bool = setting(True, "pad the convolutions in frequency; without, 161 bins give 672 inputs (32 x 21)")
 
 
 @register_encoder
 class DeepSpeech(Encoder):
     """Features (B, T, F), (B,) frames -> states (B, T', D), (B,) with T' = (T + 1) // 2 and D = rnn.
 
-    The directions of a recurrent layer are summed. A batch normalisation ends the encoder, so the output layer above
-    it has no bias. Raises ValueError for a clip of fewer than 2 frames.
+    The directions of a recurrent layer are summed. In time the convolutions are padded always. A batch normalisation
+    ends the encoder, so the output layer above it has no bias. Raises ValueError for a clip of fewer than 2 frames.
     """
 
     name = "deepspeech"
@@ -45,27 +54,36 @@ class DeepSpeech(Encoder):
     output_bias = False
     reduction = 2
 
-    def __init__(self, bins: int, sizes: DeepSpeechSizes) -> None:
+    def __init__(
+        self, bins: int, sizes: DeepSpeechSizes, convs: int = 2, bidirectional: bool = True, lookahead: int = 0
+    ) -> None:
         super().__init__(bins, sizes)
+        least = least_bins(convs) if not sizes.pad_bins else 1
+        if bins < least:
+            raise ModelError(
+                f"{convs} convolutions without padding need {least} bins, and the features have {bins}: more "
+                "--feature_bins, or --pad_bins"
+            )
         self.dim = sizes.rnn
         self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
         channels = 1
-        for kernel, stride in zip(KERNELS, STRIDES, strict=True):
-            padding = kernel[0] // 2, kernel[1] // 2
-            conv = nn.Conv2d(channels, CHANNELS, kernel, stride, padding)
+        for kernel, stride, width in zip(KERNELS[:convs], STRIDES, CHANNELS, strict=False):
+            padding = kernel[0] // 2, kernel[1] // 2 if sizes.pad_bins else 0
+            conv = nn.Conv2d(channels, width, kernel, stride, padding)
             assert conv.bias is not None
             # The normalisation takes away what this bias adds: its gradient is rounding noise, which Adam would scale
             # up to full steps.
             conv.bias.requires_grad_(False)
             self.convs.append(conv)
-            self.norms.append(MaskedBatchNorm2d(CHANNELS))
-            channels, bins = CHANNELS, (bins - 1) // stride[1] + 1
-        layer = LAYERS[sizes.rnn_type]
+            self.norms.append(MaskedBatchNorm2d(width))
+            channels, bins = width, (bins + 2 * padding[1] - kernel[1]) // stride[1] + 1
+        layer: Any = (LAYERS if bidirectional else FORWARD)[sizes.rnn_type]
         self.rnns = nn.ModuleList(
-            layer(sizes.rnn if i else CHANNELS * bins, sizes.rnn) for i in range(sizes.rnn_layers)
+            layer(sizes.rnn if i else channels * bins, sizes.rnn, bias=sizes.rnn_bias) for i in range(sizes.rnn_layers)
         )
         self.rnn_norms = nn.ModuleList(MaskedBatchNorm2d(sizes.rnn) for _ in range(sizes.rnn_layers))
         self.dropout = Dropout(sizes.dropout)
+        self.lookahead = Lookahead(sizes.rnn, lookahead) if lookahead else None
 
     def optimise_for_inference(self) -> None:
         """Fold the normalisations of the convolutions into their weights."""
@@ -82,14 +100,26 @@ class DeepSpeech(Encoder):
         frames = (frames + 1) // 2
         padding = None
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(x)
+            # On a CPU the gradients of these kernels take 60 times as long with the channels last in memory.
+            x = conv(x.contiguous() if self.training and x.device.type == "cpu" else x)
             padding = padding_rows(frames, x.shape[2], x.device)
             x = norm(x, padding) if isinstance(norm, MaskedBatchNorm2d) else zero_padding(x, padding)
             x = F.hardtanh(x, 0.0, CEILING)
         x = x.transpose(1, 2).flatten(2)
         for rnn, norm in zip(self.rnns, self.rnn_norms, strict=True):
-            directions = rnn(x, frames)
-            x = directions[..., : self.dim] + directions[..., self.dim :]
+            x = rnn(x, frames)
+            if rnn.bidirectional:
+                x = x[..., : self.dim] + x[..., self.dim :]
+            if self.lookahead is not None and norm is self.rnn_norms[-1]:
+                x = F.hardtanh(self.lookahead(x), 0.0, CEILING)
             x = norm(x.transpose(1, 2).unsqueeze(3), padding).squeeze(3).transpose(1, 2)
             x = self.dropout(x) if norm is not self.rnn_norms[-1] else x
         return x, frames.to(lengths.device)
+
+
+def least_bins(convs: int) -> int:
+    """Return the bins that so many convolutions need where nothing is padded in frequency."""
+    bins = 1
+    for kernel, stride in zip(KERNELS[convs - 1 :: -1], STRIDES[convs - 1 :: -1], strict=True):
+        bins = (bins - 1) * stride[1] + kernel[1]
+    return bins

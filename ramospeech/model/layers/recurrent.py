@@ -1,4 +1,4 @@
-"""Bidirectional recurrent layers whose padding changes nothing."""
+"""Recurrent layers whose padding changes nothing."""
 
 from typing import Any
 
@@ -20,8 +20,9 @@ class Bidirectional(nn.RNNBase):
     as fast and gives the same.
     """
 
-    def __init__(self, inputs: int, cells: int, layers: int = 1, dropout: float = 0.0) -> None:
+    def __init__(self, inputs: int, cells: int, layers: int = 1, dropout: float = 0.0, bias: bool = True) -> None:
         between: Any = {"batch_first": True, "bidirectional": True, "dropout": dropout if layers > 1 else 0.0}
+        between["bias"] = bias
         super().__init__(inputs, cells, layers, **between)  # type: ignore[arg-type]  # of a subclass
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
@@ -41,7 +42,7 @@ class Bidirectional(nn.RNNBase):
         state = (start, start) if self.mode == "LSTM" else start
 
         def run(x: Tensor, weights: list[nn.Parameter]) -> Tensor:
-            return KERNELS[self.mode](x, state, weights, True, 1, 0.0, self.training, False, True)[0]
+            return KERNELS[self.mode](x, state, weights, self.bias, 1, 0.0, self.training, False, True)[0]
 
         for layer in range(self.num_layers):
             if layer:
@@ -62,3 +63,41 @@ class BiGRU(Bidirectional, nn.GRU):  # type: ignore[misc]  # another forward
 
 class BiRNN(Bidirectional, nn.RNN):  # type: ignore[misc]  # another forward
     """A plain recurrent layer with tanh in both directions: (B, T', inputs) -> (B, T', 2 * cells)."""
+
+
+class Forward(nn.RNNBase):
+    """A recurrent layer of torch from the first frame to the last; parameters are named as there."""
+
+    def __init__(self, inputs: int, cells: int, bias: bool = True) -> None:
+        super().__init__(inputs, cells, batch_first=True, bias=bias)  # type: ignore[arg-type, call-arg]  # of a subclass
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+        """Map x (B, T', inputs), lengths (B,) to (B, T', cells), 0 in the padding."""
+        padding = padding_mask(lengths.to(x.device), x.shape[1])
+        return super().forward(x)[0].masked_fill(padding.unsqueeze(2), 0.0)
+
+
+class ForwardLSTM(Forward, nn.LSTM):  # type: ignore[misc]  # another forward
+    """An LSTM forwards: (B, T', inputs) -> (B, T', cells)."""
+
+
+class ForwardGRU(Forward, nn.GRU):  # type: ignore[misc]  # another forward
+    """A GRU forwards: (B, T', inputs) -> (B, T', cells)."""
+
+
+class ForwardRNN(Forward, nn.RNN):  # type: ignore[misc]  # another forward
+    """A plain recurrent layer with tanh forwards: (B, T', inputs) -> (B, T', cells)."""
+
+
+class Lookahead(nn.Module):
+    """Row convolution (Wang et al. 2016, "Lookahead convolution layer for unidirectional recurrent neural networks"):
+    each state of a frame is a weighted sum of itself and of those of the `context` - 1 frames that follow."""
+
+    def __init__(self, states: int, context: int) -> None:
+        super().__init__()
+        self.context = context
+        self.conv = nn.Conv1d(states, states, context, groups=states, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (B, T', D), 0 in the padding, to (B, T', D), where the padding may hold anything."""
+        return self.conv(F.pad(x.transpose(1, 2), (0, self.context - 1))).transpose(1, 2)
