@@ -61,7 +61,7 @@ class FrameFeatures(nn.Module, ABC):
     """
 
     bins: int
-    frequencies: Tensor | None  # (F,) the centre of each bin in Hz; None for bins that are no frequencies
+    frequencies: Tensor | None  # (F,) the centre of each bin in Hz; None for bins of another kind
     window: Tensor
 
     def __init__(self, settings: FeatureSettings = DEFAULT) -> None:

@@ -39,8 +39,8 @@ class FeatureSettings:
         return self.hop * (framing.SAMPLE_RATE // self.sample_rate)
 
     def fault(self) -> str | None:
-        """Return what is wrong with lengths that are no whole number of samples, or overlap wrongly; None if nothing is
-        wrong."""
+        """Return what is wrong with lengths that are not whole numbers of samples, or leave audio out; None if they are
+        right."""
         for name in ("window_size", "hop_size"):
             samples = getattr(self, name) * self.sample_rate / 1000
             if abs(samples - round(samples)) > 1e-6:
