@@ -13,6 +13,7 @@ class RamospeechError(Exception):
     """Base of every error that a user can act on."""
 
     exit_status = 1
+    printed_elsewhere = False  # by worker 0, where this is another worker
 
 
 class UsageError(RamospeechError):
@@ -108,9 +109,10 @@ def program(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs) or 0
         except RamospeechError as error:
-            print(f"error: {error}", file=sys.stderr)
-            for report in on_fatal_error:
-                report(f"error: {error}")
+            if not error.printed_elsewhere:
+                print(f"error: {error}", file=sys.stderr)
+                for report in on_fatal_error:
+                    report(f"error: {error}")
             return error.exit_status
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)

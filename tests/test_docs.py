@@ -27,6 +27,7 @@ OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, ju
         *("--check-build", "--deps"),
         *("--min-np", "--max-np", "--host-discovery-script", "--blacklist-cooldown-range", "--network-interfaces"),
         *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint", "--max-restarts"),
+        *("--gloo-timeout-seconds", "--ssh-identity-file"),
         "--logdir",
         "--port",
         "--help",

@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ramospeech.errors import DistributedError, WorkerLostError
+from ramospeech.parallel.watch import Watch
 from ramospeech.parallel.workers import Workers
 
 Result = TypeVar("Result")
@@ -54,6 +56,22 @@ class HorovodWorkers(Workers):
         self.local_rank: int = hvd.local_rank()
         self.size: int = hvd.size()
         self.local_size: int = hvd.local_size()
+        self._watch = self._watched()
+
+    def _watched(self) -> Watch | None:
+        """The watch over the others, by the server of horovodrun; mpirun has none."""
+        address, port = (os.environ.get(f"HOROVOD_GLOO_RENDEZVOUS_{name}") for name in ("ADDR", "PORT"))
+        if self.size == 1 or not (address and port):
+            return None
+        from horovod.runner.http.http_client import put_data_into_kvstore, read_data_from_kvstore
+
+        scope = f"ramospeech{self.size}"
+        return Watch(
+            self.rank,
+            self.size,
+            put=lambda key, text: put_data_into_kvstore(address, port, scope, key, text),
+            get=lambda key: read_data_from_kvstore(address, port, scope, key),
+        )
 
     def on_hosts_updated(self, timestamp: float, result: Any) -> None:
         """Take the notification of Horovod's driver that workers join or leave."""
@@ -62,6 +80,8 @@ class HorovodWorkers(Workers):
     def renewed(self) -> "HorovodWorkers":
         """Return the workers that are there now, in an elastic run, where some were lost or `changed`."""
         self._notifications.remove_listener(self)
+        if self._watch:
+            self._watch.end()
         self._hvd.shutdown()
         return HorovodWorkers(elastic=True)
 
@@ -89,6 +109,7 @@ class HorovodWorkers(Workers):
 
     def _with_all(self, what: Callable[[], Result]) -> Result:
         try:
-            return what()
+            with self._watch.waiting() if self._watch else nullcontext():
+                return what()
         except self._lost as error:
             raise WorkerLostError(self.rank, error) from error

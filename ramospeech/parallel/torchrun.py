@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ramospeech.errors import DistributedError, WorkerLostError
+from ramospeech.parallel.watch import Watch
 from ramospeech.parallel.workers import Workers
 
 Result = TypeVar("Result")
@@ -33,6 +34,11 @@ class TorchrunWorkers(Workers):
         atexit.register(dist.destroy_process_group)
         self.rank: int = dist.get_rank()
         self.size: int = dist.get_world_size()
+        store = dist.PrefixStore("watch", dist.distributed_c10d._get_default_store())
+        self._watch = Watch(
+            self.rank, self.size, store.set, lambda key: store.get(key).decode() if store.check([key]) else ""
+        )
+        atexit.register(self._watch.end)
 
     @property
     def launcher(self) -> tuple[str, ...]:
@@ -56,6 +62,7 @@ class TorchrunWorkers(Workers):
 
     def _with_all(self, what: Callable[[], Result]) -> Result:
         try:
-            return what()
+            with self._watch.waiting():
+                return what()
         except RuntimeError as error:  # a DistBackendError of NCCL, or what Gloo says of a closed connection
             raise WorkerLostError(self.rank, error) from error

@@ -101,7 +101,7 @@ class Workers(ABC):
             buffer.copy_(part.view_as(buffer))
 
     def run_or_fail_together(self, what: Callable[[], Result]) -> Result:
-        """Run `what` on every worker; if it fails on any, fail on all with that worker's message.
+        """Run `what` on every worker; if it fails on any, fail on all with that worker's message, which rank 0 prints.
 
         Raises: RamospeechError: the error of this worker; DistributedError: the error of another one.
         """
@@ -113,10 +113,10 @@ class Workers(ABC):
             error = raised
         errors = self.all_gather_object(None if error is None else str(error))
         if error is not None:
-            raise error
+            raise self._printed_once(error)
         for rank, message in enumerate(errors):
             if message is not None:
-                raise DistributedError(f"worker {rank}: {message}")
+                raise self._printed_once(DistributedError(f"worker {rank}: {message}"))
         return result  # type: ignore[return-value]
 
     def broadcast_from_rank_0(self, what: Callable[[], Result]) -> Result:
@@ -131,6 +131,12 @@ class Workers(ABC):
         values = self.all_gather_object(value)
         different = [rank for rank, other in enumerate(values) if other != values[0]]
         if different:
-            raise DistributedError(
+            message = (
                 f"workers {different} have another {name} than worker 0; give every host the same files and options"
             )
+            raise self._printed_once(DistributedError(message))
+
+    def _printed_once(self, error: RamospeechError) -> RamospeechError:
+        """Return an error that all workers have, which a program prints on rank 0 only."""
+        error.printed_elsewhere = self.rank > 0
+        return error

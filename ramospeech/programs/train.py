@@ -4,6 +4,7 @@
     horovodrun -np 4 ramospeech train --data_type aishell                 four, on this host's GPUs
     horovodrun -np 8 -H a:4,b:4 ramospeech train --data_type aishell      eight, on two hosts
     torchrun --nproc_per_node 4 train.py --data_type aishell              four, by torch.distributed instead
+    ramospeech train --data_type aishell --workers auto                   one for each GPU of this host
     ramospeech train --data_type aishell --load_model                     resume where the last run ended
     ramospeech train --data_type mine --init_from fast                    fine-tune the shipped model
 
@@ -14,6 +15,7 @@ NAME.trace.json (with --profile) and tensorboard/NAME.
 """
 
 import argparse
+import sys
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -54,10 +56,12 @@ from ramospeech.training import (
     options,
     parse_with_recipe,
     prepare,
+    processes_to_start,
     rate_of_run,
     read_sets,
     records_of,
     teacher_of,
+    use_devices,
     write_setting,
 )
 
@@ -71,6 +75,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     check_options(args)
+    use_devices(args.device_ids)
+    if (number := processes_to_start(args.workers)) > 1:
+        return parallel.launch(number, ["train", *(sys.argv[1:] if argv is None else argv)])
     # Workers: the others of horovodrun or torchrun, or none. From here on an error of one is an error of all.
     return parallel.run(partial(train_with, args), args.elastic)
 

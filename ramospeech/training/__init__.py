@@ -4,7 +4,7 @@ from ramospeech.malloc import keep_freed_memory
 from ramospeech.training import advice
 from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
-from ramospeech.training.device import check_gradients, choose_device
+from ramospeech.training.device import check_gradients, choose_device, processes_to_start, use_devices
 from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
 from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
@@ -64,6 +64,7 @@ __all__ = [
     "options",
     "parse_with_recipe",
     "prepare",
+    "processes_to_start",
     "rate_of_run",
     "read_sets",
     "records_of",
@@ -72,6 +73,7 @@ __all__ = [
     "show_clips",
     "teacher_of",
     "tracked",
+    "use_devices",
     "validate",
     "write_setting",
 ]

@@ -1,10 +1,12 @@
 """Which device a worker trains on."""
 
+import os
 import re
+from collections.abc import Sequence
 
 import torch
 
-from ramospeech.environment import cpu_threads
+from ramospeech.environment import cpu_threads, launched
 from ramospeech.errors import UsageError
 from ramospeech.malloc import keep_freed_memory
 from ramospeech.parallel import Workers
@@ -46,6 +48,25 @@ def choose_device(
     keep_freed_memory()
     torch.set_num_threads(cpu_threads(threads, workers.local_size))
     return torch.device(device or "cpu")
+
+
+def use_devices(numbers: Sequence[int] | None) -> None:
+    """Let this process and those it starts see these GPUs only. Raises UsageError: one that is not there."""
+    if numbers is None or (launched() and "CUDA_VISIBLE_DEVICES" in os.environ):
+        return
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        raise UsageError("--device_ids: CUDA_VISIBLE_DEVICES is set and says which GPUs to use; unset one of the two")
+    there = torch.cuda.device_count()
+    if max(numbers) >= there:
+        raise UsageError(f"--device_ids {','.join(map(str, numbers))}: this host has {there} GPUs, numbered from 0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, numbers))
+
+
+def processes_to_start(asked: int | str | None) -> int:
+    """Return how many workers this process has to start for --workers: none where it is one of them."""
+    if asked is None or launched():
+        return 0
+    return max(1, torch.cuda.device_count()) if asked == "auto" else int(asked)
 
 
 def check_gradients(precision: str, workers: Workers) -> None:

@@ -101,6 +101,20 @@ def thawed(group: dict[str, Any], step: int) -> float:
     return min(1.0, max(0, step + 1 - group.get("frozen", 0)) / group.get("thaw", 1))
 
 
+@contextlib.contextmanager
+def fits_in_memory(amount: float) -> Iterator[None]:
+    """Compute with a batch of so much data. Raises TrainingError where the memory of the device does not hold it."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's has no class of its own
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            f"the memory does not hold a batch of {amount:.0f} s; give a lower --batch_seconds, with --accumulate for "
+            "as large a step"
+        ) from error
+
+
 class Trainer:
     """Takes steps with one model.
 
@@ -204,10 +218,11 @@ class Trainer:
         A part draws what the worker draws that has it where each worker has one.
         """
         torch.manual_seed(hash((self.seed, self.steps, self.workers.rank + part * self.workers.size)) % 2**63)
-        with self.timed("forward"):
-            loss = self._loss(batch)
-        with self.timed("backward"):
-            self.scaler.scale(loss.sum).backward()
+        with fits_in_memory(batch.padded_amount):
+            with self.timed("forward"):
+                loss = self._loss(batch)
+            with self.timed("backward"):
+                self.scaler.scale(loss.sum).backward()
         return torch.stack([value.detach().to(loss.sum.dtype) for value in loss])
 
     def _loss(self, batch: Trainable) -> Loss:
