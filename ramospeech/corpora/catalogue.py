@@ -28,6 +28,7 @@ from ramospeech.corpora import (
     tedlium,
     thchs,
     voxforge,
+    webdataset,
     wenetspeech,
     zeroth,
 )
@@ -102,5 +103,6 @@ CORPORA = {
     "ksponspeech": Corpus("KsponSpeech", ksponspeech.prepare_ksponspeech, headerless=True),
     "musan": Corpus("MUSAN", noise.musan_folders, noise.MUSAN, noise=True),
     "rirs": Corpus("RIRS_NOISES", noise.rirs_folders, noise.RIRS, noise=True),
+    "webdataset": Corpus("tars of others by WebDataset's convention", webdataset.prepare_webdataset),
     "folder": Corpus("your own recordings", folder.prepare_folder),
 }

@@ -92,19 +92,23 @@ def make_index(path: Path, data_root: str | Path, limits: Limits, watch: Watch) 
             except ValueError as error:
                 raise ListError(f"{path}:{number}: {error}") from None
             ids = limits.vocabulary.encode(clip.tokens)
-            located = audio.located(data_root, clip.path)
-            shard = audio.shard_of(located)
-            if shard is not None and shard not in shards:
-                shards[shard] = len(shards) if audio.exists(shard) else -1
-            there = shards[shard] >= 0 if shard is not None else audio.exists(located)
+            name = clip.path.partition("#")[0]
+            shard = shards.get(name)
+            if shard is None:
+                located = audio.located(data_root, clip.path)
+                there = audio.exists(located)
+                if there and audio.shard_of(located) is not None:
+                    shard = shards[name] = len(shards)
+            else:
+                there = True  # asking once per shard is enough
             seconds = clip.seconds or 0.0
             if there and not seconds:
                 with suppress(AudioError):
-                    seconds = audio.duration(located, lambda note: None)
+                    seconds = audio.duration(audio.located(data_root, clip.path), lambda note: None)
             rows[used] = (
                 begin,
                 seconds,
-                shards[shard] if shard is not None else -1,
+                -1 if shard is None else shard,
                 len(ids),
                 min(_MOST, frames_needed(ids)),
                 len(limits.vocabulary.unknown(clip.tokens)),

@@ -1,5 +1,6 @@
 """Shards: packing, reading from disk and over HTTP with broken connections, the cache, corrupt shards."""
 
+import io
 import json
 import re
 import tarfile
@@ -225,6 +226,35 @@ def test_no_cache(packed, server, tmp_path):
     for _ in range(2):
         audio.load(f"{server.address}/{clip.path}")
     assert len(server.asked) == 2 and not (tmp_path / "none").exists()
+
+
+def test_tars_of_others_are_listed_as_they_are(tmp_path, rng, capsys):
+    def add(tar, name, content):
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+
+    flac = io.BytesIO()
+    soundfile.write(flac, rng.normal(0, 0.1, 32_000), 16_000, format="FLAC")
+    for name in ("train/shard-0.tar", "dev-000.tar"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        with tarfile.open(tmp_path / name, "w") as tar:
+            add(tar, "a/1.flac", flac.getvalue())
+            add(tar, "a/1.txt", "你好".encode())
+            add(tar, "a/1.cls", b"3")
+            add(tar, "2.json", json.dumps({"text": "再见", "speaker": "s"}).encode())
+            add(tar, "2.flac", flac.getvalue())
+            add(tar, "3.flac", flac.getvalue())
+    place = ["--root", str(tmp_path), "--data_root", str(tmp_path), "--config_path", str(tmp_path / "lists")]
+    assert main(["webdataset", *place]) == 0
+    assert "6 found, 4 kept, 2 left out (no transcript 2)" in capsys.readouterr().out
+    for split in ("train", "dev"):
+        clips = read_list(tmp_path / f"lists/webdataset_{split}.txt")
+        assert [clip.text for clip in clips] == ["你好", "再见"]
+        assert all(len(audio.load(tmp_path / clip.path)) == 32_000 for clip in clips)
+    (tmp_path / "dev-000.tar").write_bytes(b"no tar" * 200)
+    assert main(["webdataset", *place]) == 2
+    assert "dev-000.tar: not a tar without compression" in capsys.readouterr().err
 
 
 def test_a_tar_of_others_is_read_by_its_offsets(tmp_path, rng):
