@@ -4,7 +4,7 @@ import re
 import shlex
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,12 +13,14 @@ import safetensors
 import torch
 from torch import Tensor
 
+from ramospeech.arrays import SCALE
 from ramospeech.errors import ModelError
 from ramospeech.files import model_path
-from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.acoustic import AcousticModel, renamed
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
 from ramospeech.model.file import KEY, load_model
+from ramospeech.model.heads import HEADS
 
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
 STATE = ".state.pt"  # the end of the name of a training state
@@ -57,8 +59,9 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     Args:
         name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
         units: of the output where the file brings none.
-        given: what the user asked for (architecture, features, normalise, share_parts, sizes by name). All else
-            comes from the file; only the dropout may differ from it, and what is `retrainable` in the encoder.
+        given: what the user asked for (architecture, features, normalise, share_parts, heads, sizes by name). All else
+            comes from the file; only the dropout may differ from it, what is `retrainable` in the encoder, and the
+            heads: those that the file does not have are new, with the sizes given.
 
     Raises ModelError where the file cannot be used or does not agree with what was asked for.
     """
@@ -66,10 +69,14 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     if _is_ours(path):
         model = load_model(path)
         own, retrainable = model.config.to_dict(), model.encoder.retrainable
-        free = {key: value for key, value in given.items() if key in (*DROPOUT, *retrainable)}
+        new_heads = set(given.get("heads", ())) - set(model.config.heads)
+        new_sizes = [item.name for head in new_heads & HEADS.keys() for item in fields(HEADS[head].Sizes)]
+        free = {key: value for key, value in given.items() if key in (*DROPOUT, *retrainable, "heads", *new_sizes)}
         _refuse_others(path, own, {key: value for key, value in given.items() if key not in free})
         started = AcousticModel(replace(model.config, **free))
-        started.load_state_dict(model.state_dict())
+        wanted = started.state_dict()
+        brought = {name: tensor for name, tensor in model.state_dict().items() if name in wanted}
+        started.load_state_dict({**wanted, **brought})
         started.changed = {key: own[key] for key in retrainable if own[key] != free.get(key, own[key])}
         return started
     found = encoder_weights(_read(path), path)
@@ -82,9 +89,13 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     return started
 
 
-def has_output(name: str | Path) -> bool:
-    """Return whether a model to start from brings its output layer: a file of ours does, Whisper's does not."""
-    return _is_ours(model_path(name))
+def weights_in(name: str | Path) -> set[str]:
+    """Return the names of the weights that a file of ours brings to a start; none of a file of Whisper's."""
+    path = model_path(name)
+    if not _is_ours(path):
+        return set()
+    with safetensors.safe_open(path, framework="pt") as file:
+        return {renamed(key.removesuffix(SCALE)) for key in file.keys()}  # noqa: SIM118
 
 
 def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights") -> EncoderWeights:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.model.pretrained import has_output
+from ramospeech.model.pretrained import weights_in
 from ramospeech.parallel import Workers
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.start import first_model
@@ -54,9 +54,10 @@ def keep_near_start(
 
 
 def brought_by(args: Namespace, model: AcousticModel) -> set[str]:
-    """Return the names of the weights that the file of --init_from brought: all, or those of Whisper's encoder."""
-    if has_output(args.init_from):
-        return set(model.state_dict())
+    """Return the names of the weights that the file of --init_from brought: all but those of new heads, or those of
+    Whisper's encoder."""
+    if names := weights_in(args.init_from):
+        return {name for name in model.state_dict() if name in names or not name.startswith("heads.")}
     layers = {id(parameter) for layer in model.encoder.pretrained_layers() for parameter in layer.parameters()}
     return {name for name, parameter in model.named_parameters() if id(parameter) in layers}
 

@@ -118,6 +118,27 @@ def test_resuming_keeps_the_heads(corpus, tmp_path, run):
     assert status == 2 and "is a dfcnn" in said and "give the same options" in said
 
 
+def test_a_new_head_on_the_encoder_of_a_file(corpus, tmp_path, run):
+    """It is drawn anew, while the encoder and the CTC head begin as they are there; what comes out lies between."""
+    assert run(corpus, tmp_path, *TINY[:-4], "--epochs", 1)[0] == 0
+    start = tmp_path / "dfcnn.safetensors"
+    more = ["--init_from", start, *BOTH, "--speller", 8, "--model_name", "both", "--epochs", 1, "--lr", 1e-9]
+    status, said = run(corpus, tmp_path, *more)
+    assert status == 0 and "epoch 0: dev loss" in said, said
+    before, after = load_file(start), load_file(tmp_path / "both.last.safetensors")
+    assert load_model(tmp_path / "both.last.safetensors").config.sizes_of("attention").speller == 8
+    assert before.keys() < after.keys()
+    for name, tensor in before.items():
+        if not re.search("running|batches", name):
+            torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0)
+    status, said = run(corpus, tmp_path, *more, "--load_model", "--epochs", 2)
+    assert status == 0 and "epoch 2: dev loss" in said, said
+    more = ["--init_from", tmp_path / "both.safetensors", "--heads", "ctc", "--model_name", "one", "--epochs", 1]
+    assert run(corpus, tmp_path, *more)[0] == 0 and load_file(tmp_path / "one.safetensors").keys() == before.keys()
+    status, said = run(corpus, tmp_path, "--init_from", tmp_path / "both.safetensors", "--speller", 9)
+    assert status != 0 and "has speller 8, and --speller 9 was given" in said
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
