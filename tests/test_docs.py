@@ -28,6 +28,7 @@ OF_OTHERS = set(  # of horovodrun, torchrun, tensorboard, install.sh, docker, ju
         *("--min-np", "--max-np", "--host-discovery-script", "--blacklist-cooldown-range", "--network-interfaces"),
         *("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_endpoint", "--max-restarts"),
         *("--gloo-timeout-seconds", "--ssh-identity-file"),
+        *("--ntasks-per-node", "--gpus-per-node", "--nodes"),
         "--logdir",
         "--port",
         "--help",

@@ -27,11 +27,12 @@ class TorchrunWorkers(Workers):
         self.local_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         each_has_a_gpu = torch.cuda.is_available() and self.local_size <= torch.cuda.device_count()
         backend = "cpu:gloo,cuda:nccl" if each_has_a_gpu and dist.is_nccl_available() else "gloo"
-        try:
-            dist.init_process_group(backend, timeout=WAIT)
-        except (RuntimeError, ValueError) as error:
-            raise DistributedError(f"the workers of torchrun did not find each other: {error}") from error
-        atexit.register(dist.destroy_process_group)
+        if not dist.is_initialized():  # as Ray does it
+            try:
+                dist.init_process_group(backend, timeout=WAIT)
+            except (RuntimeError, ValueError) as error:
+                raise DistributedError(f"the workers of torchrun did not find each other: {error}") from error
+            atexit.register(dist.destroy_process_group)
         self.rank: int = dist.get_rank()
         self.size: int = dist.get_world_size()
         store = dist.PrefixStore("watch", dist.distributed_c10d._get_default_store())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,21 @@ sys.exit(train.main())
 
 
 class Elastic:
-    """A run of train.py --elastic in a folder, and what its workers wrote."""
+    """A run of train.py --elastic in a folder, and what its workers wrote.
 
-    def __init__(self, folder: Path, hosts: str, epochs: int) -> None:
+    workers: at the start; network: options of horovodrun; launch: makes its command that of a host.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        hosts: str,
+        epochs: int,
+        workers: int = 2,
+        network: str = "--network-interfaces lo",
+        launch: Callable[[list[str]], list[str]] = list,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self.folder, self.record, self.out = folder, folder / "record", folder / "out"
         make_corpus(folder, clips=CLIPS)
         (folder / "train.py").write_text(RECORDING)
@@ -59,16 +72,16 @@ class Elastic:
         discover = folder / "discover.sh"
         discover.write_text(f"#!/bin/sh\ncat {folder}/hosts\n")
         discover.chmod(0o755)
-        launch = f"-np 2 --min-np 1 --max-np 3 --host-discovery-script {discover} --network-interfaces lo"
+        how_many = f"-np {workers} --min-np 1 --max-np 3 --host-discovery-script {discover} {network}"
         where = f"--data_type tones --config_path {folder}/lists --data_root {folder}/audio --model_path {self.out}"
         how = f"--epochs {epochs} --batch_size 2 --save_minutes 0.02 --elastic"
-        line = [str(HOROVODRUN), *launch.split(), sys.executable, "train.py", *f"{where} {TINY} {how}".split()]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        line = [str(HOROVODRUN), *how_many.split(), sys.executable, "train.py", *f"{where} {TINY} {how}".split()]
+        environment = {**environment, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         environment |= {"RECORD": str(self.record), "MAY": str(folder / "may")}
         self.allow(3)
         self.log = (folder / "log").open("w+")
         self.process = subprocess.Popen(
-            line, cwd=folder, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
+            launch(line), cwd=folder, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
         )
 
     def hosts(self, lines: str) -> None:
