@@ -60,6 +60,7 @@ from ramospeech.training import (
     rate_of_run,
     read_sets,
     records_of,
+    settle_batch_seconds,
     teacher_of,
     use_devices,
     write_setting,
@@ -101,6 +102,10 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     model, state = workers.broadcast_from_rank_0(lambda: new_or_resumed(args, run, lists[0]))
     prepare(model, args)
     teacher = workers.run_or_fail_together(lambda: teacher_of(args, model, device))
+    if line := settle_batch_seconds(args, model, workers, device, run):
+        advice.say(line, workers.rank)
+    if args.fits:
+        return 0
     batches_per_step = workers.size * args.accumulate
     progress = Progress.of(state, workers.size) if state else Progress(group=batches_per_step)
     if state and progress.epoch >= args.epochs:

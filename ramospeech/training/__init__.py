@@ -6,6 +6,7 @@ from ramospeech.training.average import Average
 from ramospeech.training.checkpoint import load_state, save_state
 from ramospeech.training.device import check_gradients, choose_device, processes_to_start, use_devices
 from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
+from ramospeech.training.fitting import settle_batch_seconds
 from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
 from ramospeech.training.log import RunLog
@@ -70,6 +71,7 @@ __all__ = [
     "records_of",
     "save_state",
     "scaled",
+    "settle_batch_seconds",
     "show_clips",
     "teacher_of",
     "tracked",

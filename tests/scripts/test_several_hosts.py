@@ -35,9 +35,9 @@ raise SystemExit(main())
 
 
 @pytest.fixture
-def hosts(tmp_path):
+def hosts(tmp_path, request):
     (tmp_path / "net").mkdir()
-    found = start_hosts(tmp_path / "net", 2)
+    found = start_hosts(tmp_path / "net", getattr(request, "param", 2))
     yield found
     found.stop()
 
@@ -83,19 +83,19 @@ def test_a_lost_host_ends_the_run(tmp_path, root, hosts, lost):
     print(f"{lost}: the run ended after {time.monotonic() - began:.0f} s")
 
 
-def test_a_host_joins_and_is_lost_again(tmp_path, hosts):
-    first, second = hosts.addresses
+@pytest.mark.parametrize("hosts", [3], indirect=True)
+def test_a_host_joins_and_another_is_lost(tmp_path, hosts):
+    first, second, third = hosts.addresses
     run = Elastic(
-        tmp_path, f"{first}:1\n", epochs=6, workers=1,
-        network=f"--network-interfaces eth0 --gloo-timeout-seconds {WAIT}", launch=lambda words: hosts.on(0, words),
-        environment=hosts.environment(),
+        tmp_path, f"{first}:1\n{second}:1\n", epochs=6, launch=lambda words: hosts.on(0, words),
+        network="--network-interfaces eth0 --gloo-timeout-seconds 60", environment=hosts.environment(),
     )  # fmt: skip
     try:
-        run.wait(lambda steps: len(steps) >= 3)
-        run.hosts(f"{first}:1\n{second}:1\n")
-        run.wait(lambda steps: steps[-1][2] == "2")
+        run.wait(lambda steps: len(steps) >= 4)
+        run.hosts(f"{first}:1\n{second}:1\n{third}:1\n")
+        run.wait(lambda steps: steps[-1][2] == "3")
         hosts.cut(1)
-        run.wait(lambda steps: steps[-1][2] == "1")
+        run.wait(lambda steps: steps[-1][2] == "2")
         run.finish()
     finally:
         run.kill()

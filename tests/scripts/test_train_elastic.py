@@ -52,7 +52,7 @@ sys.exit(train.main())
 class Elastic:
     """A run of train.py --elastic in a folder, and what its workers wrote.
 
-    workers: at the start; network: options of horovodrun; launch: makes its command that of a host.
+    network: options of horovodrun; launch: makes its command that of a host.
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class Elastic:
         folder: Path,
         hosts: str,
         epochs: int,
-        workers: int = 2,
         network: str = "--network-interfaces lo",
         launch: Callable[[list[str]], list[str]] = list,
         environment: Mapping[str, str] = os.environ,
@@ -72,7 +71,7 @@ class Elastic:
         discover = folder / "discover.sh"
         discover.write_text(f"#!/bin/sh\ncat {folder}/hosts\n")
         discover.chmod(0o755)
-        how_many = f"-np {workers} --min-np 1 --max-np 3 --host-discovery-script {discover} {network}"
+        how_many = f"-np 2 --min-np 1 --max-np 3 --host-discovery-script {discover} {network}"
         where = f"--data_type tones --config_path {folder}/lists --data_root {folder}/audio --model_path {self.out}"
         how = f"--epochs {epochs} --batch_size 2 --save_minutes 0.02 --elastic"
         line = [str(HOROVODRUN), *how_many.split(), sys.executable, "train.py", *f"{where} {TINY} {how}".split()]

@@ -65,6 +65,10 @@ def _check_workers(args: argparse.Namespace) -> None:
         raise UsageError("--fp16_gradients and --gradients bf16 disagree: give only one of the two")
     if args.fp16_gradients:
         args.gradients = "fp16"
+    if args.batch_seconds == "auto" and args.elastic:
+        raise UsageError(
+            "--batch_seconds auto: not with --elastic, whose hosts may differ; give seconds (--fits tries them)"
+        )
     if args.accumulate > 1 and args.windows:
         raise UsageError(
             f"--accumulate {args.accumulate}: not with --windows, whose batches may be as large as you like"
@@ -78,7 +82,7 @@ def _check_windows(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
     if args.windows and (args.join or args.silence):
         raise UsageError("--windows: joins clips by itself; leave out --concat_seconds and --pad_silence")
-    if args.windows and max(args.windows) > args.batch_seconds:
+    if args.windows and args.batch_seconds != "auto" and max(args.windows) > args.batch_seconds:
         raise UsageError(f"--windows {max(args.windows):g}: --batch_seconds {args.batch_seconds:g} hold none")
     if args.steps and args.max_minutes:
         raise UsageError("--steps and --max_minutes both say how long the run is: give one of them")

@@ -7,6 +7,11 @@ from ramospeech.cli import count, few, fraction, positive
 BATCH_SIZE = 256  # clips: more than --batch_seconds usually holds
 
 
+def seconds_or_auto(text: str) -> float | str:
+    """Return a positive number of seconds, or auto."""
+    return text if text == "auto" else positive(text)
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options of the data."""
     group = parser.add_argument_group("data")
@@ -31,6 +36,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--max_window", type=count, default=1600, help="longest training clip, in frames of 10 ms")
     group.add_argument("--max_seq_length", type=count, default=64, help="longest training label, in units")
-    group.add_argument("--batch_seconds", type=positive, default=120.0, help="audio in a worker's batch, with padding")
+    group.add_argument(
+        "--batch_seconds",
+        type=seconds_or_auto,
+        default=120.0,
+        metavar="S",
+        help="audio in a worker's batch, with padding; auto: what the memory of the GPU holds",
+    )
+    group.add_argument("--fits", action="store_true", help="say whether such a batch fits in the memory, and end")
     group.add_argument("--batch_size", type=count, default=BATCH_SIZE, help="clips in a worker's batch, at most")
     group.add_argument("--num_workers", type=few, default=2, help="threads that read audio")
