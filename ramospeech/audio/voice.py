@@ -52,15 +52,21 @@ def voiced(waveform: np.ndarray) -> list[tuple[int, int]]:
     return spans
 
 
+def without_silence(waveform: np.ndarray) -> np.ndarray:
+    """Return the parts with a voice, (S',), one behind the other; the whole where there is none."""
+    spans = voiced(waveform)
+    return np.concatenate([waveform[first:last] for first, last in spans]) if spans else waveform
+
+
 @cache
-def _webrtcvad() -> ModuleType:
+def _webrtcvad(option: str = "--vad") -> ModuleType:
     try:
         import webrtcvad
     except ImportError as error:
-        raise UsageError("--vad needs webrtcvad: pip install webrtcvad-wheels, or leave out --vad") from error
+        raise UsageError(f"{option} needs webrtcvad: pip install webrtcvad-wheels, or leave out {option}") from error
     return webrtcvad
 
 
-def check_voice() -> None:
-    """Raise UsageError where webrtcvad is not installed."""
-    _webrtcvad()
+def check_voice(option: str = "--vad") -> None:
+    """Raise UsageError, which names the option, where webrtcvad is not installed."""
+    _webrtcvad(option)

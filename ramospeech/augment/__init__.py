@@ -12,6 +12,7 @@ from ramospeech.augment.noise import Recordings
 from ramospeech.augment.silence import join
 from ramospeech.augment.spec_augment import SpecAugment
 from ramospeech.augment.speed import speed
+from ramospeech.augment.time_warp import TimeWarp
 from ramospeech.augment.wave import EFFECTS, SNR, WaveAugment
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Sounds",
     "Sources",
     "SpecAugment",
+    "TimeWarp",
     "WaveAugment",
     "as_int16",
     "join",

@@ -10,8 +10,10 @@ class SpecAugment(nn.Module):
     """Masks features with their mean after normalisation, which is 0.
 
     Args:
-        frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a fraction).
-        time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a fraction).
+        frequency_masks, frequency_width: how many bands, each of 0 to `frequency_width` of the F bins (a fraction;
+            above 1 so many bins).
+        time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a fraction; above 1
+            so many frames).
         span_every: of long windows: a span of up to `SPAN` frames for every so many frames of the batch instead.
 
     Draws from torch's default generator, so a seed set before the step repeats it.
@@ -33,21 +35,26 @@ class SpecAugment(nn.Module):
         """Map (B, T, F), (B,) frames to (B, T, F) with bands and spans set to 0."""
         B, T, F = features.shape
         bins = torch.full((B,), F, device=features.device)
-        bands = _spans(bins, self.frequency_masks, strength * self.frequency_width, F)
+        bands = _spans(bins, self.frequency_masks, strength, self.frequency_width, F)
         if self.span_every:
-            count, width = max(1, T // self.span_every), min(self.time_width, SPAN / max(1, T))
+            fraction = self.time_width if self.time_width <= 1 else self.time_width / max(1, T)
+            count, width = max(1, T // self.span_every), min(fraction, SPAN / max(1, T))
         else:
             count, width = self.time_masks, self.time_width
-        spans = _spans(lengths, count, strength * width, T)
+        spans = _spans(lengths, count, strength, width, T)
         return features.masked_fill(bands[:, None, :] | spans[:, :, None], 0.0)
 
 
-def _spans(lengths: Tensor, count: int, width: float, size: int) -> Tensor:
-    """Draw `count` random spans within each of B lengths, none wider than `width` of it -> (B, size) bool."""
+def _spans(lengths: Tensor, count: int, strength: float, width: float, size: int) -> Tensor:
+    """Draw `count` random spans within each of B lengths, none wider than `strength` times `width` of it, or than so
+    many places where `width` is above 1 -> (B, size) bool."""
     B = lengths.shape[0]
     draws = torch.rand(2, B, count, 1, device=lengths.device)
     limit = lengths[:, None, None].to(draws.dtype)
-    widths = (draws[0] * width * limit).floor()
+    if width > 1:
+        widths = (draws[0] * strength * limit.clamp(max=width)).floor()
+    else:
+        widths = (draws[0] * (strength * width) * limit).floor()
     starts = (draws[1] * (limit - widths + 1)).floor()
     positions = torch.arange(size, device=lengths.device)
     return ((positions >= starts) & (positions < starts + widths)).any(dim=1)

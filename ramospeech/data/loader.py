@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ramospeech import audio
+from ramospeech.audio.voice import without_silence
 from ramospeech.augment import WaveAugment, as_int16, join, speed
 from ramospeech.corpora import Clip, frames, frames_needed, too_short
 from ramospeech.data.joining import Joined, JoinLabels
@@ -95,6 +96,8 @@ class Loader:
         seed: of these draws, together with the epoch and the (first) clip: wherever a run resumes, it draws the same.
         cache_bytes: decoded audio kept in memory as 16-bit samples, at most.
         needed: output frames that labels need, in that check.
+        remove_silence: whether to leave out what has no voice; `removed` has the seconds of each clip so far. A clip
+            that would be too short for its labels then stays whole.
     """
 
     def __init__(
@@ -109,7 +112,10 @@ class Loader:
         seed: int = 0,
         cache_bytes: int = 0,
         needed: Callable[[Sequence[int]], int] = frames_needed,
+        remove_silence: bool = False,
     ) -> None:
+        self.remove_silence = remove_silence
+        self.removed: dict[int, float] = {}
         self.clips = clips
         self.data_root = Path(data_root)
         self.encode = vocabulary.encode
@@ -131,6 +137,11 @@ class Loader:
         if kept is not None:
             return kept.astype(np.float32) / 32768.0
         waveform = audio.load(audio.located(self.data_root, self.clips[index].path))
+        if self.remove_silence:
+            voiced = without_silence(waveform)
+            if self._fits(voiced, self._labels(index)):
+                self.removed[index] = (len(waveform) - len(voiced)) / audio.SAMPLE_RATE
+                waveform = voiced
         if self._cache_room >= 2 * len(waveform):
             with self._lock:
                 self._cache_room -= 2 * len(waveform)

@@ -22,6 +22,7 @@ class FeatureSettings:
     hop_size: float = setting(10.0, "from one frame to the next, in milliseconds", minimum=1.0, maximum=25.0)
     window_function: str = setting(OWN, "own: that of the kind of feature", choices=WINDOWS)
     feature_bins: int = setting(0, "bins of a frame; 0: as many as the kind of feature has", minimum=0, maximum=512)
+    reverse_input: bool = setting(False, "read clips from their end to their beginning")
 
     @property
     def window(self) -> int:

@@ -14,6 +14,7 @@ from ramospeech.model.config import ModelConfig
 from ramospeech.model.encoders import ENCODERS, Encoder
 from ramospeech.model.heads import HEADS, AttentionHead, AuxiliaryHeads, CtcHead
 from ramospeech.model.kept import KeptStates
+from ramospeech.model.layers.padding import reversed_clips
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import Units, units_of_model
 
@@ -139,12 +140,18 @@ class AcousticModel(nn.Module):
         """Map (B, S), (B,) samples to states (B, T', D), (B,) frames."""
         if self.kept is not None:
             states, frames = self.kept(self._lower_states, waveforms, lengths)
-            return self.encoder.upper(self._augmented(states, frames), frames)
+            return self._turned(*self.encoder.upper(self._augmented(states, frames), frames))
         features, lengths = self.features(waveforms, lengths)
-        return self.encoder(self._augmented(features, lengths), lengths)
+        features, lengths = self._turned(self._augmented(features, lengths), lengths)
+        return self._turned(*self.encoder(features, lengths))
 
     def _lower_states(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.encoder.lower(*self.features(waveforms, lengths))
+        return self.encoder.lower(*self._turned(*self.features(waveforms, lengths)))
+
+    def _turned(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x (B, T, ...), (B,) frames from the end to the beginning where the model reads clips so; turned twice
+        they are in the order of time."""
+        return (reversed_clips(x, lengths) if self.config.framing.reverse_input else x), lengths
 
     def _augmented(self, x: Tensor, lengths: Tensor) -> Tensor:
         if self.augment is None or not self.training:

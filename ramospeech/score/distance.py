@@ -118,6 +118,11 @@ class Score:
         return self.total.rate
 
     @property
+    def distance(self) -> float:
+        """The mean edit distance of a clip: errors, not divided by the length (as Kaggle's contests count)."""
+        return self.total.errors / max(1, self.clips)
+
+    @property
     def correct(self) -> int:
         """Clips without any error."""
         return sum(clip.errors == 0 for clip in self.per_clip)
@@ -138,6 +143,7 @@ class Score:
             "interval_95": list(self.interval()),
             "errors": self.total.errors,
             **asdict(self.total),
+            "mean_distance": self.distance,
             "correct": self.correct,
             "sentence_accuracy": self.accuracy,
             "clips": self.clips,

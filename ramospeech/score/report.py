@@ -118,6 +118,9 @@ class ErrorReport:
             "extra": list(self.extra),
         }
         entry |= {name: score.as_dict() for name, score in self.scores.items()}
+        for metric in self.units.metrics:
+            if metric.recognition and metric.name in self.scores:
+                entry[metric.name]["recognition_rate"] = 1 - self.scores[metric.name].rate
         return entry
 
     def as_table(self) -> str:
@@ -125,6 +128,9 @@ class ErrorReport:
         lines = [f"{len(self.pairs)} clips, {len(self.missing)} of them without a hypothesis"]
         if self.extra:
             lines.append(f"{len(self.extra)} hypotheses without a reference were left out")
+        lines.append(f"{self.titles[self.units.metrics[0].name]}: {self.main.distance:.2f} errors per clip on average")
+        recognised = [metric for metric in self.units.metrics if metric.recognition and metric.name in self.scores]
+        lines += [f"{metric.recognition}: {100 - 100 * self.scores[metric.name].rate:.2f} %" for metric in recognised]
         lines.append("")
         heads = ("", "error %", "95 % interval", "errors", "sub", "del", "ins", "of", "sentences right")
         rows: list[tuple[str, ...]] = [heads]

@@ -108,7 +108,7 @@ class TrainBatches:
     ) -> None:
         self.args, self.train, self.workers, self.group = args, train, workers, group
         augment = workers.run_or_fail_together(lambda: WaveAugment.of(args.augment or (), args.noise_snr, args.noise))
-        self.shards = train.shards
+        self.shards, self.told = train.shards, False
         self.weights = workers.run_or_fail_together(lambda: clip_weights(args.weights or [], lists, train))
         self.loader = _loader(
             args, train, model, 1.0, speeds=args.speeds, augment=augment if augment.probabilities else None
@@ -130,7 +130,19 @@ class TrainBatches:
         left = max(0, -(-(count - taken) // size))
         places = range(taken + self.workers.rank, taken + left * size, self.workers.size)
         assigned = (batch(place) if place < count else [] for place in places)
-        return taken // size + left, accumulated(self.loader(assigned, epoch), args.accumulate)
+        return taken // size + left, accumulated(self._counted(self.loader(assigned, epoch)), args.accumulate)
+
+    def _counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Pass batches on, and after the first epoch say how much silence was left out."""
+        yield from batches
+        if self.loader.removed and not self.told:
+            self.told = True
+            removed = self.loader.removed
+            whole = sum(self.train.clips[index].seconds or 0.0 for index in removed)
+            line = f"--remove_silence: {sum(removed.values()):.1f} of {whole:.1f} s of {len(removed)} clips left out"
+            advice.say(
+                line + (f" on worker 0 of {self.workers.size}" if self.workers.size > 1 else ""), self.workers.rank
+            )
 
 
 class EvalBatches:
@@ -153,7 +165,8 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
     """cache: the fraction of --cache_gb."""
     return Loader(
         clips.clips, args.data_root, model.vocabulary, model.frames_of_10_ms, args.num_workers, seed=args.seed,
-        cache_bytes=int(cache * args.cache_gb * 2**30), needed=model.min_frames, **variation,
+        cache_bytes=int(cache * args.cache_gb * 2**30), needed=model.min_frames,
+        remove_silence=args.remove_silence, **variation,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
+from ramospeech.augment import Chain, FrequencyWarp, SpecAugment, TimeWarp
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.features import FeatureSettings
 from ramospeech.model import (
@@ -31,6 +31,7 @@ from ramospeech.text.units import UNITS, units_of_lists
 from ramospeech.training.checkpoint import load_state
 from ramospeech.training.defaults import head_sizes_given, settle, sizes_given
 from ramospeech.training.folder import RunFolder
+from ramospeech.training.initial import draw_uniform
 
 DEFAULT_ENCODER = "dfcnn"
 DEFAULT_UNITS = "pinyin"
@@ -55,6 +56,8 @@ def new_or_resumed(
         model = first_model(args, _units(args, lists))
     else:
         model = AcousticModel(_config(args, _units(args, lists)))
+        if args.init_uniform:
+            draw_uniform(model, args.init_uniform)
     return model, state
 
 
@@ -112,8 +115,12 @@ def teacher_of(args: Namespace, model: AcousticModel, device: torch.device) -> T
 
 def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     """Of features; where states are kept, of states, whose values are not frequencies."""
-    masks: dict[str, Any] = {"frequency_masks": 0} if model.kept else {}
-    spec = [SpecAugment(**masks, span_every=SPAN_EVERY if args.windows else None)] if args.spec_augment else []
+    bands = (0 if model.kept else args.frequency_masks), args.frequency_mask_width
+    spans = args.time_masks, args.time_mask_width
+    spec: list[nn.Module] = []
+    if args.spec_augment:
+        spec = [TimeWarp(args.time_warp)] if args.time_warp else []
+        spec += [SpecAugment(*bands, *spans, span_every=SPAN_EVERY if args.windows else None)]
     hertz = model.features.extract.frequencies
     warp = [FrequencyWarp(hertz, args.warp)] if args.warp and hertz is not None and not model.kept else []
     return [*warp, *spec]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ramospeech.score import ErrorReport, Pair, characters, readings, syllables
+from ramospeech.text.units import UNITS
 
 
 def pair(name, ref, hyp, found=True):
@@ -67,3 +68,25 @@ def test_tokens_that_are_not_pinyin_are_scored_as_wrong():
 def test_both_sides_are_normalised():
     assert characters("我有 3 个 iPad。") == ("我", "有", "三", "个", "<UNK>")
     assert ErrorReport((pair("a", "3个！", "三个"),)).scores["cer"].rate == 0.0
+
+
+def test_recognition_rates_of_korean_with_and_without_spaces():
+    units = UNITS["jamo"]
+    pairs = [
+        Pair(str(n), tuple(units.from_text(ref)), (), tuple(units.from_text(hyp)), ())
+        for n, (ref, hyp) in enumerate([("안녕 하세요", "안녕하세오"), ("네", "네")])
+    ]
+    report = ErrorReport(tuple(pairs), units=units)
+    table, entry = report.as_table().splitlines(), report.as_dict()
+    # One of 6 syllables; with the spaces two of 7; of words both of the first clip and a word is missing.
+    assert {"CER: 0.50 errors per clip on average", "CRR: 83.33 %", "CRR with spaces: 71.43 %"} <= set(table)
+    assert entry["cer"]["recognition_rate"] == pytest.approx(5 / 6) and entry["cer"]["mean_distance"] == 0.5
+    assert entry["cer_spaces"]["errors"] == 2 and entry["wer"]["errors"] == 2 and entry["wer"]["length"] == 3
+    assert "recognition_rate" not in entry["wer"]
+
+
+def test_the_mean_distance_counts_spaces_among_characters():
+    units = UNITS["characters"]
+    pairs = [Pair("a", tuple(units.from_text("THE CAT SAT")), (), tuple(units.from_text("THE CATS AT")), ())]
+    report = ErrorReport((*pairs, *pairs), units=units)
+    assert report.main.distance == 2 and report.scores["wer"].total.errors == 4

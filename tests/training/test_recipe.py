@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from ramospeech.errors import UsageError
+from ramospeech.model import AcousticModel
 from ramospeech.programs import train
-from ramospeech.training import options, parse_with_recipe
+from ramospeech.training import options, parse_with_recipe, start
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "data_config" / "recipes").glob("*.toml"))
@@ -18,7 +20,8 @@ def test_every_recipe_is_one_that_train_takes(path: Path) -> None:
     train.check_options(args)
     # Runs that start from a model take their features from it.
     of_start = dict.fromkeys(("finetune", "accurate", "whisper-aishell"), (None, None))
-    expected = {**of_start, "original": ("spectrogram", "clip")}.get(path.stem, ("fbank", "bin"))
+    bare = dict.fromkeys(("original", "an4-deepspeech", "librispeech-deepspeech2"), ("spectrogram", "clip"))
+    expected = {**of_start, **bare}.get(path.stem, ("fbank", "bin"))
     assert (args.features, args.normalise, args.data_type) == (*expected, "mine")
 
 
@@ -82,7 +85,7 @@ def test_recipes_that_are_wrong(tmp_path: Path, content: str, message: str) -> N
 
 
 def test_a_recipe_that_is_not_there() -> None:
-    with pytest.raises(UsageError, match=r"--recipe none: there is no .*none.toml; .* aishell, all, demo"):
+    with pytest.raises(UsageError, match=r"--recipe none: there is no .*none.toml; .* aishell, all, .*demo"):
         parse_with_recipe(options(train.__doc__), ["--recipe", "none"])
 
 
@@ -95,3 +98,17 @@ def test_old_names_of_options_are_taken(average: str, tmp_path: Path, capsys) ->
     assert (args.average, args.clip) == (0.5, 2.0)
     note = "note: --clip is called --max_grad_norm now; the old name works in this version\n"
     assert capsys.readouterr().err == note
+
+
+@pytest.mark.parametrize(
+    ("recipe", "inputs", "millions"),
+    [("an4-deepspeech", 672, 46.9), ("librispeech-deepspeech2", 1312, 86.6), ("demo-deepspeech2", 320, 0.8)],
+)
+def test_recipes_of_deep_speech_make_the_networks_that_they_name(recipe: str, inputs: int, millions: float) -> None:
+    args = parse_with_recipe(options(train.__doc__), ["--recipe", recipe, "--data_type", "mine"])
+    train.check_options(args)
+    units = ("<blank>", "<UNK>", *(f"u{i}" for i in range(28)))
+    with torch.device("meta"):
+        model = AcousticModel(start._config(args, units))
+    assert model.encoder.rnns[0].input_size == inputs
+    assert round(model.num_parameters / 1e6, 1) == millions

@@ -19,6 +19,14 @@ def padding_rows(frames: Tensor, size: int, device: torch.device) -> Tensor | No
     return rows.to(device) if len(rows) else None
 
 
+def reversed_clips(x: Tensor, lengths: Tensor) -> Tensor:
+    """Return x (B, T, ...) with the frames of each clip of (B,) frames from the last to the first; padding stays."""
+    time = torch.arange(x.shape[1], device=x.device)
+    lengths = lengths.to(x.device).unsqueeze(1)
+    mirror = torch.where(time < lengths, lengths - 1 - time, time)
+    return x.gather(1, mirror.unsqueeze(2).expand_as(x))
+
+
 def channels_last(x: Tensor) -> Tensor:
     """Return (B, C, T, F) with its channels last in memory; x itself where they are."""
     return x.contiguous(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ from ramospeech.cli import Parser
 from ramospeech.training.options.attention import add_attention
 from ramospeech.training.options.checks import check_options
 from ramospeech.training.options.data import BATCH_SIZE, add_data
+from ramospeech.training.options.features import add_features
 from ramospeech.training.options.loss import add_loss
 from ramospeech.training.options.machine import add_machine
 from ramospeech.training.options.model import add_model
@@ -34,6 +35,7 @@ ADDED = (  # in the order of the help
     add_model,
     add_attention,
     add_loss,
+    add_features,
     add_windows,
     add_optimiser,
     add_machine,

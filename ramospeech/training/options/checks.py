@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ramospeech.audio.voice import check_voice
 from ramospeech.errors import UsageError
 
 STATE, LAST = ".state.pt", ".last.safetensors"
@@ -24,6 +25,12 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
     if args.auxiliary and args.init_from:
         raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
+    if args.init_uniform and (args.init_from or args.load_model):
+        raise UsageError(f"--init_uniform {args.init_uniform:g}: for a new model; leave it out, or start from nothing")
+    if args.remove_silence:
+        if args.windows:
+            raise UsageError("--remove_silence: works on clips, and --windows joins them; leave one out")
+        check_voice("--remove_silence")
     if args.loss_scale and args.amp != "fp16":
         raise UsageError(f"--loss_scale {args.loss_scale:g}: is of half precision; add --amp fp16")
     if args.valid_ratio and args.dev_manifest:
