@@ -99,6 +99,12 @@ class ConfusionNetwork:
                 slots.append(Slot(alternatives, int(starts[k]), int(ends[k])))
         return cls(tuple(slots))
 
+    @classmethod
+    def certain(cls, hypothesis: Hypothesis) -> Self:
+        """Return a network that has the tokens of a hypothesis and nothing else."""
+        frames = zip(hypothesis.tokens, hypothesis.start_frames, hypothesis.end_frames, strict=True)
+        return cls(tuple(Slot(((token, 1.0),), start, end) for token, start, end in frames))
+
     def best(self) -> tuple[str, ...]:
         """Return the most probable alternative of each slot: the label sequence with the fewest wrong tokens to be
         expected."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ctc_decode import Hypothesis
+from ctc_decode import ConfusionNetwork, Hypothesis
 from ramospeech.audio import SAMPLE_RATE, Channel, Source, name_of, segments, too_short
 from ramospeech.audio.voice import Spans, sounding
 from ramospeech.batching import map_by_length, windows
@@ -156,13 +156,15 @@ def translate(
 
     The translator searches the alternatives at each position of the best hypothesis, by the posteriors,
     weighted by the language model and the hotwords of a beam search. The hotwords of a piece take part in its search.
-    Where a recogniser has no posteriors it reads the best hypothesis alone.
+    Where a recogniser has no posteriors it reads the best hypothesis alone, with the hotwords of the piece.
     """
     for piece in pieces:
         if isinstance(piece, End):
             yield piece
             continue
         hypothesis, network = piece.result.hypotheses[0], piece.result.network
+        if network is None and piece.hotwords is not None:
+            network = ConfusionNetwork.certain(hypothesis)
         frames = tuple(zip(hypothesis.start_frames, hypothesis.end_frames, strict=True))
         confidences: tuple[float | None, ...] = hypothesis.confidences or (None,) * len(frames)
         if translator is None:
@@ -174,7 +176,10 @@ def translate(
             slots = [network.slots[number] for number in texts[0].slots]
             frames = tuple((slot.start_frame, slot.end_frame) for slot in slots)
             of_slots = zip(slots, texts[0].syllables, strict=True)
-            confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
+            if piece.result.network is None:
+                confidences = tuple(confidences[number] for number in texts[0].slots)
+            else:
+                confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
         yield TranslatedPiece(
             piece.start,
             hypothesis,

@@ -182,6 +182,9 @@ def test_texts_come_from_networks_and_without_those_from_hypotheses():
     assert first == TranslatedPiece(1.0, heard, (text,), ((3, 5), (7, 8)), (0.4, 1.0))
     assert end is items[1]
     assert second == TranslatedPiece(0.0, heard, (Translation("xy", 0.0, ("x", "y")),), ((0, 1), (2, 3)), (0.9, 0.8))
+    [alone] = translate([RecognisedPiece(0.0, phrases, Recognised([heard], None))], Echo(), 1)
+    text = Translation("xy", 1.0, ("x", "y"), (0, 1))  # the hotwords are not lost
+    assert alone == TranslatedPiece(0.0, heard, (text,), ((0, 1), (2, 3)), (0.9, 0.8))
     plain, *_ = translate(items, None, 1)
     assert plain == TranslatedPiece(1.0, heard, (Translation("", 0.0, ("x", "y")),), ((0, 1), (2, 3)), (0.9, 0.8))
     unsure = RecognisedPiece(0.0, None, Recognised([replace(heard, confidences=())], None))
