@@ -111,7 +111,7 @@ def run_plain(model: Plain, optimizer: torch.optim.Optimizer, loader: Loader, pl
     model.train()
     for indices in plan:
         made = [scipy_features(loader.data_root / loader.clips[i].path) for i in indices]
-        labels = pad([np.zeros(1, np.float32)] * len(indices), [loader.labels[i] for i in indices], [])
+        labels = pad([np.zeros(1, np.float32)] * len(indices), [loader.labels_of(i) for i in indices], [])
         log_probs = model(torch.from_numpy(np.stack([features for features, _ in made])))
         lengths = torch.tensor([frames // 8 for _, frames in made])
         loss = criterion(log_probs.transpose(0, 1), labels.labels, lengths, labels.label_lengths)

@@ -118,7 +118,7 @@ class Loader:
         self.removed: dict[int, float] = {}
         self.clips = clips
         self.data_root = Path(data_root)
-        self.encode = vocabulary.encode
+        self._encode = vocabulary.encode
         self.join_labels = JoinLabels(vocabulary)
         self.reduction, self.needed = reduction, needed
         self.workers = max(1, workers)
@@ -129,8 +129,9 @@ class Loader:
         self._cache_room = cache_bytes
         self._lock = threading.Lock()
 
-    def _labels(self, index: int) -> list[int]:
-        return self.encode(self.clips[index].tokens)
+    def labels_of(self, index: int) -> list[int]:
+        """Return the label ids of a clip."""
+        return self._encode(self.clips[index].tokens)
 
     def _waveform(self, index: int) -> np.ndarray:
         kept = self._cache.get(index)
@@ -149,7 +150,7 @@ class Loader:
         return waveform
 
     def _load(self, index: int, epoch: int) -> np.ndarray:
-        waveform, labels = self._waveform(index), self._labels(index)
+        waveform, labels = self._waveform(index), self.labels_of(index)
         factor = self.speeds[np.random.default_rng((self.seed, epoch, index)).integers(len(self.speeds))]
         if factor != 1.0:
             faster = speed(waveform, factor)
@@ -176,7 +177,7 @@ class Loader:
         waveforms = [self._load(index, epoch) for index in indices]
         labels: list[int] = []
         for index in indices:
-            labels = self.join_labels(labels, self._labels(index))
+            labels = self.join_labels(labels, self.labels_of(index))
         if isinstance(item, int):
             waveform, clip = waveforms[0], self.clips[item]
         else:
