@@ -74,7 +74,22 @@ def gradients(model: AcousticModel, device: torch.device) -> tuple[Tensor, dict[
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=["ctc", "ace", "all losses"])
-@pytest.mark.parametrize("options", [{"features": "fbank", "share_parts": True}, {"features": "spectrogram"}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"features": "fbank", "share_parts": True},
+        {"features": "spectrogram"},
+        {"heads": ("ctc", "attention"), "speller": 24, "speller_layers": 2, "speller_dropout": 0.0},
+        {
+            "heads": ("ctc", "attention"),
+            "speller": 24,
+            "speller_type": "gru",
+            "attention": "dot",
+            "speller_dropout": 0.0,
+        },
+    ],
+    ids=str,
+)
 def test_losses_and_gradients_are_those_of_the_cpu_in_float64(objective: CtcObjective, options: dict) -> None:
     expected, cpu = gradients(new_model(objective, **options).double(), CPU)
     found, gpu = gradients(new_model(objective, **options).double(), CUDA)

@@ -14,7 +14,14 @@ from ramospeech import losses
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment
 from ramospeech.corpora import Clip
 from ramospeech.data import Batch, dummy_batch, pad
-from ramospeech.model import AcousticModel, AuxiliaryHeads, MaskedBatchNorm2d, ModelConfig, Teacher
+from ramospeech.model import (
+    AcousticModel,
+    AttentionObjective,
+    AuxiliaryHeads,
+    MaskedBatchNorm2d,
+    ModelConfig,
+    Teacher,
+)
 from ramospeech.model.heads import CtcObjective
 from ramospeech.model.layers import batch_norm
 from ramospeech.model.layers.recurrent import BiLSTM
@@ -33,6 +40,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parame
 
 SIZES = {"maps": (2, 2, 4, 4), "fc": 8, "rnn": 6, "rnn_layers": 1, "dropout": 0.0, "features": "fbank"}
 UNITS = Vocabulary.inventory().units[:30]
+LSTM = {
+    "rnn_type": "lstm",
+    "rnn_layers": 2,
+}  # torch's other layers transpose in place, unseen by a pretended tensor
 
 
 def new_model(**options) -> AcousticModel:
@@ -96,8 +107,9 @@ def test_the_pretended_device_refuses_what_a_gpu_refuses() -> None:
             CtcObjective("ctc_ace", ace_ramp=1, smoothing=0.1, consistency=0.2),
             {"features": "spectrogram", "normalise": "bin"},
         ),
+        (CtcObjective("ctc"), {"heads": ("ctc", "attention"), "speller": 8, "speller_dropout": 0.0}),
     ],
-    ids=["ctc", "ace, shared parts", "all losses, spectrogram"],
+    ids=["ctc", "ace, shared parts", "all losses, spectrogram", "with a speller"],
 )
 def test_training_is_that_of_the_cpu(packed: bool, objective: CtcObjective, options: dict, monkeypatch) -> None:
     if packed:
@@ -162,8 +174,9 @@ def test_a_run_resumes_on_another_device() -> None:
     assert found == pytest.approx(expected, rel=1e-3)
 
 
-def test_validation_is_that_of_the_cpu() -> None:
-    models = [new_model(), new_model()]
+@pytest.mark.parametrize("heads", [("ctc",), ("attention",), ("ctc", "attention")], ids=" ".join)
+def test_validation_is_that_of_the_cpu(heads: tuple[str, ...]) -> None:
+    models = [new_model(heads=heads), new_model(heads=heads)]
     decoder, batches = GreedyDecoder(UNITS), [new_batch(), new_batch(2)]
     expected = evaluate(
         models[0], batches, lambda b: dev_sums(models[0], decoder, b), SingleProcess(), torch.device("cpu")
@@ -172,6 +185,36 @@ def test_validation_is_that_of_the_cpu() -> None:
         models[1].to(device)
         found = evaluate(models[1], batches, lambda b: dev_sums(models[1], decoder, b), SingleProcess(), device)
     assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["location", "dot"])
+@pytest.mark.parametrize(
+    ("architecture", "sizes"),
+    [
+        ("las", {"extractor": "vgg", **LSTM}),
+        ("las", {"extractor": "deepspeech2", **LSTM}),
+        ("pyramidal", {"pyramid_layers": 2}),
+    ],
+    ids=["vgg", "deepspeech2", "pyramidal"],
+)
+def test_spellers_and_their_encoders_are_those_of_the_cpu(architecture: str, sizes: dict, attention: str) -> None:
+    def made(device: torch.device) -> list[Tensor]:
+        torch.manual_seed(1)
+        options = {"rnn": 4, "dropout": 0.0, "speller": 8, "speller_dropout": 0.0, "attention": attention, **sizes}
+        model, batch = AcousticModel(ModelConfig(UNITS, architecture, heads=("attention",), **options)), new_batch()
+        model.attention.objective = AttentionObjective(smoothing=0.1, teacher_forcing=(0.0,))
+        moved = batch.to(device)
+        loss = model.to(device).train().loss(moved)
+        loss.sum.backward()
+        assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+        states, lengths = model.eval().encode(moved.waveforms, moved.lengths)
+        units = model.attention.greedy(states, lengths, 9)
+        return [here(loss.sum), here(model.attention.embedding.weight.grad), torch.tensor([len(ids) for ids in units])]
+
+    expected = made(torch.device("cpu"))
+    with pretended_device() as device:
+        for found, wanted in zip(made(device), expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["alone", "synchronised"])
