@@ -88,6 +88,22 @@ def test_a_step_gives_probabilities_that_no_padding_changes(head: AttentionHead)
                 torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("kind", SIZES)
+def test_mixed_precision_is_close(kind: str) -> None:
+    head, states = a_head(SIZES[kind]).float().train(), some_states().float()
+    head.dropout.p = head.rnn.dropout = 0.0
+    found = []
+    for amp in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+            loss = head.loss(states, LENGTHS, LABELS, LABEL_LENGTHS, 0)
+        head.zero_grad()
+        loss.sum.backward()
+        assert loss.sum.dtype == torch.float32 and head.attend.value_projection.weight.grad.isfinite().all()
+        found.append(float(loss.sum.detach()))
+    assert found[1] == pytest.approx(found[0], rel=0.2)
+
+
 def test_rows_of_a_state_may_be_reordered_and_repeated(head: AttentionHead) -> None:
     _, state, _ = head.step(head.start(some_states(), LENGTHS), torch.tensor([0, 0, 0]))
     rows, tokens = torch.tensor([2, 0, 0, 1]), torch.tensor([4, 3, 2, 6])

@@ -130,14 +130,15 @@ class AttentionHead(Head):
         keys, values = self.attend.memory(states)
         batch, heads, frames, dim = keys.shape
         cells = 1 if isinstance(self.rnn, nn.LSTM) else 0
+        weight = self.embedding.weight  # not the type of the keys: under autocast the recurrent layers may keep theirs
         return SpellerState(
             keys,
             values,
             padding,
             alignment=keys.new_zeros(batch, heads, frames, dtype=torch.promote_types(keys.dtype, torch.float32)),
-            context=keys.new_zeros(batch, heads * dim),
-            hidden=keys.new_zeros(batch, self.rnn.num_layers, self.rnn.hidden_size),
-            cell=keys.new_zeros(batch, cells * self.rnn.num_layers, self.rnn.hidden_size),
+            context=weight.new_zeros(batch, heads * dim),
+            hidden=weight.new_zeros(batch, self.rnn.num_layers, self.rnn.hidden_size),
+            cell=weight.new_zeros(batch, cells * self.rnn.num_layers, self.rnn.hidden_size),
         )
 
     def step(self, state: SpellerState, tokens: Tensor) -> tuple[Tensor, SpellerState, Tensor]:
