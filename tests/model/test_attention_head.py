@@ -292,6 +292,10 @@ def test_a_model_with_both_heads_in_a_file(tmp_path: Path) -> None:
     save_model(model, tmp_path / "m.safetensors", {})
     read = load_model(tmp_path / "m.safetensors")
     assert read.config == config and all(map(torch.equal, read.state_dict().values(), model.state_dict().values()))
+    save_model(model, tmp_path / "small.safetensors", {}, bits=8)
+    small = load_model(tmp_path / "small.safetensors")
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(small.state_dict()[name], tensor, atol=0.02, rtol=0.02, msg=name)
     alone = AcousticModel(replace(config, heads=("attention",)))
     assert "(attention): AttentionHead(" in alone.tree() and alone.min_frames([2, 2]) == 1
     with pytest.raises(ModelError, match="no CTC head, only attention"):
