@@ -28,8 +28,9 @@ class Hosts:
             private.chmod(0o600)
         ssh = folder / "bin" / "ssh"  # horovodrun finds it first; it leaves the user's known hosts alone
         ssh.parent.mkdir()
-        quiet = "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=5"
-        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {quiet} -i {self.identity} "$@"\n')
+        quiet = "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        noticing = "-o ConnectTimeout=5 -o ServerAliveInterval=5 -o ServerAliveCountMax=2"  # a link that is cut
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {quiet} {noticing} -i {self.identity} "$@"\n')
         ssh.chmod(0o755)
 
     def start(self) -> None:

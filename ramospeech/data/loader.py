@@ -54,7 +54,12 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch with its waveforms and labels on `device`; lengths stay on the CPU."""
-        return replace(self, waveforms=self.waveforms.to(device), labels=self.labels.to(device))
+        waveforms, labels = (values.to(device, non_blocking=True) for values in (self.waveforms, self.labels))
+        return replace(self, waveforms=waveforms, labels=labels)
+
+    def pinned(self) -> "Batch":
+        """Return the same batch in memory that a GPU copies from by itself, while it computes."""
+        return replace(self, waveforms=self.waveforms.pin_memory(), labels=self.labels.pin_memory())
 
 
 def pad(waveforms: Sequence[np.ndarray], labels: Sequence[Sequence[int]], clips: list[Clip]) -> Batch:
@@ -98,6 +103,7 @@ class Loader:
         needed: output frames that labels need, in that check.
         remove_silence: whether to leave out what has no voice; `removed` has the seconds of each clip so far. A clip
             that would be too short for its labels then stays whole.
+        pin: the batches are for a GPU.
     """
 
     def __init__(
@@ -113,6 +119,7 @@ class Loader:
         cache_bytes: int = 0,
         needed: Callable[[Sequence[int]], int] = frames_needed,
         remove_silence: bool = False,
+        pin: bool = False,
     ) -> None:
         self.remove_silence = remove_silence
         self.removed: dict[int, float] = {}
@@ -127,6 +134,7 @@ class Loader:
         self.seed = seed
         self._cache: dict[int, np.ndarray] = {}
         self._cache_room = cache_bytes
+        self.pin = pin
         self._lock = threading.Lock()
 
     def labels_of(self, index: int) -> list[int]:
@@ -197,7 +205,7 @@ class Loader:
         waveforms, labels, clips = zip(*examples, strict=True) if examples else ((), (), ())
         batch = pad(waveforms, labels, list(clips))
         batch.unreadable = unreadable
-        return batch
+        return batch.pinned() if self.pin else batch
 
     def __call__(self, plan: Iterable[Sequence[int | Joined]], epoch: int = 0) -> Iterator[Batch]:
         """Yield the batches of `plan` (lists of clip indices, or of joined clips) in order.

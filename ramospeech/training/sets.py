@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ramospeech import corpora
 from ramospeech.augment import WaveAugment
@@ -166,7 +167,8 @@ def _loader(args: Namespace, clips: FilteredClips, model: AcousticModel, cache: 
     return Loader(
         clips.clips, args.data_root, model.vocabulary, model.frames_of_10_ms, args.num_workers, seed=args.seed,
         cache_bytes=int(cache * args.cache_gb * 2**30), needed=model.min_frames,
-        remove_silence=args.remove_silence, **variation,
+        remove_silence=args.remove_silence,
+        pin=torch.cuda.is_available() and args.gpu_rank != 0 and args.device in (None, "cuda"), **variation,
     )  # fmt: skip
 
 

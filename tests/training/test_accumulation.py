@@ -95,10 +95,10 @@ def steps(monkeypatch, size, accumulate, taken=0, epoch=1):
     seconds = [1.0 + i / 50 for i in range(50)]
     args = Namespace(
         augment=None, noise_snr=(0, 1), noise=None, weights=None, speeds=(1.0,), accumulate=accumulate, join=0.0,
-        silence=0.0, max_seq_length=64, batch_seconds=9.0, batch_size=4, seed=3,
+        silence=0.0, max_seq_length=64, batch_seconds=9.0, batch_size=4, seed=3, shard_buffer=1,
     )  # fmt: skip
     found = [Clip(f"{i}.wav", ("a",), "", s) for i, s in enumerate(seconds)]
-    given = Namespace(clips=found, seconds=seconds, sources=[0] * 50)
+    given = Namespace(clips=found, seconds=seconds, sources=[0] * 50, shards=None)
     ranks = []
     for rank in range(size):
         batches = TrainBatches(args, [], given, None, Worker(rank, size), 4)
