@@ -148,7 +148,7 @@ class Loader:
         waveform = audio.load(audio.located(self.data_root, self.clips[index].path))
         if self.remove_silence:
             voiced = without_silence(waveform)
-            if self._fits(voiced, self._labels(index)):
+            if self._fits(voiced, self.labels_of(index)):
                 self.removed[index] = (len(waveform) - len(voiced)) / audio.SAMPLE_RATE
                 waveform = voiced
         if self._cache_room >= 2 * len(waveform):
