@@ -19,7 +19,7 @@ def test_a_tree_of_the_size_of_aishell_gives_the_known_counts(tmp_path, capsys):
     number = 0
     for split, (recordings, transcripts) in FILES.items():
         for index in range(recordings):
-            speaker = wav / split / f"S{split[0]}{index // 360:04d}"
+            speaker = wav / split / f"S{list(FILES).index(split)}{index // 360:04d}"
             if index % 360 == 0:
                 speaker.mkdir(parents=True)
             path = speaker / f"BAC009{speaker.name}W{index:06d}.wav"
