@@ -29,7 +29,7 @@ class NeuralRescoringDecoder:
         return [self._ranked(found) for found in self.beam.decode(log_probs, lengths)]
 
     def _ranked(self, found: list[Hypothesis]) -> list[Hypothesis]:
-        scores = [self.lm.score(self.ids[list(each.ids)].tolist()) for each in found]
+        scores = self.lm.scores([self.ids[list(each.ids)].tolist() for each in found]).tolist()
         ranked = [
             replace(each, score=each.score + self.lm_weight * score, lm_score=each.lm_score + score)
             for each, score in zip(found, scores, strict=True)

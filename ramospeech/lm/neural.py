@@ -58,6 +58,19 @@ class NeuralLm(nn.Module):
 
     def loss(self, texts: Sequence[Sequence[int]]) -> tuple[Tensor, int]:
         """Return the negative log probability of texts, summed, and of how many units with the ends."""
+        return -self._spoken(texts).sum(), sum(len(text) + 1 for text in texts)
+
+    @torch.inference_mode()
+    def scores(self, texts: Sequence[Sequence[int]]) -> np.ndarray:
+        """Return the log probability of each of N texts of ids, its end included: (N,)."""
+        return self._spoken(texts).sum(1).double().cpu().numpy() if texts else np.zeros(0)
+
+    def score(self, text: Sequence[int]) -> float:
+        """Return the log probability of a text of ids, its end included."""
+        return float(self.scores([text])[0])
+
+    def _spoken(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """Return the log probability of each unit and the end of texts, 0 behind it: (N, U + 1)."""
         lengths = torch.tensor([len(text) for text in texts])
         width = int(lengths.max()) + 1
         read, following = torch.full((2, len(texts), width), END).unbind(0)
@@ -66,13 +79,7 @@ class NeuralLm(nn.Module):
         device = self.output.weight.device
         counted = (torch.arange(width) <= lengths[:, None]).to(device)
         log_probs, _ = self(read.to(device))
-        spoken = log_probs.gather(2, following.to(device)[..., None])[..., 0]
-        return -(spoken * counted).sum(), int(counted.sum())
-
-    @torch.inference_mode()
-    def score(self, text: Sequence[int]) -> float:
-        """Return the log probability of a text of ids, its end included."""
-        return -float(self.loss([text])[0])
+        return log_probs.gather(2, following.to(device)[..., None])[..., 0] * counted
 
     def ids_of(self, units: Sequence[str]) -> np.ndarray:
         """Return the id here of each unit of another vocabulary, whose first is the blank: (V,) int64."""
