@@ -3,7 +3,7 @@
 import argparse
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
@@ -12,7 +12,8 @@ from ramospeech.environment import cpu_threads
 from ramospeech.errors import UsageError, torch_for
 from ramospeech.files import model_path
 from ramospeech.recogniser import AttentionDecoding, Decoder
-from ramospeech.text import HotwordReadings, collect_hotwords, in_characters
+from ramospeech.text import HotwordReadings, collect_hotwords, in_characters, in_parts
+from ramospeech.text.units import UNITS
 
 DECODERS = ("greedy", "beam", "attention", "rescoring")
 BEAM_WIDTH, ATTENTION_BEAM_WIDTH = 30, 10
@@ -129,7 +130,10 @@ def make_decoder(
         if writes_characters and hotwords:
             raise UsageError(f"{args.model}: writes characters itself; hotwords need the beam search: --decoder beam")
         return GreedyDecoder(units)
-    found = in_characters(hotwords) if writes_characters else hotwords
+    found: Mapping[str, float] = in_characters(hotwords) if writes_characters else hotwords
+    parts = UNITS["initials_finals"].inventory()
+    if hotwords and parts and not parts.unknown(units[1:]):
+        found = in_parts(hotwords)
     phrases = Hotwords(found, near=args.hotwords_near) if found else None
     if args.decoder == "attention":
         return AttentionDecoding(

@@ -6,7 +6,14 @@ gives units their ids, and `python -m ramospeech.text.inventory` generates the i
 
 from ramospeech.text import hanzi, pinyin
 from ramospeech.text.hanzi import Normalised
-from ramospeech.text.hotwords import HotwordReadings, collect_hotwords, in_characters, phrase_readings, read_hotwords
+from ramospeech.text.hotwords import (
+    HotwordReadings,
+    collect_hotwords,
+    in_characters,
+    in_parts,
+    phrase_readings,
+    read_hotwords,
+)
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "collect_hotwords",
     "hanzi",
     "in_characters",
+    "in_parts",
     "phrase_readings",
     "pinyin",
     "read_hotwords",

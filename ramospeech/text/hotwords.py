@@ -104,6 +104,11 @@ def in_characters(hotwords: HotwordReadings) -> dict[str, float]:
     return phrases
 
 
+def in_parts(hotwords: HotwordReadings) -> dict[str, float]:
+    """Return hotwords for a model of initials and finals: these, separated by spaces, -> boosts."""
+    return {" ".join(UNITS["initials_finals"].parse(phrase)): boost for phrase, boost in hotwords.items()}
+
+
 def _columns(line: str) -> tuple[str, str | None]:
     """Return the phrase of a line and its boost as written; raises UnitError for other forms."""
     line = hanzi.fold(line)

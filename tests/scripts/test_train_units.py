@@ -127,3 +127,28 @@ def test_deep_speech_has_units_of_any_alphabet(corpus, tmp_path, capsys):
     assert model.units.name == "characters" and model.ctc.output.bias is None
     log_probs, _ = model(torch.randn(1, 8_000), torch.tensor([8_000]))
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(log_probs.shape[:2]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "scored"),
+    [
+        ("initials_finals", "SER", "pinyin"),
+        ("mixed", "MER", "mixed"),
+        ("bpe", "WER", "bpe"),
+        ("jamo", "CER with spaces", "jamo"),
+    ],
+)
+def test_other_kinds_from_training_to_score(corpus, tmp_path, run, capsys, kind, title, scored):
+    status, said = run(corpus, tmp_path, *TINY.split(), "--units", kind, "--epochs", 1)
+    assert status == 0 and f"units ({kind})" in said and title in said, said
+    status, said = run(corpus, tmp_path, *TINY.split(), "--units", kind, "--epochs", 2, "--load_model")
+    assert status == 0, said
+    model = load_model(tmp_path / "dfcnn.safetensors")
+    assert model.units.name == kind and not model.vocabulary.unknown(model.units.from_text("八App OK" * 2)[:1])
+    table, words = tmp_path / "hyp.tsv", corpus / "lists" / "tones_dev.txt"
+    line = ["--model", tmp_path / "dfcnn.safetensors", "--data_root", corpus / "audio", "--format", "tsv"]
+    assert speech2text.main([str(word) for word in (*line, "--output", table, words)]) == 0
+    capsys.readouterr()
+    assert evaluate.main([str(word) for word in ("--ref", words, "--hyp", table, "--units", scored, "--json")]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["clips"] == 6 and not entry["missing"]

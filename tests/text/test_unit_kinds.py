@@ -1,11 +1,14 @@
 """Initials and finals, Hangul and jamo, pieces of words, and syllables mixed with these."""
 
 import random
+from argparse import Namespace
 
+import numpy as np
 import pytest
 
 from ramospeech.errors import UnitError, UsageError
-from ramospeech.text import Vocabulary, parts
+from ramospeech.programs.decoding import make_decoder
+from ramospeech.text import HotwordReadings, Vocabulary, in_parts, parts
 from ramospeech.text.units import (
     UNITS,
     labels_of,
@@ -211,3 +214,21 @@ def test_bpe_is_judged_by_words_and_their_letters():
     assert units.parse("▁ca t <UNK>") == ["▁ca", "t", "<UNK>"]
     with pytest.raises(UnitError, match="token 1: ','"):
         units.parse(",")
+
+
+def test_hotwords_of_a_model_of_initials_and_finals():
+    hotwords = HotwordReadings()
+    hotwords.add("安娜", 6.0)
+    assert in_parts(hotwords) == {"an1 n a4": 6.0, "an1 n uo2": 6.0}  # two readings
+    args = Namespace(decoder="beam", hotwords_near=False, beam_width=4, lm=None, top_k=8, nbest=1, model="m",
+                     lm_weight=0.5, length_bonus=0.0, length_penalty=0.0, threads=1, ctc_weight=None)  # fmt: skip
+    units = INITIALS_FINALS.inventory().units
+    rows = np.full((7, len(units)), 1e-3)
+    for frame, unit in ((1, "an1"), (3, "n"), (5, "a1")):
+        rows[frame, units.index(unit)] = 1.0
+    rows[[0, 2, 4, 6], 0] = 1.0
+    rows[5, units.index("a4")] = 0.9
+    rows = np.log(rows / rows.sum(1, keepdims=True)).astype(np.float32)
+    for given, last in ((HotwordReadings(), "a1"), (hotwords, "a4")):
+        [[best, *_]] = make_decoder(args, given, units).decode(rows[None], np.array([7]))
+        assert best.tokens == ("an1", "n", last)
