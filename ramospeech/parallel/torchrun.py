@@ -29,7 +29,10 @@ class TorchrunWorkers(Workers):
         backend = "cpu:gloo,cuda:nccl" if each_has_a_gpu and dist.is_nccl_available() else "gloo"
         if not dist.is_initialized():  # as Ray does it
             try:
-                dist.init_process_group(backend, timeout=WAIT)
+                store, rank, size = next(iter(dist.rendezvous("env://", timeout=WAIT)))
+                # Workers that are started again (--max-restarts) meet on the same server, which has the old addresses.
+                store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+                dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)
             except (RuntimeError, ValueError) as error:
                 raise DistributedError(f"the workers of torchrun did not find each other: {error}") from error
             atexit.register(dist.destroy_process_group)
