@@ -319,3 +319,34 @@ def test_the_losses_of_both_heads_are_weighted() -> None:
     both = model.loss(batch)
     torch.testing.assert_close(both.sum, 0.3 * ctc.sum + 0.7 * attention.sum)
     assert (both.count, both.skipped) == (11, 1)
+
+
+def coded(codes: Tensor, generator: torch.Generator, clips: int) -> tuple[Tensor, ...]:
+    """Sentences of 1 to 5 units, each 1 to 3 noisy frames of its code: features, frames, labels, lengths."""
+    lengths = torch.randint(1, 6, (clips,), generator=generator)
+    labels = torch.randint(2, len(UNITS), (clips, 5), generator=generator)
+    times = torch.randint(1, 4, (clips, 5), generator=generator)
+    rows = [codes[labels[i, :n].repeat_interleave(times[i, :n])] for i, n in enumerate(lengths)]
+    features = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    noise = 0.1 * torch.randn(features.shape, generator=generator)
+    return features + noise, torch.tensor([len(row) for row in rows]), labels, lengths
+
+
+def test_it_learns_to_write_what_it_is_shown() -> None:
+    """After 200 steps from nothing; over 6 seeds 53 to 70 of 100 new sentences are right, by chance 4 would be."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(len(UNITS), 8, generator=generator)
+    sizes = AttentionSizes(speller=32, speller_embedding=8, speller_dropout=0.0, attention_heads=2, attention_dim=16)
+    encoder = nn.GRU(8, 8, batch_first=True, bidirectional=True)
+    head = AttentionHead(16, UNITS, False, sizes=sizes)
+    optimizer = torch.optim.Adam([*head.parameters(), *encoder.parameters()], lr=0.01)
+    for step in range(200):
+        features, *given = coded(codes, generator, 32)
+        loss = head.loss(encoder(features)[0], *given, step)
+        optimizer.zero_grad()
+        (loss.sum / loss.count).backward()
+        optimizer.step()
+    features, frames, labels, lengths = coded(codes, generator, 100)
+    found = head.eval().greedy(encoder(features)[0], frames, 10)
+    assert sum(ids == labels[i, : lengths[i]].tolist() for i, ids in enumerate(found)) > 25
