@@ -93,7 +93,8 @@ def train_plan(
     in each. Batches that fill no step come at the end.
     """
     length = np.asarray(seconds, dtype=np.float64)
-    parts, whole, rest, before, clips = [], [], [], 0, []
+    parts, whole, rest, before = [], [], [], 0
+    clips: list[np.ndarray] = []
     for number, part in enumerate(_buffers(len(length), shards, buffer, seed, epoch)):
         rng = np.random.default_rng((seed, epoch) if shards is None else (seed, epoch, number))
         # Jittered lengths: similar clips still meet, but not the same ones every epoch.
@@ -134,7 +135,7 @@ def _buffers(count: int, shards: np.ndarray | None, buffer: int, seed: int, epoc
     yield from (part for part in np.split(order, ends[:-1]) if len(part))
 
 
-def drawn(weights: Sequence[float], seed: int, epoch: int) -> np.ndarray:
+def drawn(weights: Sequence[float] | np.ndarray, seed: int, epoch: int) -> np.ndarray:
     """Return the clips of an epoch, those of weight 2.5 two or three times, at random; each once where all weights are
     1."""
     given = np.asarray(weights, dtype=np.float64)
@@ -144,7 +145,7 @@ def drawn(weights: Sequence[float], seed: int, epoch: int) -> np.ndarray:
 
 def epoch_plan(
     clips: Sequence[Clip],
-    weights: Sequence[float],
+    weights: Sequence[float] | np.ndarray,
     join: float,
     silence: float,
     max_labels: int,

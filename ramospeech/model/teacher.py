@@ -1,6 +1,7 @@
 """A model from whose posteriors another one learns, beside the labels."""
 
 import contextlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ class Teacher:
             else torch.ones_like(samples, dtype=torch.bool)
         )
 
-    def describe(self, seconds: list[float]) -> list[str]:
+    def describe(self, seconds: Sequence[float]) -> list[str]:
         """Return lines for people; seconds: of the training clips."""
         lines = [f"teacher: {self.name}, {self.model.config.describe()}; {self.weight:g} of the loss is its"]
         long = int((~self.takes((torch.tensor(seconds) * SAMPLE_RATE).long())).sum())
