@@ -31,6 +31,8 @@ def train(rng) -> FilteredClips:
 class Plan:
     """Stands for a loader: gives the plan itself."""
 
+    removed: dict[int, float] = {}  # noqa: RUF012
+
     def __init__(self, *_, **__) -> None: ...
 
     def __call__(self, plan, epoch=0):
