@@ -139,8 +139,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     output = args.output or onnx_path(args.model)
     if output.suffix != ".onnx":
         raise UsageError(f"{output}: the name of an ONNX file ends in .onnx")
-    export_onnx(load_model(model_path(args.model)), output, args.int8)
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    model = load_model(model_path(args.model))
+    export_onnx(model, output, args.int8)
+    left_out = "; its CTC head only, so for --decoder greedy and beam" if "attention" in model.heads else ""
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB{left_out}")
 
 
 if __name__ == "__main__":

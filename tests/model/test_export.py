@@ -172,6 +172,13 @@ def test_the_program(tmp_path, capsys):
     assert main([str(tmp_path / "none.safetensors"), str(tmp_path / "b.onnx")]) == 2
 
 
+@pytest.mark.parametrize("kind, says", (("las", False), ("with a speller", True)))
+def test_that_the_attention_head_stays_behind_is_said(kind, says, tmp_path, capsys):
+    save_model(small_model(kind), tmp_path / "a.safetensors", {})
+    assert main([str(tmp_path / "a.safetensors")]) == 0
+    assert ("CTC head only" in capsys.readouterr().out) == says
+
+
 def test_where_files_are_looked_for():
     assert onnx_path("accurate") == model_path("accurate").with_name("accurate.onnx")
     assert onnx_path("fast") == model_path("fast").with_name("fast.onnx")
