@@ -90,6 +90,11 @@ def set_objectives(model: AcousticModel, args: Namespace) -> None:
         model.attention.objective = AttentionObjective(
             args.attention_smoothing, tuple(args.teacher_forcing), tuple(args.teacher_forcing_steps)
         )
+    else:
+        asked = {"attention_smoothing": args.attention_smoothing != 0.1}
+        asked |= {"teacher_forcing": tuple(args.teacher_forcing) != (1.0,), "ctc_weight": args.ctc_weight != 0.3}
+        for name in (name for name, value in asked.items() if value):
+            raise UsageError(f"--{name}: of the attention head; give --heads ctc attention, or leave it out")
     if {"ctc", "attention"} <= set(model.heads):
         model.head_weights |= {"ctc": args.ctc_weight, "attention": 1.0 - args.ctc_weight}
 

@@ -54,7 +54,11 @@ def test_a_run_continues_from_its_file(corpus, tmp_path, run):
 
 
 def test_continuing_from_what_has_no_state_is_one_line(corpus, tmp_path, run):
-    status, said = run(corpus, tmp_path, "--continue_from", tmp_path / "mine.epoch3.safetensors")
+    model = tmp_path / "mine.epoch3.safetensors"
+    status, said = run(corpus, tmp_path, "--continue_from", model)
+    assert status == 2 and f"--continue_from {model}: no such file" in said
+    model.touch()
+    status, said = run(corpus, tmp_path, "--continue_from", model)
     assert status == 2 and "there is no mine.epoch3.state.pt beside it" in said
     status, said = run(corpus, tmp_path, "--finetune")
     assert status == 2 and "--finetune: needs --continue_from FILE" in said

@@ -59,6 +59,8 @@ def _continue(args: argparse.Namespace, path: Path) -> None:
         return
     name = path.name.removesuffix(STATE).removesuffix(LAST).removesuffix(".safetensors")
     if not path.with_name(name + STATE).is_file():
+        if not path.is_file():
+            raise UsageError(f"--continue_from {path}: no such file; check the path of the model")
         raise UsageError(
             f"--continue_from {path}: there is no {name}{STATE} beside it, which resuming needs; give the file of "
             "a run's latest or best model, or add --finetune to start a new run from this one"
