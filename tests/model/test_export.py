@@ -173,7 +173,7 @@ def test_the_program(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind, says", (("las", False), ("with a speller", True)))
-def test_that_the_attention_head_stays_behind_is_said(kind, says, tmp_path, capsys):
+def test_that_the_attention_head_stays_behind_is_printed(kind, says, tmp_path, capsys):
     save_model(small_model(kind), tmp_path / "a.safetensors", {})
     assert main([str(tmp_path / "a.safetensors")]) == 0
     assert ("CTC head only" in capsys.readouterr().out) == says
