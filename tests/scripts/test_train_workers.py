@@ -75,7 +75,7 @@ def test_the_gpus_that_are_used(clean):
     with pytest.raises(UsageError, match="CUDA_VISIBLE_DEVICES is set"):
         device.use_devices([0])
     for wrong in ("0,0", "a", "1,", "0,-1"):
-        with pytest.raises(SystemExit):
+        with pytest.raises(UsageError, match="write the numbers of GPUs"):
             train.parse(["--device_ids", wrong])
 
 

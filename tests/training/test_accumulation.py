@@ -82,6 +82,8 @@ class Worker(SingleProcess):
 class Read:
     """A loader that gives the plan itself."""
 
+    removed = 0.0
+
     def __init__(self, *_, **__):
         pass
 

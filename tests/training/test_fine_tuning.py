@@ -34,7 +34,7 @@ def drift(tmp_path, weight, steps=20):
     save_model(AcousticModel(ModelConfig(UNITS, **SIZES)), tmp_path / "start.safetensors", {})
     args = Namespace(init_from=str(tmp_path / "start.safetensors"), l2_sp=weight, layer_decay=1.0, weight_decay=0.1,
                      lr=0.01, seed=1, model=None, features=None, normalise=None, share_parts=None,
-                     units=None, head_lr=None, freeze_steps=0, warmup=1)  # fmt: skip
+                     units=None, heads=None, head_lr=None, freeze_steps=0, warmup=1)  # fmt: skip
     model = AcousticModel(ModelConfig(UNITS, **SIZES))
     model.load_state_dict(first_model(args, UNITS).state_dict())
     first = [parameter.detach().clone() for parameter in model.parameters()]
