@@ -19,7 +19,9 @@ def set_defaults(parser: argparse.ArgumentParser, path: Path, skipped: Set[str] 
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path of the options") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
             f"{path}: cannot be read as options ({error}); write a line `option = value` for each"
         ) from None

@@ -102,5 +102,9 @@ def test_any_program_reads_options_from_a_file(tmp_path):
         path.write_text(content)
         with pytest.raises(UsageError, match=message):
             transcribe.parse(["a.wav", f"--config={path}"])
+    for name, message in (("nothing.toml", r"nothing.toml: cannot be read \(No such file"), (".", "Is a directory")):
+        with pytest.raises(UsageError, match=message):
+            transcribe.parse(["--config", str(tmp_path / name), "a.wav"])
+    path.write_text("colour")
     with pytest.raises(UsageError, match="cannot be read as options"):
-        transcribe.parse(["--config", str(tmp_path / "nothing.toml"), "a.wav"])
+        transcribe.parse(["--config", str(path), "a.wav"])
