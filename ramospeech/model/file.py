@@ -94,12 +94,15 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
                 f"save the weights with ramospeech.model.save_model"
             )
         with safetensors.safe_open(path, framework="pt") as tensors_of:
-            text = (tensors_of.metadata() or {}).get(KEY)
+            metadata = tensors_of.metadata() or {}
+            text = metadata.get(KEY)
             tensors = {name: tensors_of.get_tensor(name).clone() for name in tensors_of.keys()}  # noqa: SIM118
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path of the model") from error
     except safetensors.SafetensorError as error:
         raise ModelError(f"{path}: truncated or not a safetensors file ({error}); copy it again") from error
+    if "ramospeech_lm" in metadata:
+        raise ModelError(f"{path}: a language model, not an acoustic one; give it with --lm")
     if text is None:
         raise ModelError(f"{path}: weights without the description that ramospeech writes beside them")
     try:

@@ -94,6 +94,8 @@ def check_search_options(args: argparse.Namespace) -> None:
     together."""
     if args.decoder is None:
         args.decoder = "greedy" if "ctc" in heads_of(args.model) else "attention"
+    if args.lm and args.decoder == "greedy" and args.lm.endswith(NEURAL):
+        raise UsageError(f"--lm {args.lm}: a language model of units, which greedy has no use for; add --decoder beam")
     if args.ctc_weight is not None and args.decoder in ("greedy", "beam"):
         raise UsageError("--ctc_weight belongs to an attention head; add --decoder attention or rescoring")
     if args.length_penalty is not None and args.decoder != "attention":

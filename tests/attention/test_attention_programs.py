@@ -75,6 +75,7 @@ def test_every_decoder_runs(run, model, options):
         ("ctc", ("--length_penalty", "1"), "--length_penalty needs --decoder attention"),
         ("ctc_attention", ("--decoder", "attention", "--lm", "nothing.arpa"), "nothing.arpa"),
         ("ctc_attention", ("--decoder", "attention", "--lm", "nothing.safetensors"), "nothing.safetensors: cannot be"),
+        ("ctc", ("--lm", "nothing.safetensors"), "--lm nothing.safetensors: a language model of units, which greedy"),
         ("ctc", ("--decoder", "beam", "--lm", "nothing.safetensors"), "nothing.safetensors: cannot be read"),
     ],
 )
