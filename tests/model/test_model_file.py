@@ -223,7 +223,7 @@ def test_files_that_are_not_models(model: AcousticModel, tmp_path: Path) -> None
     with pytest.raises(ModelError, match="without the description"):
         load_model(path)
     safetensors.torch.save_file({"x": torch.ones(2)}, path, metadata={"ramospeech_lm": "{}"})
-    with pytest.raises(ModelError, match="m.safetensors: a language model, .* give it with --lm"):
+    with pytest.raises(ModelError, match=r"m.safetensors: a language model, .* give it with --lm"):
         load_model(path)
     safetensors.torch.save_file({"x": torch.ones(2)}, path, metadata={"ramospeech": "{"})
     with pytest.raises(ModelError, match="description is broken"):
