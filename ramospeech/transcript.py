@@ -109,5 +109,5 @@ def unended_warnings(name: str, starts: Sequence[float]) -> tuple[str, ...]:
     where = ", ".join(f"{start:.1f}" for start in starts[:3]) + (", ..." if len(starts) > 3 else "")
     return (
         f"{name}: the model did not end the text that begins at {where} s, which may lack its end or repeat itself; "
-        "more --ctc_weight may help",
+        "where the model has a CTC head too, more --ctc_weight may help",
     )

@@ -190,6 +190,7 @@ def test_a_text_that_does_not_end_is_kept_and_warned_of():
     found = transcriber("attention", ends=False).transcribe(speak(2, 3))
     assert found.pinyin[:2] == ("yi1", "er4") and len(found.pinyin) == 2 * 10 + 10
     assert len(found.warnings) == 1 and "did not end the text that begins at 0.0 s" in found.warnings[0]
+    assert "where the model has a CTC head too, more --ctc_weight" in found.warnings[0]
 
 
 def test_pictures_of_attention_are_written(tmp_path):
