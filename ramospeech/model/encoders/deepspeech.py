@@ -16,16 +16,14 @@ from ramospeech.errors import ModelError
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
 from ramospeech.model.layers.dropout import Dropout
-from ramospeech.model.layers.padding import padding_rows, zero_padding
-from ramospeech.model.layers.recurrent import BiGRU, BiLSTM, BiRNN, ForwardGRU, ForwardLSTM, ForwardRNN, Lookahead
+from ramospeech.model.layers.extractors import CEILING
+from ramospeech.model.layers.padding import for_large_kernels, padding_rows, zero_padding
+from ramospeech.model.layers.recurrent import BIDIRECTIONAL, FORWARD, Lookahead
 from ramospeech.settings import setting
 
 CHANNELS = (32, 32, 96)
 KERNELS = ((11, 41), (11, 21), (11, 21))  # frames and bins that a convolution reads
 STRIDES = ((2, 2), (1, 2), (1, 2))
-CEILING = 20.0  # of the clipped ReLU
-LAYERS: dict[str, type[nn.RNNBase]] = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
-FORWARD: dict[str, type[nn.RNNBase]] = {"lstm": ForwardLSTM, "gru": ForwardGRU, "rnn": ForwardRNN}
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class DeepSpeechSizes:
 
     rnn: int = setting(768, "cells of the recurrent layers, per direction", minimum=1, maximum=MAX_SIZE)
     rnn_layers: int = setting(5, "recurrent layers", minimum=1, maximum=MAX_LAYERS)
-    rnn_type: str = setting("lstm", "kind of the recurrent layers", choices=tuple(LAYERS))
+    rnn_type: str = setting("lstm", "kind of the recurrent layers", choices=tuple(BIDIRECTIONAL))
     dropout: float = setting(0.0, "dropout rate before each recurrent layer but the first", minimum=0.0, maximum=0.95)
     rnn_bias: bool = setting(True, "biases of the recurrent layers")
     pad_bins: bool = setting(True, "pad the convolutions in frequency; without, 161 bins give 672 inputs (32 x 21)")
@@ -77,7 +75,7 @@ class DeepSpeech(Encoder):
             self.convs.append(conv)
             self.norms.append(MaskedBatchNorm2d(width))
             channels, bins = width, (bins + 2 * padding[1] - kernel[1]) // stride[1] + 1
-        layer: Any = (LAYERS if bidirectional else FORWARD)[sizes.rnn_type]
+        layer: Any = (BIDIRECTIONAL if bidirectional else FORWARD)[sizes.rnn_type]
         self.rnns = nn.ModuleList(
             layer(sizes.rnn if i else channels * bins, sizes.rnn, bias=sizes.rnn_bias) for i in range(sizes.rnn_layers)
         )
@@ -100,8 +98,7 @@ class DeepSpeech(Encoder):
         frames = (frames + 1) // 2
         padding = None
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            # On a CPU the gradients of these kernels take 60 times as long with the channels last in memory.
-            x = conv(x.contiguous() if self.training and x.device.type == "cpu" else x)
+            x = conv(for_large_kernels(x, self.training))
             padding = padding_rows(frames, x.shape[2], x.device)
             x = norm(x, padding) if isinstance(norm, MaskedBatchNorm2d) else zero_padding(x, padding)
             x = F.hardtanh(x, 0.0, CEILING)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.extractors import DeepSpeechExtractor, Extractor, FrameExtractor, VggExtractor
-from ramospeech.model.layers.recurrent import BiGRU, BiLSTM, BiRNN
+from ramospeech.model.layers.recurrent import BIDIRECTIONAL
 from ramospeech.settings import setting
 
 EXTRACTORS: dict[str, Callable[[int], Extractor]] = {
@@ -16,7 +16,6 @@ EXTRACTORS: dict[str, Callable[[int], Extractor]] = {
     "deepspeech2": DeepSpeechExtractor,
     "conv1d": FrameExtractor,
 }
-LAYERS = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class LasSizes:
     extractor: str = setting("vgg", "convolutions before the recurrent layers", choices=tuple(EXTRACTORS))
     rnn: int = setting(256, "cells of the recurrent layers, per direction", minimum=1, maximum=MAX_SIZE)
     rnn_layers: int = setting(5, "recurrent layers", minimum=1, maximum=MAX_LAYERS)
-    rnn_type: str = setting("gru", "kind of the recurrent layers", choices=tuple(LAYERS))
+    rnn_type: str = setting("gru", "kind of the recurrent layers", choices=tuple(BIDIRECTIONAL))
     dropout: float = setting(0.3, "dropout rate before each recurrent layer but the first", minimum=0.0, maximum=0.95)
 
 
@@ -47,7 +46,7 @@ class Las(Encoder):
         super().__init__(bins, sizes)
         self.extractor = EXTRACTORS[sizes.extractor](bins)
         self.reduction = self.extractor.reduction
-        self.rnn = LAYERS[sizes.rnn_type](self.extractor.dim, sizes.rnn, sizes.rnn_layers, sizes.dropout)
+        self.rnn = BIDIRECTIONAL[sizes.rnn_type](self.extractor.dim, sizes.rnn, sizes.rnn_layers, sizes.dropout)
         self.dim = 2 * sizes.rnn
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

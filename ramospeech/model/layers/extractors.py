@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
-from ramospeech.model.layers.padding import channels_last, padding_rows, zero_padding
+from ramospeech.model.layers.padding import channels_last, for_large_kernels, padding_rows, zero_padding
 
 CEILING = 20.0  # of the clipped ReLU, Hardtanh from 0
 
@@ -78,7 +78,7 @@ class DeepSpeechExtractor(Extractor):
         x = zero_padding(x, padding_rows(frames, x.shape[2], x.device))
         frames = (frames + 1) // 2
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(x)
+            x = conv(for_large_kernels(x, self.training))
             x = F.hardtanh(norm(x, padding_rows(frames, x.shape[2], x.device)), 0.0, CEILING)
         return x.transpose(1, 2).flatten(2), frames
 

@@ -65,6 +65,9 @@ class BiRNN(Bidirectional, nn.RNN):  # type: ignore[misc]  # another forward
     """A plain recurrent layer with tanh in both directions: (B, T', inputs) -> (B, T', 2 * cells)."""
 
 
+BIDIRECTIONAL: dict[str, type[Bidirectional]] = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
+
+
 class Forward(nn.RNNBase):
     """A recurrent layer of torch from the first frame to the last; parameters are named as there."""
 
@@ -87,6 +90,9 @@ class ForwardGRU(Forward, nn.GRU):  # type: ignore[misc]  # another forward
 
 class ForwardRNN(Forward, nn.RNN):  # type: ignore[misc]  # another forward
     """A plain recurrent layer with tanh forwards: (B, T', inputs) -> (B, T', cells)."""
+
+
+FORWARD: dict[str, type[Forward]] = {"lstm": ForwardLSTM, "gru": ForwardGRU, "rnn": ForwardRNN}
 
 
 class Lookahead(nn.Module):
