@@ -2,10 +2,10 @@
 
     python benchmarks/architectures.py [--minutes 20] [--workers 2] [--only NAME...] [--runs DIR]
 
-Trains each of RECIPES on the corpus of the demo with so many minutes of processor time, all workers together: the first
-epoch of each is timed, and the epochs that fit are run. Then the test part is transcribed with one thread, without a
-translator, as `ramospeech transcribe` decodes by default. Processor time hardly depends on the load. A run that
-is finished is not done again. Writes its section of docs/benchmarks.md.
+Trains each of NETWORKS on the corpus of the demo with so many minutes of processor time, all workers together: the
+first epoch of each is timed, and the epochs that fit are run. Then the test part is transcribed with one thread and no
+translator, as `ramospeech transcribe` decodes by default. Processor time hardly depends on the load. A run that is
+finished is not done again. Writes its section of docs/benchmarks.md.
 """
 
 import argparse
@@ -30,7 +30,19 @@ from ramospeech.corpora import read_list
 from ramospeech.model import load_model
 from ramospeech.score import ser
 
-RECIPES = ("demo", "demo-deepspeech", "demo-deepspeech2", "demo-las", "demo-pyramidal", "demo-attention")
+JOINT = "--heads ctc attention --speller 128 --speller_embedding 64 --speller_dropout 0.1 --attention_heads 2"
+ALONE = (
+    "--data_type demo --data_root demo --features fbank --normalise bin --augment_warmup 0.5 --ema_decay 0 --dev_step 2"
+)
+NETWORKS = {  # options of train.py
+    "dfcnn": "--recipe demo",
+    "dfcnn-attention": f"--recipe demo {JOINT}",
+    "deepspeech": "--recipe demo-deepspeech2 --model deepspeech",
+    "deepspeech2": "--recipe demo-deepspeech2",
+    "las": "--recipe demo-las",
+    "pyramidal": f"{ALONE} --model pyramidal --channels 128 --rnn 128 --pyramid_layers 2 --dropout 0.1 {JOINT} "
+    "--ctc_weight 0.5 --batch_size 4 --lr 1.5e-3 --warmup 100",
+}
 TEST = ROOT / "data_config" / "demo_test.txt"
 
 
@@ -48,35 +60,36 @@ def child_minutes() -> float:
     return (used.ru_utime + used.ru_stime) / 60
 
 
-def train(recipe: str, epochs: int, workers: int, folder: Path, name: str) -> float:
+def train(name: str, epochs: int, workers: int, folder: Path) -> float:
     """Train and return the minutes of processor time. Raises TrainingError with what was printed last."""
-    command = [sys.executable, str(ROOT / "train.py"), "--recipe", recipe, "--epochs", str(epochs), "--device", "cpu"]
+    command = [sys.executable, str(ROOT / "train.py"), *NETWORKS[name].split(), "--epochs", str(epochs)]
     command += ["--model_path", str(folder), "--model_name", name, "--threads", "1", "--num_workers", "1"]
+    command += ["--device", "cpu"]
     if workers > 1:
         command = [str(Path(sys.executable).with_name("horovodrun")), "-np", str(workers), *command]
     before = child_minutes()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     if done.returncode:
-        raise errors.TrainingError(f"{recipe}: {(done.stderr + done.stdout)[-2000:]}")
+        raise errors.TrainingError(f"{name}: {(done.stderr + done.stdout)[-2000:]}")
     return child_minutes() - before
 
 
-def trained(recipe: str, minutes: float, workers: int, runs: Path) -> Run:
+def trained(name: str, minutes: float, workers: int, runs: Path) -> Run:
     """Return what a finished run has cost, or train for so many minutes of processor time."""
-    done = runs / f"{recipe}.done.json"
+    done = runs / f"{name}.done.json"
     if not done.exists():
-        first = train(recipe, 1, workers, runs / "first", recipe)
-        two = train(recipe, 2, workers, runs / "first", recipe)
+        first = train(name, 1, workers, runs / "first")
+        two = train(name, 2, workers, runs / "first")
         epoch = max(two - first, 0.01)
         epochs = max(1, int((minutes - (first - epoch)) / epoch))
-        used = train(recipe, epochs, workers, runs, recipe)
+        used = train(name, epochs, workers, runs)
         done.write_text(json.dumps({"epochs": epochs, "minutes": used}))
     return Run(**json.loads(done.read_text()))
 
 
-def row(recipe: str, run: Run, runs: Path) -> str:
+def row(name: str, run: Run, runs: Path) -> str:
     """Transcribe the test part and return the table's line."""
-    path = runs / f"{recipe}.safetensors"
+    path = runs / f"{name}.safetensors"
     model = load_model(path)
     torch.set_num_threads(1)
     transcriber = Transcriber.from_pretrained(path, False)
@@ -92,7 +105,7 @@ def row(recipe: str, run: Run, runs: Path) -> str:
     described = re.sub(r" on .*", "", model.config.describe())
     heads = " and ".join(model.config.heads)
     return (
-        f"| {recipe} | {described} | {heads} | {model.num_parameters / 1e6:.2f} | {run.epochs} | {run.minutes:.1f} | "
+        f"| {name} | {described} | {heads} | {model.num_parameters / 1e6:.2f} | {run.epochs} | {run.minutes:.1f} | "
         f"{60 * hours / run.minutes:.0f} | {score} | {speed:.0f} |"
     )
 
@@ -102,17 +115,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="processor time for each, all workers together")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", nargs="+", default=RECIPES, choices=RECIPES, metavar="NAME")
+    parser.add_argument("--only", nargs="+", default=tuple(NETWORKS), choices=tuple(NETWORKS), metavar="NAME")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "architectures")
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)
     lines = []
-    for recipe in args.only:
-        lines.append(row(recipe, trained(recipe, args.minutes, args.workers, args.runs), args.runs))
+    for name in args.only:
+        lines.append(row(name, trained(name, args.minutes, args.workers, args.runs), args.runs))
         print(lines[-1], flush=True)
     head = f"`python benchmarks/architectures.py --minutes {args.minutes:g} --workers {args.workers}`"
     titles = (
-        "| recipe | encoder | heads | million parameters | epochs | CPU minutes | audio s trained on per CPU s | "
+        "| network | encoder | heads | million parameters | epochs | CPU minutes | audio s trained on per CPU s | "
         "test SER % | audio s transcribed per CPU s |"
     )
     write_section(
