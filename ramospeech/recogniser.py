@@ -1,6 +1,7 @@
 """Recognition: waveforms to hypotheses, and what else the posteriors say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -21,7 +22,7 @@ Posteriors = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class CtcModel(Protocol):
-    """What is asked of a model beside its posteriors, as `AcousticModel` and `OnnxModel` have it."""
+    """What is asked of a model beside what it computes, as `AcousticModel` and `OnnxModel` have it."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -102,13 +103,71 @@ class Recogniser(Protocol):
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]: ...
 
 
-class CtcRecogniser:
+class BaseRecogniser:
+    """What recognisers of waveforms share: silence around them, the decision on speech, networks, and whole items.
+
+    networks: whether to make confusion networks, of posteriors. min_confidence: below it syllables are taken as noise
+    or music and left out, see `ramospeech.speech`; 0 keeps all. silence: seconds that are put before and after each
+    waveform; frames in the results are those without it.
+    """
+
+    def __init__(self, model: CtcModel, networks: bool, min_confidence: float, silence: float) -> None:
+        self.model = model
+        self.networks = networks
+        self.min_confidence = min_confidence
+        self.silence = round(silence / model.seconds_per_frame)  # in frames
+
+    @property
+    def min_samples(self) -> int:
+        """The shortest waveform that gives a frame of output."""
+        return self.model.min_samples
+
+    def surrounded(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return waveforms (B, S), (B,) samples with the silence before and after each."""
+        around = self.silence * round(self.model.seconds_per_frame * SAMPLE_RATE)
+        return np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around
+
+    def finished(
+        self, result: Recognised, log_probs: np.ndarray | None, frames: int, silence: int, decoder: object
+    ) -> Recognised:
+        """Return the result of one utterance with its network, without noise and without the silence around it.
+
+        log_probs: (T', V) of CTC, None without them: nothing is then taken as noise, and there is no network. frames:
+        T', with `silence` frames before and after. decoder: weighs the network where it can.
+        """
+        if log_probs is not None:
+            found = result.hypotheses
+            if self.min_confidence > 0 and found[0].tokens:
+                given = log_probs, found[0], self.model.seconds_per_frame, self.min_confidence
+                log_probs, best, spans = speech_only(*given)
+                if spans:
+                    result = replace(result, hypotheses=[best], no_speech=spans)
+            if self.networks:
+                result = replace(result, network=self._network(log_probs, result.hypotheses[0], decoder))
+        if (units := self.model.units).composed:
+            network = result.network and composed_network(result.network, result.hypotheses[0], units)
+            result = replace(result, hypotheses=[composed(each, units) for each in result.hypotheses], network=network)
+        return without_silence(result, silence, frames - 2 * silence) if silence else result
+
+    def _network(self, log_probs: np.ndarray, best: Hypothesis, decoder: object) -> ConfusionNetwork:
+        network = ConfusionNetwork.from_posteriors(log_probs, best, self.model.vocabulary.units)
+        return decoder.weigh(network, best) if isinstance(decoder, Weighing) else network
+
+
+@contextmanager
+def decodable() -> Iterator[None]:
+    """Decode what a model gave in the block. Raises ModelError where that cannot be."""
+    try:
+        yield
+    except ValueError as error:
+        raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
+
+
+class CtcRecogniser(BaseRecogniser):
     """A Recogniser of a CTC model and a decoder.
 
-    posteriors: of the model, `OnnxModel.posteriors` or those of `ramospeech.model.inference`.
-    networks: whether to make confusion networks. min_confidence: below it syllables are taken as noise or music and
-    left out, see `ramospeech.speech`; 0 keeps all. silence: seconds that are put before and after each waveform; frames
-    in the results are those without it.
+    posteriors: of the model, `OnnxModel.posteriors` or those of `ramospeech.model.inference`. The rest: see
+    `BaseRecogniser`.
     """
 
     def __init__(
@@ -120,60 +179,33 @@ class CtcRecogniser:
         min_confidence: float = 0.0,
         silence: float = 0.0,
     ):
-        self.model = model
+        super().__init__(model, networks, min_confidence, silence)
         self._posteriors = posteriors
         self.decoder = decoder
-        self.networks = networks
-        self.min_confidence = min_confidence
-        self.silence = round(silence / model.seconds_per_frame)  # in frames
-
-    @property
-    def min_samples(self) -> int:
-        """The shortest waveform that gives a frame of output."""
-        return self.model.min_samples
 
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
         posteriors, frames = self.posteriors(waveforms, lengths)
+        found = self._decoded(posteriors, frames)
         return [
-            self._recognised(rows[:length], found, self.silence)
-            for rows, length, found in zip(posteriors, frames, self._decoded(posteriors, frames), strict=True)
+            self.finished(Recognised(hypotheses, None), rows[:length], int(length), self.silence, self.decoder)
+            for rows, length, hypotheses in zip(posteriors, frames, found, strict=True)
         ]
 
     def posteriors(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Map (B, S), (B,) samples to log-posteriors (B, T', V), (B,) frames, `silence` frames before and after each
         waveform among them."""
-        around = self.silence * round(self.model.seconds_per_frame * SAMPLE_RATE)
-        return self._posteriors(np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around)
+        return self._posteriors(*self.surrounded(waveforms, lengths))
 
     def read(self, log_probs: np.ndarray) -> Recognised:
         """Recognise one utterance by its log-posteriors (T', V), without frames of silence around it. Raises
         ModelError as a call does."""
         [found] = self._decoded(log_probs[None], np.array([len(log_probs)]))
-        return self._recognised(log_probs, found, 0)
+        return self.finished(Recognised(found, None), log_probs, len(log_probs), 0, self.decoder)
 
     def _decoded(self, posteriors: np.ndarray, frames: np.ndarray) -> list[list[Hypothesis]]:
-        try:
+        with decodable():
             return self.decoder.decode(posteriors, frames)
-        except ValueError as error:
-            raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-
-    def _recognised(self, log_probs: np.ndarray, found: list[Hypothesis], silence: int) -> Recognised:
-        spans: tuple[Span, ...] = ()
-        if self.min_confidence > 0 and found[0].tokens:
-            log_probs, best, spans = speech_only(log_probs, found[0], self.model.seconds_per_frame, self.min_confidence)
-            found = [best] if spans else found
-        network = self._network(log_probs, found[0]) if self.networks else None
-        units = self.model.units
-        if units.composed:
-            network = network and composed_network(network, found[0], units)
-            found = [composed(each, units) for each in found]
-        result = Recognised(found, network, spans)
-        return without_silence(result, silence, len(log_probs) - 2 * silence) if silence else result
-
-    def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
-        network = ConfusionNetwork.from_posteriors(log_probs, best, self.model.vocabulary.units)
-        return self.decoder.weigh(network, best) if isinstance(self.decoder, Weighing) else network
 
 
 def without_silence(result: Recognised, silence: int, frames: int) -> Recognised:

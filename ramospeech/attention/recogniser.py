@@ -9,19 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ctc_decode import ConfusionNetwork, Hypothesis, NgramModel
+from ctc_decode import Hypothesis, NgramModel
 from ctc_decode.label_scorer import LabelScorer
 from ramospeech.attention.ctc_prefix import CtcPrefixScorer
 from ramospeech.attention.rescoring import teacher_forced
 from ramospeech.attention.scorers import AutomatonScorer, NeuralScorer, Scorer
 from ramospeech.attention.search import Spelled, Weights, search
-from ramospeech.audio.framing import SAMPLE_RATE
-from ramospeech.composition import composed, composed_network
-from ramospeech.errors import ModelError, UsageError
+from ramospeech.errors import UsageError
 from ramospeech.lm.neural import load_neural_lm
 from ramospeech.model.inference import PRECISIONS
-from ramospeech.recogniser import AttentionDecoding, Recognised, Weighing, without_silence
-from ramospeech.speech import speech_only
+from ramospeech.recogniser import AttentionDecoding, BaseRecogniser, Recognised, decodable
 
 if TYPE_CHECKING:
     from ramospeech.model import AcousticModel
@@ -42,13 +39,12 @@ class _Encoded:
         return self.lengths.cpu().numpy()
 
 
-class AttentionRecogniser:
+class AttentionRecogniser(BaseRecogniser):
     """A Recogniser of a model with an attention head.
 
-    networks: whether to make confusion networks, of the posteriors of a CTC head. min_confidence: as of
-    `CtcRecogniser`, by those posteriors too: a model without them keeps all that it writes. silence: seconds that are
-    put before and after each waveform; frames in the results are those without it. Frames of tokens are those that CTC
-    has for them, or where no CTC head knows them the centres of attention, in order. precision: of the encoder.
+    networks, min_confidence, silence: see `BaseRecogniser`, by the posteriors of a CTC head: a model without them keeps
+    all that it writes. Frames of tokens are those that CTC has for them, or where no CTC head knows them the centres of
+    attention, in order. precision: of the encoder.
     Raises UsageError for what the model has no head for, and a language model or hotwords that do not fit its units.
     """
 
@@ -69,27 +65,23 @@ class AttentionRecogniser:
         if not self.has_ctc and (weight or decoding.rescored):
             what = "--decoder rescoring" if decoding.rescored else "--ctc_weight"
             raise UsageError(f"this model has no CTC head, only {', '.join(heads)}: {what} needs one; leave it out")
-        self.model, self.decoding, self.device = model, decoding, device
-        self.networks, self.min_confidence = networks, min_confidence
-        self.silence = round(silence / model.seconds_per_frame)  # in frames
+        super().__init__(model, networks, min_confidence, silence)
+        self.model: AcousticModel = model
+        self.decoding, self.device = decoding, device
         self.ctc_weight = (CTC_WEIGHT if self.has_ctc else 0.0) if weight is None else weight
         self.units, self.type = model.vocabulary.units, PRECISIONS[precision]
         self._scorers = self._made_scorers()
 
-    @property
-    def min_samples(self) -> int:
-        """The shortest waveform that gives a frame of output."""
-        return self.model.min_samples
-
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]:
         """Recognise, as `Recogniser` says. Raises ModelError for posteriors that cannot be decoded."""
-        around = self.silence * round(self.model.seconds_per_frame * SAMPLE_RATE)
-        encoded = self._encoded(np.pad(waveforms, ((0, 0), (around, around))), lengths + 2 * around)
-        try:
+        encoded = self._encoded(*self.surrounded(waveforms, lengths))
+        with decodable():
             found = self._rescored(encoded) if self.decoding.rescored else self._searched(encoded)
-        except ValueError as error:
-            raise ModelError(f"the acoustic model gives what cannot be decoded: {error}; train it again") from error
-        return [self._finished(encoded, number, result) for number, result in enumerate(found)]
+        results = []
+        for number, (result, frames) in enumerate(zip(found, encoded.frames.tolist(), strict=True)):
+            rows = None if encoded.log_probs is None else encoded.log_probs[number, :frames]
+            results.append(self.finished(result, rows, frames, self.silence, self.decoding.rescored))
+        return results
 
     @torch.inference_mode()
     def _encoded(self, waveforms: np.ndarray, lengths: np.ndarray) -> _Encoded:
@@ -126,27 +118,6 @@ class AttentionRecogniser:
             ranked.sort(key=lambda each: -each.score)
             results.append(Recognised(ranked[: self.decoding.nbest], None))
         return results
-
-    def _finished(self, encoded: _Encoded, number: int, result: Recognised) -> Recognised:
-        """Return the result of one utterance with its network, without noise and without the silence around it."""
-        frames, found = int(encoded.frames[number]), result.hypotheses
-        if encoded.log_probs is not None:
-            rows = encoded.log_probs[number, :frames]
-            if self.min_confidence > 0 and found[0].tokens:
-                rows, best, spans = speech_only(rows, found[0], self.model.seconds_per_frame, self.min_confidence)
-                if spans:
-                    result = replace(result, hypotheses=[best], no_speech=spans)
-            if self.networks:
-                result = replace(result, network=self._network(rows, result.hypotheses[0]))
-        if (units := self.model.units).composed:
-            network = result.network and composed_network(result.network, result.hypotheses[0], units)
-            result = replace(result, hypotheses=[composed(each, units) for each in result.hypotheses], network=network)
-        return without_silence(result, self.silence, frames - 2 * self.silence) if self.silence else result
-
-    def _network(self, log_probs: np.ndarray, best: Hypothesis) -> ConfusionNetwork:
-        network = ConfusionNetwork.from_posteriors(log_probs, best, self.units)
-        decoder = self.decoding.rescored
-        return decoder.weigh(network, best) if isinstance(decoder, Weighing) else network
 
     def _hypothesis(self, spelled: Spelled, log_probs: np.ndarray | None, frames: int) -> Hypothesis:
         starts, ends, confidences = self._placed(spelled, log_probs, frames)
