@@ -125,3 +125,31 @@ positive, positive_or_0 = number(float, above=0), number(float, 0)
 fraction = number(float, 0, below=1)
 peak_rate = number(float, above=0, maximum=100)
 seed = number(int, 0, LARGEST_SEED)
+
+
+def add_model(
+    group: argparse._ActionsContainer, file: str = "a file of train.py or of `ramospeech export` (.onnx)"
+) -> None:
+    """Add the option of the acoustic model that a program reads; `file`: what else than the shipped ones it takes."""
+    about = f"acoustic model: a shipped one, or {file}"
+    group.add_argument("--model", metavar="accurate|fast|FILE", default="accurate", help=about)
+
+
+def add_translator(group: argparse._ActionsContainer) -> None:
+    """Add the option of the translator."""
+    about = "model of pinyin to hanzi (default: the shipped one); none: syllables only"
+    group.add_argument("--translator", metavar="FILE", help=about)
+
+
+def add_device(group: argparse._ActionsContainer) -> None:
+    """Add the options of where a program that transcribes computes."""
+    group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
+    about = "CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
+    group.add_argument("--threads", type=few, metavar="N", help=about)
+
+
+def add_hotwords(group: argparse._ActionsContainer) -> None:
+    """Add the options of phrases to prefer."""
+    group.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
+    about = "a phrase to prefer; repeatable"
+    group.add_argument("--hotword", metavar="PHRASE", action="append", default=[], help=about)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from ramospeech.align import FORMATS, SUFFIXES, Aligner, Alignment, Corpus, read_lines
 from ramospeech.audio import find_recordings
-from ramospeech.cli import Parser, few, number
+from ramospeech.cli import Parser, add_device, add_model, number
 from ramospeech.errors import AudioError, ListError, RamospeechError, UsageError, program
 from ramospeech.onnx_model import OnnxModel
 from ramospeech.output import output_file
@@ -44,13 +44,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="a recording, followed by its text or with the text beside it; or a folder of both",
     )
     group = parser.add_argument_group("model")
-    group.add_argument(
-        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: a shipped one, or a file"
-    )
-    group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
-    group.add_argument(
-        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
-    )
+    add_model(group, "a file of train.py")
+    add_device(group)
     group = parser.add_argument_group("output")
     group.add_argument("--format", choices=[*FORMATS, "all"], default="textgrid", help="format of the alignment")
     group.add_argument(

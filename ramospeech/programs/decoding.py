@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
-from ramospeech.cli import count, number, positive
+from ramospeech.cli import add_hotwords, count, number, positive
 from ramospeech.environment import cpu_threads
 from ramospeech.errors import UsageError, torch_for
 from ramospeech.files import model_path
@@ -65,10 +65,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="attention, rescoring: 0 to 1, of the CTC head against the attention head (default: 0.3)",
     )
-    group.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
-    group.add_argument(
-        "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
-    )
+    add_hotwords(group)
     group.add_argument(
         "--hotwords_near",
         type=number(float, 0, 1),

@@ -13,7 +13,7 @@ import io
 import sys
 from dataclasses import replace
 
-from ramospeech.cli import Parser, few, number, positive_or_0
+from ramospeech.cli import Parser, add_device, add_hotwords, add_model, add_translator, number, positive_or_0
 from ramospeech.display import add_options
 from ramospeech.errors import UsageError, program
 from ramospeech.live import LiveOptions, LiveRecogniser
@@ -32,22 +32,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--pace", type=positive_or_0, default=1.0, help="speed of a file, times real time; 0: no waiting"
     )
     parser.add_argument("--microphone", metavar="NUMBER|NAME", help="another than the default")
-    parser.add_argument(
-        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
-    )
-    parser.add_argument(
-        "--translator",
-        metavar="FILE",
-        help="pinyin to hanzi (default: the shipped one); the word none leaves the syllables as they are",
-    )
-    parser.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
-    parser.add_argument(
-        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
-    )
-    parser.add_argument("--hotwords", metavar="FILE", help="phrases to prefer, one per line, in hanzi or pinyin")
-    parser.add_argument(
-        "--hotword", metavar="PHRASE", action="append", default=[], help="a phrase to prefer; repeatable"
-    )
+    add_model(parser)
+    add_translator(parser)
+    add_device(parser)
+    add_hotwords(parser)
     parser.add_argument(
         "--pause",
         type=number(float, 0.4, 10),

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ramospeech.cli import Parser, few, number, positive
+from ramospeech.cli import Parser, add_device, add_model, number, positive
 from ramospeech.corpora.lists import Utterance, write_list, write_text
 from ramospeech.errors import UsageError, program
 from ramospeech.inputs import find_inputs
@@ -26,9 +26,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="recordings, folders of them, or lists")
     parser.add_argument("--output", required=True, metavar="LIST", help="the list to write, NAME_train.txt")
-    parser.add_argument(
-        "--model", metavar="accurate|fast|FILE", default="accurate", help="acoustic model: shipped, or a file"
-    )
+    add_model(parser)
     parser.add_argument(
         "--data_root", default="data", metavar="DIR", help="folder that the paths of the lists are relative to"
     )
@@ -40,10 +38,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="0 to 1: recordings whose syllables have a lower mean confidence are left out",
     )
     parser.add_argument("--max_seconds", type=positive, default=20.0, metavar="S", help="longer ones are left out")
-    parser.add_argument("--device", default="cpu", help="where the acoustic model runs: cpu, cuda, cuda:1 ...")
-    parser.add_argument(
-        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
-    )
+    add_device(parser)
     return parser.parse_args(argv)
 
 

@@ -16,7 +16,7 @@ import io
 import sys
 from functools import partial
 
-from ramospeech.cli import Parser, few, number
+from ramospeech.cli import Parser, add_device, add_model, add_translator, number
 from ramospeech.display import add_options
 from ramospeech.errors import program
 from ramospeech.output import DOUBTFUL, WRITERS
@@ -47,26 +47,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "or .list file with the path first, alone or followed by a tab and more, or a wav.scp; after -- all are inputs",
     )
     group = parser.add_argument_group("models")
-    group.add_argument(
-        "--model",
-        metavar="accurate|fast|FILE",
-        default="accurate",
-        help="acoustic model: a shipped one, or a file of train.py or of `ramospeech export` (.onnx)",
-    )
-    group.add_argument(
-        "--translator",
-        metavar="FILE",
-        help="model of pinyin to hanzi (default: the shipped one); none: syllables only",
-    )
-    group.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
+    add_model(group)
+    add_translator(group)
+    add_device(group)
     group.add_argument(
         "--precision",
         choices=("float32", "bf16", "fp16"),
         default="float32",
         help="of the acoustic model: half precision is for GPUs",
-    )
-    group.add_argument(
-        "--threads", type=few, metavar="N", help="CPU threads (default: OMP_NUM_THREADS, or the cores, at most 4)"
     )
     add_search_options(parser)
     add_options(parser, punctuation=False)
