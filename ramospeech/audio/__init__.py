@@ -2,7 +2,7 @@
 
 from ramospeech.audio.folders import EXTENSIONS, Found, find_recordings
 from ramospeech.audio.framing import SAMPLE_RATE
-from ramospeech.audio.marks import exists, file_of, headerless, located, piece, shard_of
+from ramospeech.audio.marks import exists, file_of, headerless, located, member_of, piece, shard_of
 from ramospeech.audio.reading import AudioWarning, Report, channels, duration, load, warn
 from ramospeech.audio.remote import cache_shards
 from ramospeech.audio.segmenting import segments, too_short
@@ -28,6 +28,7 @@ __all__ = [
     "is_url",
     "load",
     "located",
+    "member_of",
     "name_of",
     "piece",
     "segments",

@@ -65,6 +65,11 @@ def headerless(name: str | Path, order: str, rate: int = SAMPLE_RATE) -> Path:
     return Path(f"{name}#s16{order}e" + (f"@{rate}" if rate != SAMPLE_RATE else ""))
 
 
+def member_of(tar: str | Path, offset: int, size: int) -> Path:
+    """Return the path of a file in a tar, by the byte that its content begins at and its bytes."""
+    return Path(f"{tar}#{offset}+{size}")
+
+
 def located(root: str | Path, name: str) -> Path:
     """Return where the recording of a list is: relative to `root`, absolute, or at an address."""
     return Path(name) if is_url(name) else Path(root) / name

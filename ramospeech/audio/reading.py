@@ -61,9 +61,11 @@ def _decoded(source: Source, report: Report, count_only: bool = False) -> Iterat
     if isinstance(source, tuple):
         yield from _of_array(*source)
         return
-    if isinstance(source, str | Path) and (mark := marks.split_mark(str(source))[1]):
-        yield from _marked(marks.split_mark(str(source))[0], mark, report, count_only)
-        return
+    if isinstance(source, str | Path):
+        file_name, mark = marks.split_mark(str(source))
+        if mark:
+            yield from _marked(file_name, mark, report, count_only)
+            return
     try:
         with opened(source) as file:
             content = Bytes(file)

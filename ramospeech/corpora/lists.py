@@ -146,7 +146,7 @@ def parse_line(line: bytes, units: Units, seconds: float | None = None) -> Utter
     if not path:
         raise ValueError("the path is empty; put the recording's path in the first column")
     if seconds is None and len(columns) == 4:
-        seconds = _seconds(columns[3])
+        seconds = seconds_of(columns[3])
     if units.labels_text:
         try:
             label = tuple(units.from_text(text))
@@ -165,7 +165,17 @@ def _tokens(column: str, units: Units) -> tuple[str, ...]:
         raise ValueError(f"in the {units.name}, {error}") from None
 
 
-def _seconds(column: str) -> float:
+def columns_of(line: str) -> list[str]:
+    """Return the columns of a line whose tokens are not looked at: path, tokens, text and perhaps seconds. ValueError
+    says what is wrong with it."""
+    columns = [column.strip() for column in line.split("\t")]
+    if len(columns) not in (3, 4) or not columns[0]:
+        raise ValueError("not path, tokens, text and optionally seconds, separated by tabs")
+    return columns
+
+
+def seconds_of(column: str) -> float:
+    """Return a duration; ValueError says what is wrong with it."""
     try:
         seconds = float(column)
     except ValueError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ramospeech import audio, errors
 from ramospeech.cli import Parser
-from ramospeech.corpora.lists import write_text
+from ramospeech.corpora.lists import columns_of, seconds_of, write_text
 from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError, ListError, UsageError
 from ramospeech.files import list_lines
@@ -55,13 +55,14 @@ def merge(
         for number, line in enumerate(progress(lines, "merge", len(lines)), 1):
             if not line.strip():
                 continue
-            columns = line.split("\t")
-            if len(columns) not in (3, 4) or not columns[0].strip():
-                raise ListError(f"{path}:{number}: not path, tokens, text and optionally seconds, separated by tabs")
-            name = columns[0].strip()
-            reason = "repeated" if name in named else ""
-            if not reason and limited:
-                reason = _outside(f"{path}:{number}", columns, min_seconds, max_seconds, data_root)
+            try:
+                columns = columns_of(line)
+                name = columns[0]
+                reason = "repeated" if name in named else ""
+                if not reason and limited:
+                    reason = _outside(columns, min_seconds, max_seconds, data_root)
+            except ValueError as error:
+                raise ListError(f"{path}:{number}: {error}") from None
             named.add(name)
             counts[reason or "kept"] += 1
             if not reason:
@@ -69,15 +70,11 @@ def merge(
     return kept, counts
 
 
-def _outside(where: str, columns: list[str], low: float, high: float, data_root: str | Path) -> str:
+def _outside(columns: list[str], low: float, high: float, data_root: str | Path) -> str:
     try:
-        seconds = (
-            float(columns[3]) if len(columns) == 4 else audio.duration(audio.located(data_root, columns[0].strip()))
-        )
+        seconds = seconds_of(columns[3]) if len(columns) == 4 else audio.duration(audio.located(data_root, columns[0]))
     except AudioError:
         return "unreadable"
-    except ValueError:
-        raise ListError(f"{where}: {columns[3].strip()!r} is not a duration; write seconds such as 3.25") from None
     return "shorter" if seconds < low else "longer" if seconds > high else ""
 
 

@@ -22,7 +22,7 @@ import soundfile
 
 from ramospeech import audio, errors
 from ramospeech.cli import Parser, positive
-from ramospeech.corpora.lists import write_text
+from ramospeech.corpora.lists import columns_of, seconds_of, write_text
 from ramospeech.corpora.progress import progress
 from ramospeech.errors import AudioError, ListError, UsageError
 from ramospeech.files import list_lines, whole_file
@@ -62,7 +62,7 @@ def pack(
                 seconds = {"seconds": float(columns[3])} if len(columns) == 4 else {}
                 record = {"path": columns[0], "tokens": columns[1], "text": columns[2], **seconds}
                 _add(tar, f"{key}.json", json.dumps(record, ensure_ascii=False).encode())
-                result.lines.append("\t".join([f"{shard.name}#{begin}+{len(content)}", *columns[1:]]))
+                result.lines.append("\t".join([str(audio.member_of(shard.name, begin, len(content))), *columns[1:]]))
                 clip = next(clips, None)
         result.shards.append(shard)
     if result.lines:
@@ -76,17 +76,15 @@ def _clips(
 ) -> Iterator[tuple[list[str], bytes, str]]:
     """Yield the columns, the content and the suffix of each clip that can be read; name the others."""
     for path, number, line in rows:
-        columns = [column.strip() for column in line.split("\t")]
-        if len(columns) not in (3, 4) or not columns[0]:
-            raise ListError(f"{path}:{number}: not path, tokens, text and optionally seconds, separated by tabs")
         try:
+            columns = columns_of(line)
             if len(columns) == 4:
-                float(columns[3])
+                seconds_of(columns[3])
             content, suffix = _content(audio.located(data_root, columns[0]))
         except AudioError as error:
             left_out.append(f"{path}:{number}: {error}")
-        except ValueError:
-            raise ListError(f"{path}:{number}: {columns[3]!r} is not a duration; write seconds such as 3.25") from None
+        except ValueError as error:
+            raise ListError(f"{path}:{number}: {error}") from None
         else:
             yield columns, content, suffix
 

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ramospeech.audio import EXTENSIONS
+from ramospeech.audio import EXTENSIONS, member_of
 from ramospeech.corpora.manifests import split_of
 from ramospeech.corpora.progress import progress
 from ramospeech.corpora.recordings import Recording, absent
@@ -44,7 +44,7 @@ def _members(path: Path, root: Path) -> Iterator[Recording]:
                 key = str(PurePosixPath(member.name).with_name(key)) if key else member.name
                 suffix = f".{suffix.lower()}"
                 if suffix in EXTENSIONS | MEDIA_EXTENSIONS:
-                    recordings[key] = Path(f"{path}#{member.offset_data}+{member.size}")
+                    recordings[key] = member_of(path, member.offset_data, member.size)
                 elif suffix in (".json", ".txt") and member.size <= _MOST and (file := tar.extractfile(member)):
                     texts[key] = _text(file.read(), suffix, f"{path}: {member.name}")
     except (tarfile.TarError, OSError, EOFError) as error:
