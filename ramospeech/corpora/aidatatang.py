@@ -9,7 +9,7 @@ OpenSLR has withdrawn it at times; the archive, from wherever, can be put into t
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
@@ -22,7 +22,6 @@ _TRANSCRIPT = "transcript/aidatatang_200_zh_transcript.txt"
 
 def prepare_aidatatang(root: Path) -> list[Recording]:
     """Return the utterances of aidatatang_200zh; speakers' archives that still are packed are unpacked."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "aidatatang_200zh", _TRANSCRIPT)
     recordings = []
     for split in SPLITS:

@@ -9,7 +9,7 @@
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder, match, read_table, recordings_in
 from ramospeech.corpora.unpack import unpack_nested
@@ -19,7 +19,6 @@ ARCHIVES = (Archive(33, "data_aishell.tgz", 15_582_913_665, "2f494334227864a8a8f
 
 def prepare_aishell(root: Path) -> list[Recording]:
     """Return the utterances of AISHELL-1; speakers' archives that still are packed are unpacked."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_aishell", "transcript/aishell_transcript_v0.8.txt")
     wavs = folder / "wav"
     unpack_nested(wavs.glob("*.tar.gz"), wavs)

@@ -9,7 +9,7 @@ Its three archives hold `train`, `dev` and `test` without a folder around them, 
 import re
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, Table, find_folder, match, recordings_in
 from ramospeech.errors import ListError
@@ -26,7 +26,6 @@ _NOISES = re.compile(r"\[?(?:FIL|SPK)\]?|[\[\]]")  # marks of fillers and noises
 
 def prepare_magicdata(root: Path) -> list[Recording]:
     """Return the utterances of MAGICDATA; those of splits that are not there are left out."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "magicdata", "*/TRANS.txt")
     utterances = []
     for split in SPLITS:

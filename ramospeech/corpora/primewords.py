@@ -9,7 +9,7 @@
 import json
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.errors import ListError
 from ramospeech.text.encoding import read_text
@@ -19,7 +19,6 @@ ARCHIVES = (Archive(47, "primewords_md_2018_set1.tar.gz", 9_057_625_192, folder=
 
 def prepare_primewords(root: Path) -> list[Recording]:
     """Return the utterances of Primewords, without a split."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "primewords_md_2018_set1", "set1_transcript.json")
     transcript = folder / "set1_transcript.json"
     paths = {path.name: path for path in recordings_in(folder / "audio_files")}

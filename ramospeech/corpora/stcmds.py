@@ -7,7 +7,7 @@ P00001 is the person, A or I the kind of recording.
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.recordings import Recording, find_folder, recordings_in
 from ramospeech.text.encoding import read_text
 
@@ -16,7 +16,6 @@ ARCHIVES = (Archive(38, "ST-CMDS-20170001_1-OS.tar.gz", 8_231_662_593, folder="S
 
 def prepare_stcmds(root: Path) -> list[Recording]:
     """Return the utterances of ST-CMDS, without a split."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "ST-CMDS-20170001_1-OS", "20170001*.wav")
     utterances = []
     for path in recordings_in(folder):

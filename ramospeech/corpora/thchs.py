@@ -7,7 +7,7 @@ data_thchs30/{train,dev,test}/A11_0.wav.trn     a link, or a file that holds `..
 
 from pathlib import Path
 
-from ramospeech.corpora.download import Archive, unpack_found
+from ramospeech.corpora.download import Archive
 from ramospeech.corpora.lists import SPLITS
 from ramospeech.corpora.recordings import Recording, find_folder
 from ramospeech.text.encoding import read_text
@@ -17,7 +17,6 @@ ARCHIVES = (Archive(18, "data_thchs30.tgz", 6_453_425_169, "2d2252bde5c8429929e1
 
 def prepare_thchs(root: Path) -> list[Recording]:
     """Return the utterances of THCHS-30; the speaker is the part of the name before `_`."""
-    unpack_found(ARCHIVES, root)
     folder = find_folder(root, "data_thchs30", "train")
     return [
         Recording(name, _recording(folder, split, name), _words(folder, split, name), name.split("_")[0], split)

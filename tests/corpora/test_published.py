@@ -34,7 +34,7 @@ def prepared(data, tmp_path):
     """prepared(name) -> the report and {split: {path: pinyin}} of what the lists say."""
 
     def prepare(name, root=None):
-        report = write_lists(name, CORPORA[name].prepare(root or data), tmp_path / "config", data, Limits())
+        report = write_lists(name, CORPORA[name].recordings(root or data), tmp_path / "config", data, Limits())
         lists = {
             split: {clip.path: " ".join(clip.pinyin) for clip in read_list(path)}
             for split in ("train", "dev", "test")
