@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from ramospeech.errors import UnitError, UsageError, extra
-from ramospeech.text import hanzi, parts, pinyin
+from ramospeech.text import parts, pinyin
 from ramospeech.text.hanzi import Normalised
 from ramospeech.text.units.base import UNREADABLE, WORD_BREAK, Metric, Span, Units
-from ramospeech.text.units.characters import is_hanzi, is_letter, letters, spells_only, word_spans
+from ramospeech.text.units.characters import CharacterUnits, is_hanzi, is_letter, letters, word_spans
 from ramospeech.text.vocabulary import UNK_UNIT
 
 PIECES = 500  # that are learned
@@ -49,7 +49,7 @@ class Pieces:
             symbols[first : first + 2] = [symbols[first] + symbols[first + 1]]
 
 
-class BpeUnits(Units):
+class BpeUnits(CharacterUnits):
     """Pieces of words of letters, of which the first of a word begins with a break, and hanzi.
 
     Without a vocabulary, see `bound`, a word is one piece.
@@ -62,8 +62,6 @@ class BpeUnits(Units):
     """
 
     name = "bpe"
-    labels_text = True
-    writes_text = True
     metrics: tuple[Metric, ...] = (
         Metric("wer", "WER", lambda tokens, _: tuple(word for word, *_ in word_spans(tokens))),
         Metric("cer", "CER", lambda tokens, _: tuple(c for word, *_ in word_spans(tokens) for c in word)),
@@ -95,15 +93,6 @@ class BpeUnits(Units):
             shown = UNREADABLE if token == UNK_UNIT else token.replace(WORD_BREAK, " ")
             text += shown.lstrip() if not text or is_hanzi(text[-1]) else shown
         return text.rstrip()
-
-    def normalise(self, text: str) -> Normalised:
-        """Return a transcript without punctuation and tags; its digits are read out in Chinese unless it has letters
-        and no hanzi."""
-        return hanzi.normalise(text, numbers=not spells_only(text))
-
-    def spans(self, tokens: Sequence[str]) -> list[Span]:
-        """Return hanzi, and words of letters."""
-        return word_spans(tokens)
 
 
 class MixedUnits(Units):
