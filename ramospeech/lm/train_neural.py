@@ -19,13 +19,13 @@ import torch
 from ramospeech import settings
 from ramospeech.cli import Parser, count, number
 from ramospeech.errors import ListError, ModelError, RamospeechError, TrainingError, UnitError, UsageError, program
-from ramospeech.files import whole_file
 from ramospeech.lm.neural import LmSizes, NeuralLm, save_neural_lm
 from ramospeech.lm.text import TextFile
 from ramospeech.model import load_model
 from ramospeech.model.pretrained import model_path
 from ramospeech.text import Vocabulary, hanzi
 from ramospeech.text.units import UNITS, Units, units_named, vocabulary_of
+from ramospeech.training.checkpoint import save_state
 
 LARGEST_GRADIENT = 1.0
 OWNERS = {"neural LM": LmSizes}
@@ -120,8 +120,8 @@ def train(
         if known is None or known < done["best"]:
             done["best"] = math.inf if known is None else known
             save_neural_lm(model, args.output, {"epoch": epoch, "dev_perplexity": known, "seed": args.seed})
-        with whole_file(state_path, "wb", TrainingError, "choose another --output") as file:
-            torch.save({**run, **done, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, file)
+        state = {**run, **done, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+        save_state(state_path, state, "make room and continue with --resume, or choose another --output")
 
 
 def _resumed(path: Path, run: dict[str, Any], model: NeuralLm, optimiser: torch.optim.Optimizer) -> dict[str, Any]:

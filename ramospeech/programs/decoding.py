@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from ctc_decode import BeamSearchDecoder, GreedyDecoder, Hotwords
 from ramospeech.cli import add_hotwords, count, number, positive
@@ -19,7 +19,6 @@ DECODERS = ("greedy", "beam", "attention", "rescoring")
 BEAM_WIDTH, ATTENTION_BEAM_WIDTH = 30, 10
 MAX_TRANSLATED = 10  # hypotheses of a search with a language model that the translator chooses among
 NEURAL = ".safetensors"  # the end of the name of a neural language model
-_LONGEST_HEADER = 1 << 26  # bytes of a model file that are read to know its heads
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
@@ -106,11 +105,9 @@ def check_search_options(args: argparse.Namespace) -> None:
 def heads_of(model: str) -> Sequence[str]:
     """Return the heads of a model file by its description; CTC where that cannot be read, which loading will tell."""
     try:
-        with model_path(model).open("rb") as file:
-            [size] = struct.unpack("<Q", file.read(8))
-            header: Any = json.loads(file.read(min(size, _LONGEST_HEADER)))
-        return list(json.loads(header["__metadata__"]["ramospeech"])["config"].get("heads", ["ctc"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+        with safe_open(model_path(model), framework="np") as file:
+            return list(json.loads(file.metadata()["ramospeech"])["config"].get("heads", ["ctc"]))
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError):
         return ["ctc"]
 
 

@@ -13,13 +13,15 @@ import torch
 from ramospeech.errors import ModelError, TrainingError
 from ramospeech.files import whole_file
 
+ADVICE = "make room on the disk and resume with --load_model: the state saved before is still whole"
 
-def save_state(path: str | Path, state: dict[str, Any]) -> None:
+
+def save_state(path: str | Path, state: dict[str, Any], advice: str = ADVICE) -> None:
     """Write `state` (tensors, numbers, strings, lists, dicts) atomically.
 
-    Raises: TrainingError: the file cannot be written; what was there before is untouched.
+    Raises TrainingError, which ends with `advice`, where the file cannot be written; what was there before is
+    untouched.
     """
-    advice = "make room on the disk and resume with --load_model: the state saved before is still whole"
     with whole_file(path, "wb", TrainingError, advice) as file:
         try:
             torch.save(state, file)
