@@ -151,6 +151,7 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
         return evaluation(epoch)
 
     batches: Batches = train_batches
+    profiler = None
     if args.profile and workers.rank == 0:
         profiler = Profiler(args.profile, run.trace, model, device, monitor.say)
         trainer.timed, batches = profiler.timed, profiler.over(batches)
@@ -164,6 +165,8 @@ def train_with(given: argparse.Namespace, workers: parallel.Workers) -> int:
     if args.init_from and dev.clips:
         move_towards_start(args, run, evaluation, writer, workers)
     unreadable = workers.all_gather_object(loop.unreadable)
+    if profiler:
+        profiler.close()
     monitor.close()
     for line in advice.on_end(run, args.save_step, train, bool(dev.clips), progress, unreadable, loop.skipped,
                               model.units.metrics[0].title):  # fmt: skip

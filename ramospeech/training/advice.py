@@ -88,6 +88,19 @@ def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
     return [f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
 
 
+def on_other_lists(args: Namespace, model: AcousticModel) -> list[str]:
+    """Return a line where a resumed run reads other lists than before, whose error rates do not compare."""
+    before = model.summary.get("options", {}) if args.load_model else {}
+    train, dev = (
+        [f"--{name}" for name in names if name in before and before[name] != getattr(args, name)]
+        for names in (("train_manifest",), ("data_type", "dev_manifest", "valid_ratio"))
+    )
+    if not train and not dev:
+        return []
+    line = f"warning: resumed with other lists than before ({', '.join(train + dev)})"
+    return [line + "; the best dev rate so far is that of the lists before" if dev else line]
+
+
 def on_start(
     args: Namespace,
     model: AcousticModel,
@@ -102,6 +115,7 @@ def on_start(
     if is_old_dropout(args, model.config.architecture):
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
     lines += on_changed(args.init_from, model, args.freeze)
+    lines += on_other_lists(args, model)
     if args.freeze:
         learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         kept = "; what the others make of a clip is computed once" if model.kept else ""

@@ -114,6 +114,9 @@ class Profiler:
         trace.stop()
         for hook in self._hooks:
             hook.remove()
+        if not self._taken:  # an epoch ended before the first step; the next one may have some
+            self.seconds = dict.fromkeys(PARTS, 0.0)
+            return
         with TemporaryDirectory() as folder:  # torch does not say where it could not write
             written = Path(folder, "trace.json")
             trace.export_chrome_trace(str(written))
@@ -122,6 +125,12 @@ class Profiler:
         for line in self.lines():
             self.say(line)
         self._taken = self.steps + 1  # once
+
+    def close(self) -> None:
+        """Say so where the run was too short to measure any step."""
+        if self._taken <= 0:
+            taken = self._taken + WARM_UP
+            self.say(f"--profile {self.steps}: nothing was measured: of {taken} steps the first {WARM_UP} do not count")
 
     def lines(self) -> list[str]:
         """Return what the time went to, a line for each part."""

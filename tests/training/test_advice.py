@@ -1,5 +1,7 @@
 """What a run says about its options and its end."""
 
+from argparse import Namespace
+
 import pytest
 
 from ramospeech.model import AcousticModel, ModelConfig
@@ -62,3 +64,25 @@ def test_weights_that_were_trained_otherwise(freeze, said):
         "the weights of accurate were trained with attention_window 0; with attention_window 32 they need training"
         + said
     ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, []),
+        ({"train_manifest": ["b.txt"]}, ["warning: resumed with other lists than before (--train_manifest)"]),
+        (
+            {"train_manifest": ["b.txt"], "dev_manifest": ["c.txt"]},
+            [
+                "warning: resumed with other lists than before (--train_manifest, --dev_manifest); the best dev rate "
+                "so far is that of the lists before"
+            ],
+        ),
+    ],
+)
+def test_other_lists_than_before(changed, said):
+    options = {"data_type": None, "train_manifest": ["a.txt"], "dev_manifest": ["d.txt"], "valid_ratio": None}
+    model = Namespace(summary={"options": options})
+    now = {**options, **changed}
+    assert advice.on_other_lists(Namespace(load_model=True, **now), model) == said
+    assert advice.on_other_lists(Namespace(load_model=False, **now), model) == []

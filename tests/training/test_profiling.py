@@ -58,3 +58,11 @@ def test_a_trace_that_cannot_be_written(tmp_path):
     (tmp_path / "a.trace.json").mkdir()
     with pytest.raises(TrainingError, match=r"a\.trace\.json: .*--profile"):
         profile(tmp_path / "a.trace.json")
+
+
+@pytest.mark.parametrize(("epochs", "told"), [((1, 1), True), ((1, 2), False)])
+def test_a_run_too_short_to_measure_says_so(tmp_path, epochs, told):
+    said = []
+    profile(tmp_path / "a.trace.json", steps=5, epochs=epochs, said=said).close()
+    assert [line.startswith("--profile 5: nothing was measured: of 2 steps") for line in said[:1]] == [told]
+    assert (tmp_path / "a.trace.json").exists() is not told
