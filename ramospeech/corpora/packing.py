@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not result.lines:
         raise ListError(f"{', '.join(map(str, args.lists))}: no clip can be packed; no shard was written")
     size = sum(path.stat().st_size for path in result.shards)
-    summary = f"{len(result.lines):,} clips in {len(result.shards):,} shards, {size / 2**20:,.1f} MB"
+    summary = f"{len(result.lines):,} clips in {len(result.shards):,} shard(s), {size / 2**20:,.1f} MB"
     print(f"{args.output / name}.txt: {summary}, {len(result.left_out):,} left out ({name}.left_out.txt)")
 
 

@@ -14,7 +14,7 @@ from ramospeech import environment
 
 environment.prepare_module()
 
-from ramospeech.cli import Parser, count, number, positive  # noqa: E402
+from ramospeech.cli import Parser, add_device, add_model, count, number, positive  # noqa: E402
 from ramospeech.display import add_options  # noqa: E402
 from ramospeech.errors import UsageError, extra, program  # noqa: E402
 from ramospeech.pipeline import Transcriber  # noqa: E402
@@ -34,9 +34,9 @@ def parser() -> Parser:
     """Return the options of the program."""
     about, examples = (__doc__ or "").split("\n\n", 1)
     parser = Parser(description=about, epilog=examples)
-    parser.add_argument("--model", default="accurate", help="acoustic model: accurate, fast or a file")
-    parser.add_argument("--translator", metavar="FILE", help="model of pinyin to hanzi (default: the shipped n-gram)")
-    parser.add_argument("--device", default="cpu", help="device of the acoustic model: cpu, cuda, cuda:1 ...")
+    add_model(parser)
+    parser.add_argument("--translator", metavar="FILE", help="model of pinyin to hanzi (default: the shipped one)")
+    add_device(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets other machines in")
     parser.add_argument("--port", type=number(int, 1, 65535), default=8000, help="port to listen on")
     parser.add_argument(
@@ -76,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.model,
         args.translator,
         device=args.device,
+        threads=args.threads,
         punctuation=args.punctuation,
         itn=args.itn,
         script=args.script,

@@ -35,7 +35,7 @@ def packed(speak, tmp_path, capsys):
     place = [str(tmp_path / "l_train.txt"), "--output", str(tmp_path / "out"), "--data_root", str(tmp_path / "data")]
     assert main(["pack", *place, "--shard_mb", "0.2"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"out/l_train.txt: 12 clips in [3-9] shards, \d.\d MB, 1 left out", shown)
+    assert re.search(r"out/l_train.txt: 12 clips in [3-9] shard\(s\), \d.\d MB, 1 left out", shown)
     assert "left out: " in shown and "damaged.wav" in shown
     waveforms = {path: audio.load(tmp_path / "data" / path) for path in (line.split("\t")[0] for line in lines[:-1])}
     return tmp_path / "out", waveforms
