@@ -140,16 +140,26 @@ norm = MaskedBatchNorm2d(2)
 norm.running_mean.fill_(float(w.rank))
 w.average_batch_norm(norm)
 assert norm.running_mean.tolist() == [0.5, 0.5]
-for precision in ("fp32", "fp16", "bf16") if w.sends_bfloat16 else ("fp32", "fp16"):
-    net = torch.nn.Linear(3, 1)
-    net.load_state_dict(w.broadcast_object(net.state_dict()))
-    frozen = torch.nn.Parameter(torch.zeros(2))
-    (net(torch.full((1, 3), float(w.rank))).sum()).backward()
-    totals = torch.tensor([1.0, 2.0 * w.rank], dtype=torch.float64)
-    totals = w.all_reduce_gradients([frozen, *net.parameters()], totals, precision)
-    assert totals.tolist() == [2.0, 2.0]
-    assert net.weight.grad.tolist() == [[1.0, 1.0, 1.0]] and net.bias.grad.tolist() == [2.0]
-    assert frozen.grad.tolist() == [0.0, 0.0]
+precisions = ("fp32", "fp16", "bf16") if w.sends_bfloat16 else ("fp32", "fp16")
+for message in (1, 4, 100):  # values in a message: more than one message, or one
+    for precision in precisions:
+        net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1), torch.nn.Linear(1, 1))
+        net.load_state_dict(w.broadcast_object(net.state_dict()))
+        frozen, unused = torch.nn.Parameter(torch.zeros(2), requires_grad=False), torch.nn.Parameter(torch.zeros(2))
+        both = [net(torch.full((1, 3), float(rank + 1))).sum() for rank in (0, 1)]
+        expected = torch.autograd.grad(sum(both), list(net.parameters()), retain_graph=True)
+        sums = parallel.GradientSums(w, [frozen, unused, *net.parameters()], 2, precision, message)
+        for step, early in ((1, True), (2, False), (3, True)):
+            w.collectives_in_backward = not early
+            net.zero_grad()
+            (both[w.rank] / 2).backward(retain_graph=True)  # a part of the batch, whose gradients are not all
+            sums.begin()
+            (both[w.rank] / 2).backward(retain_graph=True)
+            totals = sums.end(torch.tensor([1.0, step * w.rank], dtype=torch.float64))
+            assert totals.tolist() == [2.0, step]
+            for parameter, gradient in zip(net.parameters(), expected, strict=True):
+                assert torch.allclose(parameter.grad, gradient, rtol=0.02 if precision != "fp32" else 1e-6), precision
+            assert frozen.grad.tolist() == unused.grad.tolist() == [0.0, 0.0]
 print(f"{w.launcher[0]} rank {w.rank} fine\\n", end="")
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ramospeech.environment import OF_HOROVOD, launched
 from ramospeech.parallel.elastic import run_elastic
+from ramospeech.parallel.gradients import GradientSums
 from ramospeech.parallel.horovod import INSTALL_HOROVOD, HorovodWorkers
 from ramospeech.parallel.launch import launch
 from ramospeech.parallel.single import SingleProcess
@@ -20,6 +21,7 @@ from ramospeech.parallel.workers import Workers, WorkersChangedError
 __all__ = [
     "INSTALL_HOROVOD",
     "Alone",
+    "GradientSums",
     "HorovodWorkers",
     "SingleProcess",
     "TorchrunWorkers",

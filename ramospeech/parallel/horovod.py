@@ -89,8 +89,11 @@ class HorovodWorkers(Workers):
     def launcher(self) -> tuple[str, ...]:
         return "horovodrun", "-np", str(self.size), "python"
 
-    def all_reduce(self, values: Tensor) -> Tensor:
-        return self._with_all(lambda: self._sum(values))
+    def begin_all_reduce(self, values: Tensor, number: int = 0) -> Callable[[], object]:
+        # The same name for the same shape: Horovod negotiates it once and then answers from its cache.
+        name = f"sum.{values.dtype}.{tuple(values.shape)}.{number}"
+        handle = self._with_all(lambda: self._hvd.allreduce_async_(values, op=self._hvd.Sum, name=name))
+        return lambda: self._with_all(lambda: self._end(handle))
 
     def all_gather_object(self, item: Any) -> list[Any]:
         return self._with_all(lambda: self._hvd.allgather_object(item, name="gather"))
@@ -98,14 +101,11 @@ class HorovodWorkers(Workers):
     def broadcast_object(self, item: Any) -> Any:
         return self._with_all(lambda: self._hvd.broadcast_object(item, root_rank=0, name="share"))
 
-    def _sum(self, values: Tensor) -> Tensor:
-        # The same name for the same shape: Horovod negotiates it once and then answers from its cache.
-        name = f"sum.{values.dtype}.{tuple(values.shape)}"
-        handle = self._hvd.allreduce_async(values, op=self._hvd.Sum, name=name)
+    def _end(self, handle: int) -> None:
         # Horovod itself waits in a loop that keeps a core busy, which on a CPU is taken from the worker waited for.
         while not self._hvd.poll(handle):
             time.sleep(1e-4)
-        return self._hvd.synchronize(handle)
+        self._hvd.synchronize(handle)
 
     def _with_all(self, what: Callable[[], Result]) -> Result:
         try:

@@ -49,10 +49,9 @@ class TorchrunWorkers(Workers):
         hosts = ("--nnodes", str(self.size // self.local_size)) if self.size > self.local_size else ()
         return "torchrun", *hosts, "--nproc_per_node", str(self.local_size)
 
-    def all_reduce(self, values: Tensor) -> Tensor:
-        total = values.clone()
-        self._with_all(lambda: dist.all_reduce(total))
-        return total
+    def begin_all_reduce(self, values: Tensor, number: int = 0) -> Callable[[], object]:
+        work = self._with_all(lambda: dist.all_reduce(values, async_op=True))
+        return lambda: self._with_all(work.wait)
 
     def all_gather_object(self, item: Any) -> list[Any]:
         items: list[Any] = [None] * self.size

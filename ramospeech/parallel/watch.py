@@ -70,7 +70,7 @@ class Watch:
         late, now = {}, time.monotonic()
         for rank in sorted(set(range(self.size)) - {self.rank}):
             text = self._sign_of(rank)
-            if self._seen.get(rank, ("", now))[0] != text or rank not in self._seen:
+            if rank not in self._seen or self._seen[rank][0] != text:
                 self._seen[rank] = text, now
             theirs, host, _ = json.loads(text) if text else (0, "another host", 0)
             silent = now - self._seen[rank][1] >= 2 * PERIOD

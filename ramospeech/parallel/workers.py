@@ -5,7 +5,7 @@ the same error on all, so that none is left waiting.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -34,6 +34,7 @@ class Workers(ABC):
     elastic = False  # whether workers may leave and join
     changed = False  # whether the launcher told this worker that some will
     sends_bfloat16 = True
+    collectives_in_backward = False  # of a batch norm that is synchronised
 
     @property
     @abstractmethod
@@ -41,8 +42,17 @@ class Workers(ABC):
         """The command that starts so many workers of a Python program that follows it."""
 
     @abstractmethod
+    def begin_all_reduce(self, values: Tensor, number: int = 0) -> Callable[[], object]:
+        """Begin to sum `values` over the workers in place (any shape, float); return what waits until that is done.
+
+        number: tells sums of the same shape apart that are under way together.
+        """
+
     def all_reduce(self, values: Tensor) -> Tensor:
-        """Sum `values` over the workers (any shape, float)."""
+        """Return the sum of `values` over the workers (any shape, float)."""
+        total = values.clone()
+        self.begin_all_reduce(total)()
+        return total
 
     @abstractmethod
     def all_gather_object(self, item: Any) -> list[Any]:
@@ -52,35 +62,11 @@ class Workers(ABC):
     def broadcast_object(self, item: Any) -> Any:
         """Rank 0's item on every worker."""
 
-    def all_reduce_gradients(
-        self, parameters: Sequence[nn.Parameter], totals: Tensor, precision: str = "fp32"
-    ) -> Tensor:
-        """Sum the gradients over the workers, in place, and return the sum of `totals` (N,).
-
-        precision: "fp32", "fp16" or "bf16", in which the gradients are sent; the totals are exact.
-        """
-        if self.size == 1:
-            return totals
-        # One message per step. Sending each gradient as soon as it is there pays where the network is slow and the
-        # model large; for our few MB the hooks, the negotiation of every tensor and a second message for the totals
-        # cost more than the sending.
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        if precision == "fp16":
-            mean = self.all_reduce((flat / self.size).half())  # a sum could leave the range of half precision
-            flat, totals = mean.to(flat.dtype) * self.size, self.all_reduce(totals)
-        elif precision == "bf16":
-            flat, totals = self.all_reduce(flat.bfloat16()).to(flat.dtype), self.all_reduce(totals)
-        else:
-            flat, totals = self.all_reduce(torch.cat([flat, totals.to(flat)])).split([len(flat), len(totals)])
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            parameter.grad = part.view_as(parameter)
-        return totals
-
     def synchronise_batch_norm(self, model: nn.Module) -> None:
         """Make the batch statistics of training those of all workers' clips together."""
         if self.size == 1:
             return
+        self.collectives_in_backward = True
         for module in model.modules():
             if callable(share := getattr(module, "set_all_reduce", None)):
                 share(self.all_reduce)

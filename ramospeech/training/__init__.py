@@ -10,7 +10,7 @@ from ramospeech.training.fitting import settle_batch_seconds
 from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
 from ramospeech.training.log import RunLog
-from ramospeech.training.loop import EMPTY, Stopper, Trainer, evaluate
+from ramospeech.training.loop import EMPTY, Trainer, evaluate
 from ramospeech.training.monitor import Meter, Monitor, tracked
 from ramospeech.training.options import BATCH_SIZE, check_options, options
 from ramospeech.training.profiling import Batches, Profiler
@@ -21,6 +21,7 @@ from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
 from ramospeech.training.start import make_optimizer, new_or_resumed, prepare, teacher_of
+from ramospeech.training.stopping import Stopper
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
 from ramospeech.training.windows import WindowTraining
 from ramospeech.training.writer import ModelWriter

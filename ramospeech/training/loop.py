@@ -6,8 +6,6 @@ counts is decided from values that are equal on all workers, so they never part.
 
 import contextlib
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from ramospeech.data import Batch
 from ramospeech.errors import TrainingError
 from ramospeech.losses import Loss
-from ramospeech.parallel import Workers
+from ramospeech.parallel import GradientSums, Workers
 from ramospeech.training.accumulation import parts_of
 from ramospeech.training.average import Average
 from ramospeech.training.profiling import Timed
@@ -28,6 +26,7 @@ Forward = Callable[[Any, int], Loss]
 
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MAX_BAD_STEPS = 100
+TOTALS = 10  # numbers of a step that are summed over the workers
 
 
 @dataclass
@@ -71,29 +70,6 @@ class Trainable(Protocol):
     def __len__(self) -> int: ...
 
     def to(self, device: torch.device) -> "Trainable": ...
-
-
-class Stopper:
-    """Turns Ctrl-C (and the SIGTERM that horovodrun sends on) into a wish to stop after the step."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-
-    def _ask(self, *_: Any) -> None:
-        self.wanted = True
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator["Stopper"]:
-        """Listen while the block runs (in the main thread; elsewhere it does nothing)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def thawed(group: dict[str, Any], step: int) -> float:
@@ -149,8 +125,9 @@ class Trainer:
         loss_scale: float | None = None,
     ) -> None:
         self.model, self.forward, self.workers, self.device = model, forward, workers, device
-        self.optimizer, self.gradients = optimizer, gradients
+        self.optimizer = optimizer
         self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self.sums = GradientSums(workers, self.parameters, TOTALS, gradients)
         self.dummy_batch = dummy_batch
         self.clip, self.amp, self.seed = clip, amp, seed
         # The loss is a sum over labels, so its gradients are large already.
@@ -179,11 +156,12 @@ class Trainer:
             group["lr"] = lr * group.get("rate", 1.0) * thawed(group, self.steps)
         self.optimizer.zero_grad()
         # Read after the backward passes were begun: a GPU computes them while this waits.
-        sums = torch.stack([self._backward(part, n) for n, part in enumerate(parts_of(batch))]).sum(0).tolist()
+        parts = parts_of(batch)
+        sums = torch.stack([self._backward(part, n, len(parts)) for n, part in enumerate(parts)]).sum(0).tolist()
         own = [batch.amount, batch.padded_amount, len(batch), len(batch.unreadable), stop, save, seconds]
         totals = torch.tensor([*sums, *own], dtype=torch.float64)
         with self.timed("communication"):
-            totals = self.workers.all_reduce_gradients(self.parameters, totals, self.gradients)
+            totals = self.sums.end(totals)
         total, count, skipped, amount, padded, clips, unreadable, stops, saves, seconds = totals.tolist()
         mean = total / max(count, 1.0)
         with self.timed("optimiser"):
@@ -212,8 +190,8 @@ class Trainer:
             seconds,
         )
 
-    def _backward(self, batch: Trainable, part: int) -> Tensor:
-        """Add the gradients of a part of the step's batch; returns its loss, count and skipped clips (3,).
+    def _backward(self, batch: Trainable, part: int, parts: int) -> Tensor:
+        """Add the gradients of one of the parts of the step's batch; returns its loss, count and skipped clips (3,).
 
         A part draws what the worker draws that has it where each worker has one.
         """
@@ -221,6 +199,8 @@ class Trainer:
         with fits_in_memory(batch.padded_amount):
             with self.timed("forward"):
                 loss = self._loss(batch)
+            if part == parts - 1:
+                self.sums.begin()
             with self.timed("backward"):
                 self.scaler.scale(loss.sum).backward()
         return torch.stack([value.detach().to(loss.sum.dtype) for value in loss])

@@ -9,10 +9,11 @@ from ramospeech.errors import TrainingError, WorkerLostError
 from ramospeech.parallel import WorkersChangedError
 from ramospeech.training import advice
 from ramospeech.training.guard import Guard
-from ramospeech.training.loop import Stopper, Trainer
+from ramospeech.training.loop import Trainer
 from ramospeech.training.monitor import Meter, Monitor
 from ramospeech.training.profiling import Batches
 from ramospeech.training.progress import Checkpoints, Progress
+from ramospeech.training.stopping import Stopper
 from ramospeech.training.writer import is_kept
 
 
