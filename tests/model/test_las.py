@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ramospeech.errors import ModelError
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.model.encoders import Las, LasSizes, Pyramidal, PyramidalSizes
+from ramospeech.model.layers.recurrent import Normalised
 
 UNITS = ("<blank>", "<UNK>", *(f"u{i}" for i in range(6)))
 KINDS = {
@@ -15,8 +16,10 @@ KINDS = {
     "vgg": ("las", {"extractor": "vgg", "rnn_layers": 2, "rnn_type": "lstm"}, 24),
     "deepspeech2": ("las", {"extractor": "deepspeech2", "rnn_layers": 1, "rnn_type": "rnn"}, 49),
     "conv1d": ("las", {"extractor": "conv1d", "rnn_layers": 1}, 49),
+    "normalised": ("las", {"extractor": "conv1d", "rnn_layers": 2, "rnn_norm": True}, 49),
     "3 layers": ("pyramidal", {"channels": 8}, 12),
     "4 layers, stride 2": ("pyramidal", {"channels": 8, "pyramid_layers": 4, "stride": 2, "kernel": 3}, 3),
+    "2 layers, normalised": ("pyramidal", {"channels": 8, "pyramid_layers": 2, "rnn_norm": True}, 24),
     "1 layer": ("pyramidal", {"channels": 8, "pyramid_layers": 1, "kernel": 1}, 49),
 }
 PRINTED_VGG = [
@@ -71,10 +74,16 @@ def by_torch(encoder: Las | Pyramidal, features: Tensor) -> Tensor:
     for rnn in [encoder.rnn] if isinstance(encoder, Las) else encoder.rnns:
         if isinstance(encoder, Pyramidal):
             x = x[:, : x.shape[1] // 2 * 2].reshape(1, x.shape[1] // 2, -1)
-        kind = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN_TANH": nn.RNN}[rnn.mode]
-        plain = kind(rnn.input_size, rnn.hidden_size, rnn.num_layers, batch_first=True, bidirectional=True).double()
-        plain.load_state_dict(rnn.state_dict())
-        x = plain(x)[0]
+        normalised = isinstance(rnn, Normalised)
+        for number, layer in enumerate(rnn.layers if normalised else [rnn]):
+            kind = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN_TANH": nn.RNN}[layer.mode]
+            sizes = layer.input_size, layer.hidden_size, layer.num_layers
+            plain = kind(*sizes, batch_first=True, bidirectional=True).double()
+            plain.load_state_dict(layer.state_dict())
+            x = plain(x)[0]
+            if normalised:
+                norm = rnn.norms[number]
+                x = F.batch_norm(x.mT, norm.running_mean, norm.running_var, norm.weight, norm.bias).mT
     return x
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.extractors import DeepSpeechExtractor, Extractor, FrameExtractor, VggExtractor
-from ramospeech.model.layers.recurrent import BIDIRECTIONAL
+from ramospeech.model.layers.recurrent import BIDIRECTIONAL, Normalised
 from ramospeech.settings import setting
 
 EXTRACTORS: dict[str, Callable[[int], Extractor]] = {
@@ -26,6 +27,7 @@ class LasSizes:
     rnn: int = setting(256, "cells of the recurrent layers, per direction", minimum=1, maximum=MAX_SIZE)
     rnn_layers: int = setting(5, "recurrent layers", minimum=1, maximum=MAX_LAYERS)
     rnn_type: str = setting("gru", "kind of the recurrent layers", choices=tuple(BIDIRECTIONAL))
+    rnn_norm: bool = setting(False, "batch normalisation after each recurrent layer, as in Deep Speech 2")
     dropout: float = setting(0.3, "dropout rate before each recurrent layer but the first", minimum=0.0, maximum=0.95)
 
 
@@ -46,7 +48,9 @@ class Las(Encoder):
         super().__init__(bins, sizes)
         self.extractor = EXTRACTORS[sizes.extractor](bins)
         self.reduction = self.extractor.reduction
-        self.rnn = BIDIRECTIONAL[sizes.rnn_type](self.extractor.dim, sizes.rnn, sizes.rnn_layers, sizes.dropout)
+        kind = BIDIRECTIONAL[sizes.rnn_type]
+        layers = partial(Normalised, kind) if sizes.rnn_norm else kind
+        self.rnn = layers(self.extractor.dim, sizes.rnn, sizes.rnn_layers, sizes.dropout)
         self.dim = 2 * sizes.rnn
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 (Chan et al., arXiv 1508.01211)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from ramospeech.errors import ModelError
 from ramospeech.model.encoders.base import MAX_SIZE, Encoder, register_encoder, without_rest
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.extractors import FrameExtractor
-from ramospeech.model.layers.recurrent import BiLSTM
+from ramospeech.model.layers.recurrent import BiLSTM, Normalised
 from ramospeech.settings import setting
 
 
@@ -23,6 +24,7 @@ class PyramidalSizes:
     stride: int = setting(1, "frames from one output of the convolution to the next", minimum=1, maximum=8)
     rnn: int = setting(256, "cells of the recurrent layers, per direction", minimum=1, maximum=MAX_SIZE)
     pyramid_layers: int = setting(3, "recurrent layers, each of which halves time", minimum=1, maximum=6)
+    rnn_norm: bool = setting(False, "batch normalisation after each recurrent layer, as in Deep Speech 2")
     dropout: float = setting(0.2, "dropout rate after each recurrent layer but the last", minimum=0.0, maximum=0.95)
 
 
@@ -46,8 +48,9 @@ class Pyramidal(Encoder):
         self.extractor = FrameExtractor(bins, sizes.channels, sizes.kernel, sizes.stride)
         self.reduction = sizes.stride * 2**sizes.pyramid_layers
         self.dim = 2 * sizes.rnn
+        rnn = partial(Normalised, BiLSTM) if sizes.rnn_norm else BiLSTM
         self.rnns = nn.ModuleList(
-            BiLSTM(2 * (self.dim if layer else sizes.channels), sizes.rnn) for layer in range(sizes.pyramid_layers)
+            rnn(2 * (self.dim if layer else sizes.channels), sizes.rnn) for layer in range(sizes.pyramid_layers)
         )
         self.dropout = Dropout(sizes.dropout)
 

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ramospeech.features import padding_mask
+from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.layers.dropout import Dropout
+from ramospeech.model.layers.padding import padding_rows
 
 KERNELS: dict[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh}
 
@@ -66,6 +69,27 @@ class BiRNN(Bidirectional, nn.RNN):  # type: ignore[misc]  # another forward
 
 
 BIDIRECTIONAL: dict[str, type[Bidirectional]] = {"lstm": BiLSTM, "gru": BiGRU, "rnn": BiRNN}
+
+
+class Normalised(nn.Module):
+    """Recurrent layers of a kind in both directions, each followed by a batch normalisation, as in Deep Speech 2
+    (Amodei et al., arXiv 1512.02595); dropout before each but the first."""
+
+    def __init__(
+        self, kind: type[Bidirectional], inputs: int, cells: int, layers: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(kind(2 * cells if layer else inputs, cells) for layer in range(layers))
+        self.norms = nn.ModuleList(MaskedBatchNorm2d(2 * cells) for _ in range(layers))
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map x (B, T', inputs), lengths (B,) on the CPU to (B, T', 2 * cells), 0 in the padding."""
+        padding = padding_rows(lengths, x.shape[1], x.device)
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            states = layer(self.dropout(x) if number else x, lengths)
+            x = norm(states.transpose(1, 2).unsqueeze(3), padding).squeeze(3).transpose(1, 2)
+        return x
 
 
 class Forward(nn.RNNBase):
