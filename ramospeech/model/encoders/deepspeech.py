@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ramospeech.errors import ModelError
 from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, register_encoder, without_rest
-from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d, over_frames
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.extractors import CEILING
 from ramospeech.model.layers.padding import for_large_kernels, padding_rows, zero_padding
@@ -109,7 +109,7 @@ class DeepSpeech(Encoder):
                 x = x[..., : self.dim] + x[..., self.dim :]
             if self.lookahead is not None and norm is self.rnn_norms[-1]:
                 x = F.hardtanh(self.lookahead(x), 0.0, CEILING)
-            x = norm(x.transpose(1, 2).unsqueeze(3), padding).squeeze(3).transpose(1, 2)
+            x = over_frames(norm, x, padding)
             x = self.dropout(x) if norm is not self.rnn_norms[-1] else x
         return x, frames.to(lengths.device)
 

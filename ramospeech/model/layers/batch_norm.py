@@ -46,6 +46,11 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
 
 
+def over_frames(norm: nn.Module, x: Tensor, padding: Tensor | None = None) -> Tensor:
+    """Normalise x (B, T', C) as it is between recurrent layers by a MaskedBatchNorm2d of C channels."""
+    return norm(x.transpose(1, 2).unsqueeze(3), padding).squeeze(3).transpose(1, 2)
+
+
 class _Normalise(torch.autograd.Function):
     """y = weight * (x - mean) / sqrt(var + eps) + bias over real frames, 0 in the padding; and mean, var, count.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ramospeech.features import padding_mask
-from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
+from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d, over_frames
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.padding import padding_rows
 
@@ -87,8 +87,7 @@ class Normalised(nn.Module):
         """Map x (B, T', inputs), lengths (B,) on the CPU to (B, T', 2 * cells), 0 in the padding."""
         padding = padding_rows(lengths, x.shape[1], x.device)
         for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            states = layer(self.dropout(x) if number else x, lengths)
-            x = norm(states.transpose(1, 2).unsqueeze(3), padding).squeeze(3).transpose(1, 2)
+            x = over_frames(norm, layer(self.dropout(x) if number else x, lengths), padding)
         return x
 
 
