@@ -16,16 +16,18 @@ MESSAGE = 4 << 20  # gradients in a message, at least; a smaller model has one
 
 @dataclass
 class _Message:
-    """Gradients that are sent together; flat (N + M,): theirs, and M values more; parts: of it, for each parameter."""
+    """Gradients that are sent together, and `more` values; flat (N + more,): all; parts: of it, for each parameter."""
 
     parameters: Sequence[nn.Parameter]
-    flat: Tensor
+    more: int
+    flat: Tensor = field(init=False)
     parts: list[Tensor] = field(init=False)
     missing: int = 0  # gradients of this step that the backward pass has not made yet
     receive: Callable[[], object] = lambda: None  # waits for the sums, once the message is sent
 
     def __post_init__(self) -> None:
         sizes = [parameter.numel() for parameter in self.parameters]
+        self.flat = self.parameters[0].new_empty(sum(sizes) + self.more, requires_grad=False)
         self.parts = list(self.flat[: sum(sizes)].split(sizes))
 
     def fill(self) -> None:
@@ -67,9 +69,7 @@ class GradientSums:
                 groups.append([])
             groups[-1].append(parameter)
         for group in groups:
-            more = totals if group is groups[-1] else 0
-            flat = group[0].new_empty(sum(each.numel() for each in group) + more, requires_grad=False)
-            self.messages.append(_Message(group, flat))
+            self.messages.append(_Message(group, totals if group is groups[-1] else 0))
         for sent_early in self.messages[:-1]:  # the last one waits for the totals
             for parameter in sent_early.parameters:
                 if parameter.requires_grad:
@@ -91,20 +91,15 @@ class GradientSums:
             return totals
         while self._sent < len(self.messages) - 1:
             self._send_next()
-        last, sums = self.messages[-1], totals.clone()
+        last = self.messages[-1]
         last.fill()
         gradients, tail = last.flat.split([last.flat.numel() - self.totals, self.totals])
-        if self.precision == "fp32":
-            tail.copy_(totals)
-            last.receive = self.workers.begin_all_reduce(last.flat, self._sent)
-        else:
-            last.receive = self._begin_sum(gradients)
+        exact = self.precision == "fp32"  # else the totals have a message of their own
+        tail.copy_(totals)
+        last.receive = self._begin_sum(last.flat if exact else gradients)
         for message in self.messages:
             message.receive()
-        if self.precision == "fp32":
-            return sums.copy_(tail)
-        self.workers.begin_all_reduce(sums)()
-        return sums
+        return tail.to(totals, copy=True) if exact else self.workers.all_reduce(totals)
 
     def _made(self, message: _Message) -> None:
         """Take note of a gradient; send what is complete, in order, which other workers may reach otherwise."""
