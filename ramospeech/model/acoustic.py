@@ -49,6 +49,7 @@ class AcousticModel(nn.Module):
     kept: KeptStates | None
     summary: dict[str, Any]  # of the training, where the model comes from a file
     changed: dict[str, Any]  # sizes that differ from those in the file whose weights it starts from, as they are there
+    new_units: tuple[str, ...]  # that this file does not know
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class AcousticModel(nn.Module):
         self.augment = None
         self.auxiliary = None
         self.kept = None
-        self.summary, self.changed = {}, {}
+        self.summary, self.changed, self.new_units = {}, {}, ()
         self.register_load_state_dict_pre_hook(_rename_old_weights)
 
     @property

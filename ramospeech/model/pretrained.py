@@ -13,14 +13,14 @@ import safetensors
 import torch
 from torch import Tensor
 
-from ramospeech.arrays import SCALE
 from ramospeech.errors import ModelError
 from ramospeech.files import model_path
-from ramospeech.model.acoustic import AcousticModel, renamed
+from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
 from ramospeech.model.file import KEY, load_model
 from ramospeech.model.heads import HEADS
+from ramospeech.text.units import UNITS
 
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
 STATE = ".state.pt"  # the end of the name of a training state
@@ -58,27 +58,17 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
 
     Args:
         name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
-        units: of the output where the file brings none.
-        given: what the user asked for (architecture, features, normalise, share_parts, heads, sizes by name). All else
-            comes from the file; only the dropout may differ from it, what is `retrainable` in the encoder, and the
-            heads: those that the file does not have are new, with the sizes given.
+        units: of the output. Of those that a file of ours has too, the output layers begin with the weights there.
+        given: what the user asked for (architecture, features, normalise, unit_type, share_parts, heads, sizes by
+            name). All else comes from the file; only the dropout may differ from it, what is `retrainable` in the
+            encoder, `unit_type` and `share_parts` where the units are others, and the heads: those that the file does
+            not have are new, with the sizes given.
 
     Raises ModelError where the file cannot be used or does not agree with what was asked for.
     """
     path = model_path(name)
     if _is_ours(path):
-        model = load_model(path)
-        own, retrainable = model.config.to_dict(), model.encoder.retrainable
-        new_heads = set(given.get("heads", ())) - set(model.config.heads)
-        new_sizes = [item.name for head in new_heads & HEADS.keys() for item in fields(HEADS[head].Sizes)]
-        free = {key: value for key, value in given.items() if key in (*DROPOUT, *retrainable, "heads", *new_sizes)}
-        _refuse_others(path, own, {key: value for key, value in given.items() if key not in free})
-        started = AcousticModel(replace(model.config, **free))
-        wanted = started.state_dict()
-        brought = {name: tensor for name, tensor in model.state_dict().items() if name in wanted}
-        started.load_state_dict({**wanted, **brought})
-        started.changed = {key: own[key] for key in retrainable if own[key] != free.get(key, own[key])}
-        return started
+        return _from_ours(path, units, given)
     found = encoder_weights(_read(path), path)
     if found.bins not in FEATURES:
         raise ModelError(f"{path}: reads {found.bins} mel bins; features have {' or '.join(map(str, FEATURES))}")
@@ -89,13 +79,55 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     return started
 
 
-def weights_in(name: str | Path) -> set[str]:
-    """Return the names of the weights that a file of ours brings to a start; none of a file of Whisper's."""
+def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:
+    model = load_model(path)
+    own, retrainable = model.config.to_dict(), model.encoder.retrainable
+    new_heads = set(given.get("heads", ())) - set(model.config.heads)
+    new_sizes = [item.name for head in new_heads & HEADS.keys() for item in fields(HEADS[head].Sizes)]
+    adjustable = {*DROPOUT, *retrainable, "heads", *new_sizes}
+    others = units != model.config.units
+    if others:
+        adjustable |= {"unit_type", "share_parts"}
+    free = {key: value for key, value in given.items() if key in adjustable}
+    _refuse_others(path, own, {key: value for key, value in given.items() if key not in free})
+    if others:
+        parts = UNITS[free.get("unit_type", model.config.unit_type)].parts(units[-1])
+        free = {"units": units, "share_parts": model.config.share_parts and bool(parts), **free}
+    started = AcousticModel(replace(model.config, **free))
+    left = _of_units(model) if others else set()
+    wanted = started.state_dict()
+    brought = {name: tensor for name, tensor in model.state_dict().items() if name in wanted and name not in left}
+    started.load_state_dict({**wanted, **brought})
+    if others:
+        before = {unit: number for number, unit in enumerate(model.config.units)}
+        ids = [(number, before[unit]) for number, unit in enumerate(started.config.units) if unit in before]
+        for name in started.heads.keys() & model.heads.keys():
+            started.heads[name].copy_units(model.heads[name], ids)  # type: ignore[operator]
+        started.new_units = tuple(unit for unit in started.config.units if unit not in before)
+    started.changed = {key: own[key] for key in retrainable if own[key] != free.get(key, own[key])}
+    return started
+
+
+def config_of(name: str | Path) -> ModelConfig | None:
+    """Return the configuration in a file of ours; None for a file of Whisper's, or what cannot be read."""
+    path = model_path(name)
+    return load_model(path).config if _is_ours(path) else None
+
+
+def _of_units(model: AcousticModel) -> set[str]:
+    """Return the names of the weights with a row for each unit."""
+    modules = [f"heads.{name}.{part}." for name, head in model.heads.items() for part in head.of_units]  # type: ignore[union-attr]
+    return {name for name in model.state_dict() if name.startswith(tuple(modules))}
+
+
+def weights_in(name: str | Path, units: tuple[str, ...]) -> set[str]:
+    """Return the names of the weights that a file of ours brings whole to a model of some units; none of a file of
+    Whisper's."""
     path = model_path(name)
     if not _is_ours(path):
         return set()
-    with safetensors.safe_open(path, framework="pt") as file:
-        return {renamed(key.removesuffix(SCALE)) for key in file.keys()}  # noqa: SIM118
+    model = load_model(path)
+    return set(model.state_dict()) - (set() if model.config.units == units else _of_units(model))
 
 
 def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights") -> EncoderWeights:

@@ -79,13 +79,21 @@ def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
 
 
 def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
-    """Return a line where the weights of --init_from were trained with other sizes of the encoder than now."""
+    """Return a line where the weights of --init_from were trained with other sizes of the encoder than now, and one
+    where the model has other units."""
+    lines = []
+    if model.new_units:
+        new, units = len(model.new_units), len(model.config.units)
+        lines.append(
+            f"{units - new:,} of the {units:,} units have weights in {start}; {new:,} are new, such as "
+            f"{model.new_units[0]!r}"
+        )
     if not model.changed:
-        return []
+        return lines
     before = ", ".join(f"{name} {value}" for name, value in model.changed.items())
     now = ", ".join(f"{name} {getattr(model.config.sizes, name)}" for name in model.changed)
     frozen = ", but --freeze keeps some: better --freeze 0" if freeze else ""
-    return [f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
+    return [*lines, f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
 
 
 def on_other_lists(args: Namespace, model: AcousticModel) -> list[str]:

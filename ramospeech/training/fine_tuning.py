@@ -34,7 +34,9 @@ def keep_near_start(
     """
     if not args.l2_sp:
         return optimizer
-    start = workers.broadcast_from_rank_0(lambda: first_model(args, model.config.units).state_dict())
+    start = workers.broadcast_from_rank_0(
+        lambda: first_model(args, model.config.units, model.config.unit_type).state_dict()
+    )
     brought = brought_by(args, model)
     firsts = {p: start[name].to(p.device) for name, p in model.named_parameters() if name in brought}
 
@@ -54,9 +56,9 @@ def keep_near_start(
 
 
 def brought_by(args: Namespace, model: AcousticModel) -> set[str]:
-    """Return the names of the weights that the file of --init_from brought: all but those of new heads, or those of
-    Whisper's encoder."""
-    if names := weights_in(args.init_from):
+    """Return the names of the weights that the file of --init_from brought: all but those of new heads and of output
+    layers of other units, or those of Whisper's encoder."""
+    if names := weights_in(args.init_from, model.config.units):
         return {name for name in model.state_dict() if name in names or not name.startswith("heads.")}
     layers = {id(parameter) for layer in model.encoder.pretrained_layers() for parameter in layer.parameters()}
     return {name for name, parameter in model.named_parameters() if id(parameter) in layers}
@@ -92,7 +94,7 @@ def move_towards_start(
     learnt = progress.best < progress.before  # else the best model is the start
     start, end = workers.broadcast_from_rank_0(
         lambda: (
-            first_model(args, model.config.units).state_dict(),
+            first_model(args, model.config.units, model.config.unit_type).state_dict(),
             load_model(run.best if learnt else run.last).state_dict(),
         )
     )

@@ -25,7 +25,7 @@ from ramospeech.model import (
     sizes_of_heads,
 )
 from ramospeech.model.kept import KeptStates
-from ramospeech.model.pretrained import initial_model, model_path
+from ramospeech.model.pretrained import config_of, initial_model, model_path
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, units_of_lists
 from ramospeech.training.checkpoint import load_state
@@ -53,9 +53,11 @@ def new_or_resumed(
     if args.load_model:
         model, state = _resumed(args, run)
     elif args.init_from:
-        model = first_model(args, _units(args, lists))
+        kind, units = _units_of_start(args, lists)
+        model = first_model(args, units, kind)
     else:
-        model = AcousticModel(_config(args, _units(args, lists)))
+        kind = args.units or DEFAULT_UNITS
+        model = AcousticModel(_config(args, _units(kind, args.unit_list, lists)))
         if args.init_uniform:
             draw_uniform(model, args.init_uniform)
     return model, state
@@ -131,14 +133,14 @@ def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     return [*warp, *spec]
 
 
-def first_model(args: Namespace, units: tuple[str, ...]) -> AcousticModel:
+def first_model(args: Namespace, units: tuple[str, ...], unit_type: str) -> AcousticModel:
     """Return the model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the
     same.
 
-    units: of a new output layer. Raises: ModelError: --init_from cannot be used, or disagrees with other options.
+    Raises: ModelError: --init_from cannot be used, or disagrees with other options.
     """
     torch.manual_seed(args.seed)
-    return initial_model(args.init_from, units, {**_asked(args), **_sizes(args)})
+    return initial_model(args.init_from, units, {**_asked(args), **_sizes(args), "unit_type": unit_type})
 
 
 def _asked(args: Namespace) -> dict[str, Any]:
@@ -159,18 +161,30 @@ def _sizes(args: Namespace) -> dict[str, Any]:
     }
 
 
-def _units(args: Namespace, lists: Sequence[Path]) -> tuple[str, ...]:
-    """Return the units of a new model. Raises ListError, UsageError."""
-    units = UNITS[args.units or DEFAULT_UNITS]
-    inventory = units.inventory() if args.unit_list is None else None
+def _units_of_start(args: Namespace, lists: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+    """Return the kind and the units of a model that starts from --init_from: the file's, where no others are asked for.
+
+    Raises ModelError, ListError, UsageError.
+    """
+    own = config_of(args.init_from)
+    if own and args.unit_list is None and args.units in (None, own.unit_type):
+        return own.unit_type, own.units
+    kind = args.units or (own.unit_type if own else DEFAULT_UNITS)
+    return kind, _units(kind, args.unit_list, lists)
+
+
+def _units(kind: str, unit_list: str | None, lists: Sequence[Path]) -> tuple[str, ...]:
+    """Return the units of a new output layer. Raises ListError, UsageError."""
+    units = UNITS[kind]
+    inventory = units.inventory() if unit_list is None else None
     if inventory:
         found = inventory
-    elif args.unit_list in (None, UNITS_OF_LISTS):
+    elif unit_list in (None, UNITS_OF_LISTS):
         found = units_of_lists(units, lists)
     else:
-        found = Vocabulary.load(args.unit_list)
+        found = Vocabulary.load(unit_list)
     if len(found) < 3:
-        raise UsageError(f"--unit_list {args.unit_list or UNITS_OF_LISTS}: no units in it; give a list with labels")
+        raise UsageError(f"--unit_list {unit_list or UNITS_OF_LISTS}: no units in it; give a list with labels")
     return found.units
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ramospeech.errors import ModelError
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 from ramospeech.model.encoders.whisper import sinusoids
-from ramospeech.model.pretrained import conversion, initial_model, model_path
+from ramospeech.model.pretrained import conversion, initial_model, model_path, weights_in
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
 WIDTH, LAYERS = 64, 2
@@ -170,7 +170,7 @@ def test_our_own_files_bring_everything(tmp_path: Path, architecture: str) -> No
     units = ("<blank>", "<UNK>", "ma1", "ma2")
     model = AcousticModel(ModelConfig(units, architecture, share_parts=True, **sizes[architecture])).eval()
     save_model(model, tmp_path / "m.safetensors", {"steps": 9})
-    started = initial_model(tmp_path / "m.safetensors", UNITS, {"dropout": 0.2, "share_parts": True}).eval()
+    started = initial_model(tmp_path / "m.safetensors", units, {"dropout": 0.2, "share_parts": True}).eval()
     assert started.config.units == units and started.config.share_parts
     found = vars(started.config.sizes)
     assert found.get("dropout_scale", found.get("dropout")) == 0.2  # the scale by its name in version 0.1
@@ -185,7 +185,53 @@ def test_our_own_files_bring_everything(tmp_path: Path, architecture: str) -> No
         ({"beams": 3}, f"is a {architecture}, which has no beams, and --beams 3"),
     ):
         with pytest.raises(ModelError, match=message):
-            initial_model(tmp_path / "m.safetensors", UNITS, given)
+            initial_model(tmp_path / "m.safetensors", units, given)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("after", [True, False])
+def test_other_units_keep_the_scores_of_those_that_are_known(tmp_path: Path, before: bool, after: bool) -> None:
+    """Whether the output layers shared parts before, or share them now."""
+    units = ("<blank>", "<UNK>", "ma1", "hao3", "ni3")
+    sizes: dict[str, Any] = {"fc": 6, "rnn": 5, "rnn_layers": 1, "speller": 7, "speller_embedding": 4}
+    config = ModelConfig(units, heads=("ctc", "attention"), share_parts=before, **sizes)
+    torch.manual_seed(1)
+    model = AcousticModel(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.2)
+    save_model(model, tmp_path / "m.safetensors", {})
+    mixed = ("<blank>", "<UNK>", "ni3", "ma3", "▁app", "ma1")
+    given = {"unit_type": "mixed", "share_parts": after}
+    started = initial_model(tmp_path / "m.safetensors", mixed, given).eval()
+    assert started.config.unit_type == "mixed" and started.config.share_parts is after
+    assert started.new_units == ("ma3", "▁app")
+    known, there = [0, 1, 2, 5], [0, 1, 4, 2]
+    states = torch.randn(3, 6)
+    scores, was = started.ctc.output(states), model.ctc.output(states)
+    torch.testing.assert_close(scores[:, known], was[:, there], atol=1e-5, rtol=1e-5)
+    assert scores[:, 3].std() > 0
+    spoken = torch.randn(3, 7)
+    scores, was = started.attention.output(spoken), model.attention.output(spoken)
+    torch.testing.assert_close(scores[:, known], was[:, there], atol=1e-5, rtol=1e-5)
+    assert torch.equal(started.attention.embedding.weight[known], model.attention.embedding.weight[there])
+    for name, tensor in model.state_dict().items():
+        if ".output." not in name and ".embedding." not in name:
+            assert torch.equal(started.state_dict()[name], tensor)
+    brought = weights_in(tmp_path / "m.safetensors", mixed)
+    assert "heads.attention.combine.weight" in brought and "encoder.fc1.weight" in brought
+    assert not [name for name in brought if ".output." in name or ".embedding." in name]
+    assert weights_in(tmp_path / "m.safetensors", units) == set(model.state_dict())
+
+
+def test_units_without_parts_share_none(tmp_path: Path) -> None:
+    units = ("<blank>", "<UNK>", "ma1", "hao3")
+    save_model(
+        AcousticModel(ModelConfig(units, fc=6, rnn=5, rnn_layers=1, share_parts=True)), tmp_path / "m.safetensors", {}
+    )
+    started = initial_model(tmp_path / "m.safetensors", ("<blank>", "<UNK>", "好"), {"unit_type": "characters"})
+    assert not started.config.share_parts and started.new_units == ("好",)
+    with pytest.raises(ModelError, match="has units pinyin, and --units mixed was given"):
+        initial_model(tmp_path / "m.safetensors", units, {"unit_type": "mixed"})
 
 
 def test_windows_and_early_means_take_the_weights_of_a_file_without(tmp_path: Path) -> None:

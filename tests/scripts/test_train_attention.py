@@ -139,6 +139,23 @@ def test_a_new_head_on_the_encoder_of_a_file(corpus, tmp_path, run):
     assert status != 0 and "has speller 8, and --speller 9 was given" in said
 
 
+def test_other_units_on_the_encoder_of_a_file(corpus, tmp_path, run):
+    """Characters instead of syllables, whose output layer is new, resumed; and a list of fewer syllables."""
+    assert run(corpus, tmp_path, *TINY, *BOTH, "--epochs", 1)[0] == 0
+    start = tmp_path / "dfcnn.safetensors"
+    more = ["--init_from", start, "--units", "characters", "--model_name", "other", "--l2_sp", 10]
+    status, said = run(corpus, tmp_path, *more, "--epochs", 1)
+    assert status == 0 and "units have weights in" in said and "% of the way from the start" in said, said
+    status, said = run(corpus, tmp_path, *more, "--epochs", 2, "--load_model")
+    assert status == 0, said
+    config = load_model(tmp_path / "other.last.safetensors").config
+    assert config.unit_type == "characters" and config.heads == ("ctc", "attention")
+    (tmp_path / "units.txt").write_text("<blank>\n<UNK>\nma1\nma2\nma3\nma4\n", "utf-8")
+    more = ["--init_from", start, "--unit_list", tmp_path / "units.txt", "--model_name", "few", "--epochs", 1]
+    assert run(corpus, tmp_path, *more)[0] == 0
+    assert load_model(tmp_path / "few.safetensors").config.units[2:] == ("ma1", "ma2", "ma3", "ma4")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

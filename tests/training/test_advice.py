@@ -59,10 +59,11 @@ def test_weights_that_were_trained_otherwise(freeze, said):
         ModelConfig(("<blank>", "<UNK>", "ma1"), "whisper", width=64, layers=2, rnn=4, attention_window=32)
     )
     assert advice.on_changed("accurate", model, freeze) == []
-    model.changed = {"attention_window": 0}
+    model.changed, model.new_units = {"attention_window": 0}, ("ma1",)
     assert advice.on_changed("accurate", model, freeze) == [
+        "2 of the 3 units have weights in accurate; 1 are new, such as 'ma1'",
         "the weights of accurate were trained with attention_window 0; with attention_window 32 they need training"
-        + said
+        + said,
     ]
 
 

@@ -36,7 +36,7 @@ def drift(tmp_path, weight, steps=20):
                      lr=0.01, seed=1, model=None, features=None, normalise=None, share_parts=None,
                      units=None, heads=None, head_lr=None, freeze_steps=0, warmup=1)  # fmt: skip
     model = AcousticModel(ModelConfig(UNITS, **SIZES))
-    model.load_state_dict(first_model(args, UNITS).state_dict())
+    model.load_state_dict(first_model(args, UNITS, "pinyin").state_dict())
     first = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = make_optimizer(model, args)
     keep_near_start(args, optimizer, model, SingleProcess())

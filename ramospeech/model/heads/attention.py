@@ -90,6 +90,7 @@ class AttentionHead(Head):
     Sizes = AttentionSizes
     start_id = Vocabulary.BLANK
     end_id = Vocabulary.BLANK
+    of_units = ("output", "embedding")
     output: nn.Module
     attend: Attention
 
@@ -122,6 +123,13 @@ class AttentionHead(Head):
         self.combine = nn.Linear(contexts + sizes.speller, sizes.speller)
         self.output = output_layer(sizes.speller, units, share_parts)
         self.objective = AttentionObjective()
+
+    def copy_units(self, other: Head, ids: Sequence[tuple[int, int]]) -> None:
+        assert isinstance(other, AttentionHead)
+        super().copy_units(other, ids)
+        here, there = torch.tensor(ids).unbind(1)
+        with torch.no_grad():
+            self.embedding.weight[here] = other.embedding.weight[there]
 
     def start(self, states: Tensor, lengths: Tensor) -> SpellerState:
         """Map states (B, T', D), lengths (B,) to the state before the first unit."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ramospeech.losses import Loss
+from ramospeech.model.layers.output import copy_rows
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Head(nn.Module, ABC):
     """
 
     Sizes: ClassVar[type] = NoSizes  # a frozen dataclass whose fields are made by `ramospeech.settings.setting`
+    of_units: ClassVar[tuple[str, ...]] = ("output",)  # its modules with a row for each unit
     views: int = 1  # how many views of each clip the loss needs, see `AcousticModel.loss`
 
     def __init__(
@@ -37,6 +39,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def min_frames(self, labels: Sequence[int]) -> int:
         """Return frames T' that a clip with these labels needs."""
+
+    def copy_units(self, other: "Head", ids: Sequence[tuple[int, int]]) -> None:
+        """Give units what a head of the same sizes with other units knows of them, by their ids here and there."""
+        copy_rows(self.output, other.output, ids)
 
     def merge_shared_rows(self) -> None:
         """Replace weights that units share by the weights they amount to; a no-op where none are shared."""

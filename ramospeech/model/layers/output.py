@@ -1,6 +1,8 @@
 """The output layer: a score for each unit, from weights that syllables may share by initial, final and tone."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -50,13 +52,43 @@ class FactoredLinear(nn.Module):
         return result
 
 
+@torch.no_grad()
+def copy_rows(new: Any, old: Any, ids: Sequence[tuple[int, int]]) -> None:
+    """Give units of a new output layer the scores that they have in an old one, by their ids in both.
+
+    Where the new one shares parts, a unit that the old one lacks has those of its parts that the old one knows.
+    """
+    here, there = torch.tensor(ids).unbind(1)
+    rows = (old.rows() if isinstance(old, FactoredLinear) else old.weight)[there]
+    if isinstance(new, FactoredLinear):
+        if isinstance(old, FactoredLinear):
+            known = part_rows(old.units)
+            for name, row in part_rows(new.units).items():
+                if name in known:
+                    new.parts[row] = old.parts[known[name]]
+        rows = rows - (new.rows() - new.weight)[here]
+    new.weight[here] = rows
+    if new.bias is not None:
+        new.bias[here] = 0.0 if old.bias is None else old.bias[there]
+
+
+@lru_cache(maxsize=8)
+def part_rows(units: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    """Return the shared row of each part of syllables, by what it is and how it is written."""
+    rows: dict[tuple[str, str], int] = {}
+    for name in (name for unit in units for name in _parts_of(unit)):
+        rows.setdefault(name, len(rows))
+    return rows
+
+
 @lru_cache(maxsize=8)
 def shared_rows(units: tuple[str, ...]) -> Tensor:
     """Return (V, 4): the shared rows of each unit; the last row, which stays 0, for units without parts."""
-    rows: dict[tuple[str, str], int] = {}
-    shared = []
-    for unit in units:
-        split = parts.split(unit)
-        names = [] if parts.OTHER in split else [*split._asdict().items(), ("syllable", toneless(unit))]
-        shared.append([rows.setdefault(name, len(rows)) for name in names])
+    rows = part_rows(units)
+    shared = [[rows[name] for name in _parts_of(unit)] for unit in units]
     return torch.tensor([row or [len(rows)] * 4 for row in shared], device="cpu")
+
+
+def _parts_of(unit: str) -> list[tuple[str, str]]:
+    split = parts.split(unit)
+    return [] if parts.OTHER in split else [*split._asdict().items(), ("syllable", toneless(unit))]
