@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from ramospeech.cli import Parser
-from ramospeech.errors import ModelError, program
+from ramospeech.errors import ModelError, UsageError, program
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
@@ -65,7 +65,12 @@ def description(model: AcousticModel) -> str:
 
 
 def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
-    """Write the average of model files, and return a line about it. Raises ModelError: models of several kinds."""
+    """Write the average of model files, and return a line about it.
+
+    Raises ModelError: models of several kinds; UsageError: the file to write exists, perhaps one of the models.
+    """
+    if output.exists():
+        raise UsageError(f"{output}: exists, and the first name is that of the file to write; give another one there")
     models = [load_model(model_path(path)) for path in paths]
     for path, model in zip(paths, models, strict=True):
         if model.config != models[0].config:

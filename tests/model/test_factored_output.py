@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
-from ramospeech.model.__main__ import main
+from ramospeech.model.__main__ import average, main
 from ramospeech.model.layers.output import FactoredLinear, shared_rows
 from ramospeech.text import Vocabulary, parts
 
@@ -79,6 +79,16 @@ def test_models_of_two_kinds_are_not_averaged(tmp_path, capsys):
         raise SystemExit(main([str(tmp_path / f"{name}.safetensors") for name in "oab"]))
     assert error.value.code == 2 and "average alike ones" in capsys.readouterr().err
     assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_an_average_overwrites_nothing(tmp_path, capsys):
+    """Who gives the models only would lose the first of them."""
+    for name in "ab":
+        save_model(AcousticModel(config()), tmp_path / f"{name}.safetensors", {})
+    before = (tmp_path / "a.safetensors").read_bytes()
+    assert average([str(tmp_path / f"{name}.safetensors") for name in "ab"]) == 2
+    assert "a.safetensors: exists, and the first name is that of the file to write" in capsys.readouterr().err
+    assert (tmp_path / "a.safetensors").read_bytes() == before
 
 
 def test_a_file_alone_is_shown(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """Other units than the inventory of pinyin, through all programs: trained, resumed, transcribed, scored."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -108,7 +109,11 @@ def test_joined_clips_separate_words(corpus, tmp_path, run, capsys):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such vocabulary"), ("ba1\n<UNK>\nx\n", "first unit must be <blank>"), ("<blank>\n<UNK>\n", "no units")],
+    [
+        (None, "no such vocabulary"),
+        ("ba1\n<UNK>\nx\n", "first unit must be <blank>"),
+        ("<blank>\n<UNK>\n", "no units"),
+    ],
 )
 def test_unit_lists_that_cannot_be(corpus, tmp_path, run, content, message):
     path = tmp_path / "units.txt"
@@ -139,12 +144,18 @@ def test_deep_speech_has_units_of_any_alphabet(corpus, tmp_path, capsys):
     ],
 )
 def test_other_kinds_from_training_to_score(corpus, tmp_path, run, capsys, kind, title, scored):
+    if kind == "jamo":  # the texts of the corpus are Mandarin
+        corpus = shutil.copytree(corpus, tmp_path / "corpus")
+        for path in (corpus / "lists").glob("*.txt"):
+            path.write_text(re.sub("[\u4e00-\u9fff]", "안", path.read_text("utf-8")), "utf-8")
     status, said = run(corpus, tmp_path, *TINY.split(), "--units", kind, "--epochs", 1)
     assert status == 0 and f"units ({kind})" in said and title in said, said
     status, said = run(corpus, tmp_path, *TINY.split(), "--units", kind, "--epochs", 2, "--load_model")
     assert status == 0, said
     model = load_model(tmp_path / "dfcnn.safetensors")
-    assert model.units.name == kind and not model.vocabulary.unknown(model.units.from_text("八App OK" * 2)[:1])
+    assert model.units.name == kind and not model.vocabulary.unknown(
+        model.units.from_text("안" if kind == "jamo" else "八App OK" * 2)[:1]
+    )
     table, words = tmp_path / "hyp.tsv", corpus / "lists" / "tones_dev.txt"
     line = ["--model", tmp_path / "dfcnn.safetensors", "--data_root", corpus / "audio", "--format", "tsv"]
     assert speech2text.main([str(word) for word in (*line, "--output", table, words)]) == 0

@@ -181,6 +181,16 @@ def test_a_unit_list_is_all_that_a_model_needs(kind, tmp_path, capsys):
         assert units.to_text(label) == ("" if kind == "mixed" else text.replace("，", ""))
 
 
+@pytest.mark.parametrize("kind", ["hangul", "jamo"])
+def test_units_of_korean_need_korean(kind, tmp_path, capsys):
+    """Mandarin would train quietly on hanzi."""
+    lists = write(tmp_path / "a.txt", ["你好", "OK"])
+    assert main([str(lists), "--units", kind, "--output", str(tmp_path / "units.txt")]) == 2
+    assert f"--units {kind}: the texts of the lists have no Hangul" in capsys.readouterr().err
+    write(lists, ["你好", "안"])
+    assert main([str(lists), "--units", kind, "--output", str(tmp_path / "units.txt")]) == 0
+
+
 def test_pieces_that_look_like_syllables_are_none():
     units = units_of_model("mixed", ("<blank>", "<UNK>", "ma", "da1", "▁", "##m", "##a", "##ma", "##d", "▁d", "##i"))
     tokens = units.from_text("妈妈 mama吗")

@@ -81,6 +81,11 @@ class JamoUnits(HangulUnits):
         return _decomposed(super().parse(column))
 
 
+def is_hangul(character: str) -> bool:
+    """Return whether it is a syllable or a letter of Hangul."""
+    return unicodedata.name(character, "").startswith("HANGUL ")
+
+
 def _is_written(character: str) -> bool:
     return is_letter(character) or character.isdecimal()
 

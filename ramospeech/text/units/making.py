@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ramospeech import errors
 from ramospeech.cli import Parser, count
-from ramospeech.errors import ListError, UnitError
+from ramospeech.errors import ListError, UnitError, UsageError
 from ramospeech.files import list_lines
 from ramospeech.text.units.base import WORD_BREAK, Units
 from ramospeech.text.units.kinds import UNITS, units_named
+from ramospeech.text.units.korean import HangulUnits, is_hangul
 from ramospeech.text.units.pieces import CONTINUES, PIECES, BpeUnits, MixedUnits, learn_pieces
 from ramospeech.text.vocabulary import BLANK_UNIT, UNK_UNIT, Vocabulary
 
@@ -29,11 +30,15 @@ def units_of_lists(units: Units, paths: Iterable[Path], min_count: int = 1, piec
     """Return the vocabulary that lists make for units of a kind: all tokens, and for `bpe` and `mixed` the pieces that
     are learned of their words; `mixed` has all syllables of Mandarin.
 
-    Raises: ListError: a list that cannot be read; UsageError: more letters than `pieces`.
+    Raises: ListError: a list that cannot be read; UsageError: more letters than `pieces`, or no
+    Hangul for units of Korean.
     """
     labels = (label for path in paths for label in labels_of(path, units))
     if not isinstance(units, BpeUnits | MixedUnits):
-        return vocabulary_of(labels, min_count)
+        found = vocabulary_of(labels, min_count)
+        if isinstance(units, HangulUnits) and len(found) > 2 and not any(map(is_hangul, found.units[2:])):
+            raise UsageError(f"--units {units.name}: the texts of the lists have no Hangul; choose other --units")
+        return found
     texts, others = [], []
     for label in labels:
         texts.append([token for token in label if token.startswith(WORD_BREAK)])

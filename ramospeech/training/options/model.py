@@ -24,7 +24,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--finetune", action="store_true", help="with --continue_from: start a new run from that model, as --init_from"
     )
-    group.add_argument("--init_from", metavar="MODEL", help="fine-tune: accurate, fast, or a file; its sizes are kept, and its units but for --units")
+    group.add_argument(
+        "--init_from",
+        metavar="MODEL",
+        help="fine-tune: accurate, fast, or a file; its sizes are kept, and its units but for --units",
+    )
     group.add_argument(
         "--freeze", type=count_or_0, help="lowest layers of a Whisper encoder to freeze (with --init_from: all)"
     )
