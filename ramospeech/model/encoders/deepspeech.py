@@ -17,7 +17,8 @@ from ramospeech.model.encoders.base import MAX_LAYERS, MAX_SIZE, Encoder, regist
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d, over_frames
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.extractors import CEILING
-from ramospeech.model.layers.padding import for_large_kernels, padding_rows, zero_padding
+from ramospeech.model.layers.large_kernels import LargeKernelConv2d
+from ramospeech.model.layers.padding import padding_rows, zero_padding
 from ramospeech.model.layers.recurrent import BIDIRECTIONAL, FORWARD, Lookahead
 from ramospeech.settings import setting
 
@@ -67,7 +68,7 @@ class DeepSpeech(Encoder):
         channels = 1
         for kernel, stride, width in zip(KERNELS[:convs], STRIDES, CHANNELS, strict=False):
             padding = kernel[0] // 2, kernel[1] // 2 if sizes.pad_bins else 0
-            conv = nn.Conv2d(channels, width, kernel, stride, padding)
+            conv = LargeKernelConv2d(channels, width, kernel, stride, padding)
             assert conv.bias is not None
             # The normalisation takes away what this bias adds: its gradient is rounding noise, which Adam would scale
             # up to full steps.
@@ -98,7 +99,7 @@ class DeepSpeech(Encoder):
         frames = (frames + 1) // 2
         padding = None
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(for_large_kernels(x, self.training))
+            x = conv(x)
             padding = padding_rows(frames, x.shape[2], x.device)
             x = norm(x, padding) if isinstance(norm, MaskedBatchNorm2d) else zero_padding(x, padding)
             x = F.hardtanh(x, 0.0, CEILING)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ramospeech.model.layers.batch_norm import MaskedBatchNorm2d
-from ramospeech.model.layers.padding import channels_last, for_large_kernels, padding_rows, zero_padding
+from ramospeech.model.layers.large_kernels import LargeKernelConv2d
+from ramospeech.model.layers.padding import channels_last, padding_rows, zero_padding
 
 CEILING = 20.0  # of the clipped ReLU, Hardtanh from 0
 
@@ -66,8 +67,8 @@ class DeepSpeechExtractor(Extractor):
         super().__init__(bins)
         self.convs = nn.ModuleList(
             (
-                nn.Conv2d(1, self.maps, (11, 41), (2, 2), (5, 20), bias=False),
-                nn.Conv2d(self.maps, self.maps, (11, 21), (1, 2), (5, 10), bias=False),
+                LargeKernelConv2d(1, self.maps, (11, 41), (2, 2), (5, 20), bias=False),
+                LargeKernelConv2d(self.maps, self.maps, (11, 21), (1, 2), (5, 10), bias=False),
             )
         )
         self.norms = nn.ModuleList(MaskedBatchNorm2d(self.maps) for _ in self.convs)
@@ -78,7 +79,7 @@ class DeepSpeechExtractor(Extractor):
         x = zero_padding(x, padding_rows(frames, x.shape[2], x.device))
         frames = (frames + 1) // 2
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = conv(for_large_kernels(x, self.training))
+            x = conv(x)
             x = F.hardtanh(norm(x, padding_rows(frames, x.shape[2], x.device)), 0.0, CEILING)
         return x.transpose(1, 2).flatten(2), frames
 

@@ -27,12 +27,6 @@ def reversed_clips(x: Tensor, lengths: Tensor) -> Tensor:
     return x.gather(1, mirror.unsqueeze(2).expand_as(x))
 
 
-def for_large_kernels(x: Tensor, training: bool) -> Tensor:
-    """Return (B, C, T, F) as it is best in memory for kernels of hundreds of places: in training on a CPU with its
-    channels first, since their gradients take 60 times as long otherwise."""
-    return x.contiguous() if training and x.device.type == "cpu" else x
-
-
 def channels_last(x: Tensor) -> Tensor:
     """Return (B, C, T, F) with its channels last in memory; x itself where they are."""
     return x.contiguous(memory_format=torch.channels_last)
