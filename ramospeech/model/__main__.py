@@ -24,12 +24,10 @@ from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
 from ramospeech.model.pretrained import model_path
 
-PATH_OPTIONS = (
-    "config_path",
-    "data_root",
-    "model_path",
-    "noise",
-)  # on one's own machine
+PATH_OPTIONS = (  # on one's own machine
+    *("config_path", "data_root", "dev_manifest", "model_path", "music", "noise", "rooms", "shard_cache"),
+    *("train_manifest", "unit_list"),
+)
 
 
 def averaged(models: Sequence[AcousticModel]) -> AcousticModel:
@@ -69,6 +67,8 @@ def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
 
     Raises ModelError: models of several kinds; UsageError: the file to write exists, perhaps one of the models.
     """
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output}: the name of a model file ends in .safetensors")
     if output.exists():
         raise UsageError(f"{output}: exists, and the first name is that of the file to write; give another one there")
     models = [load_model(model_path(path)) for path in paths]

@@ -45,7 +45,7 @@ def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any],
         "training": training,
     }
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
-    with whole_file(path, "wb", ModelError, "free some space or choose another --model_path") as file:
+    with whole_file(path, "wb", ModelError, "make room or choose another place for it") as file:
         file.write(safetensors.torch.save(tensors, metadata=metadata))
 
 

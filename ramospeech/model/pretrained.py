@@ -85,7 +85,7 @@ def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> 
     new_heads = set(given.get("heads", ())) - set(model.config.heads)
     new_sizes = [item.name for head in new_heads & HEADS.keys() for item in fields(HEADS[head].Sizes)]
     adjustable = {*DROPOUT, *retrainable, "heads", *new_sizes}
-    others = units != model.config.units
+    others = (units, given.get("unit_type", model.config.unit_type)) != (model.config.units, model.config.unit_type)
     if others:
         adjustable |= {"unit_type", "share_parts"}
     free = {key: value for key, value in given.items() if key in adjustable}

@@ -10,6 +10,7 @@ import torch
 
 from ramospeech.cli import transcribing
 from ramospeech.data import FilteredClips
+from ramospeech.errors import TrainingError
 from ramospeech.model import AcousticModel
 from ramospeech.training.defaults import is_old_dropout
 from ramospeech.training.folder import RunFolder
@@ -20,6 +21,7 @@ from ramospeech.training.progress import Progress
 USUAL_BLANK_STEPS = 1_000  # in our runs the first syllables came after 100 to 1,000 steps
 FEW_DEV_CLIPS = 30
 LITTLE_AUDIO = 3_600.0  # seconds
+MANY_UNKNOWN, MOST_UNKNOWN = 0.1, 0.5  # fractions of the tokens of labels
 
 
 def on_batches(seconds: Sequence[float], batch_seconds: float, batch_size: int) -> str | None:
@@ -76,6 +78,20 @@ def on_little(dev_clips: int, seconds: float, from_nothing: bool) -> list[str]:
             "start from one that does: --init_from accurate"
         )
     return lines
+
+
+def on_unknown(lists: Sequence[Path], train: FilteredClips, units: str) -> list[str]:
+    """Return a line where many labels are outside the units. Raises TrainingError where nearly all of them are."""
+    if train.unknown < MANY_UNKNOWN * len(train.clips):
+        return []
+    tokens = sum(len(clip.tokens) for clip in train.clips)
+    fraction = train.unknown / tokens
+    found = f"{', '.join(map(str, lists))}: {fraction:.0%} of the labels are not among the units ({units})"
+    if fraction > MOST_UNKNOWN:
+        raise TrainingError(f"{found}; give the --units of the labels, and a --unit_list that `ramospeech units` makes")
+    if fraction > MANY_UNKNOWN:
+        return [f"warning: {found} and are learnt as <UNK>; --unit_list lists takes those of the lists"]
+    return []
 
 
 def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:

@@ -5,6 +5,7 @@ of what it has learnt (Wortsman et al., WiSE-FT, arXiv 2109.01903). `--l2_sp` ke
 """
 
 from argparse import Namespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,12 +15,13 @@ from ramospeech.model import AcousticModel, load_model
 from ramospeech.model.pretrained import weights_in
 from ramospeech.parallel import Workers
 from ramospeech.training.folder import RunFolder
-from ramospeech.training.start import first_model
+from ramospeech.training.start import start_of
 from ramospeech.training.validation import Evaluation
 from ramospeech.training.writer import ModelWriter
 
 FRACTIONS = (0.25, 0.4, 0.55, 0.75)  # of the way from the first weights to the best
 TOLERANCE = 1.05  # a dev error rate this much above the lowest is as good: nearer to the start less is forgotten
+FRACTION = "fraction"  # in the summary of a model: how far it is on the way from the start
 KNOWS_NOTHING = 0.95  # error rate of a start that is not worth keeping near to: its output layer is new
 
 
@@ -34,9 +36,7 @@ def keep_near_start(
     """
     if not args.l2_sp:
         return optimizer
-    start = workers.broadcast_from_rank_0(
-        lambda: first_model(args, model.config.units, model.config.unit_type).state_dict()
-    )
+    start = workers.broadcast_from_rank_0(lambda: start_of(args, model.config).state_dict())
     brought = brought_by(args, model)
     firsts = {p: start[name].to(p.device) for name, p in model.named_parameters() if name in brought}
 
@@ -84,7 +84,8 @@ def move_towards_start(
     """Measure models between the start and the best one, and write the one to use; all workers take part.
 
     Where the output layer was new, only the layers below it move. Where the start knew nothing all the same, or no
-    model is better, the best one stays as it is.
+    model is better, the best one stays as it is. Of a run that did this before and was continued, the best one is found
+    again: its summary says how far on the way it is.
     """
     model, progress, monitor = writer.model, writer.progress, evaluation.monitor
     brought = brought_by(args, model)
@@ -92,12 +93,15 @@ def move_towards_start(
     if progress.before is None or (whole and progress.before >= KNOWS_NOTHING):
         return
     learnt = progress.best < progress.before  # else the best model is the start
-    start, end = workers.broadcast_from_rank_0(
-        lambda: (
-            first_model(args, model.config.units, model.config.unit_type).state_dict(),
-            load_model(run.best if learnt else run.last).state_dict(),
-        )
-    )
+
+    def both_ends() -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+        first, found = start_of(args, model.config).state_dict(), load_model(run.best if learnt else run.last)
+        last, done = found.state_dict(), found.summary.get(FRACTION, 1.0)
+        if done < 1.0:
+            last |= {name: interpolated(first, {name: last[name]}, 1.0 / done)[name] for name in brought}
+        return first, last, {name: found.summary[name] for name in ("steps", "epoch")}
+
+    start, end, reached = workers.broadcast_from_rank_0(both_ends)
     own, measured = model.state_dict(), {1.0: progress.best} if learnt else {}
     device = evaluation.trainer.device
 
@@ -111,11 +115,14 @@ def move_towards_start(
         metrics = evaluation.validate()
         measured[fraction] = metrics.ser
         monitor.say(f"{fraction:.0%} of the way from the start: {metrics.describe()}")
-    chosen = nearest(measured)
-    if measured[chosen] >= progress.before:
-        monitor.say("fine-tuning made dev SER not clearly better: the model is the one it started from")
+    better = {fraction: rate for fraction, rate in measured.items() if rate < progress.before}
+    if not better:
+        epoch = workers.broadcast_from_rank_0(lambda: load_model(run.best).summary["epoch"])
+        kept = f"that of epoch {epoch}" if epoch else "the one it started from"
+        monitor.say(f"fine-tuning made dev {model.units.metrics[0].title} not better: the model is {kept}")
         return
+    chosen = nearest(better)
     monitor.say(f"the model is at {chosen:.0%} of the way")
     interpolate(chosen)
     progress.best = measured[chosen]
-    workers.broadcast_from_rank_0(writer.write_best)
+    workers.broadcast_from_rank_0(lambda: writer.write_best(**reached, **{FRACTION: chosen}))

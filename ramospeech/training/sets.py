@@ -79,6 +79,11 @@ def read_sets(
         advice.say(line, workers.rank)
     if not train.clips:
         raise TrainingError(f"{', '.join(map(str, lists[0]))}: no clip can be trained on: {train.describe()}")
+    if lists[1] and not dev.clips and dev.dropped:
+        raise TrainingError(f"{', '.join(map(str, lists[1]))}: no clip can be measured: {dev.describe()}")
+    kinds = f"--units {model.config.unit_type}, {len(model.vocabulary):,} of them"
+    for line in advice.on_unknown(lists[0], train, kinds):
+        advice.say(line, workers.rank)
     return train, dev
 
 

@@ -1,7 +1,7 @@
 """What a run of train.py starts from: a new model, one to fine-tune, or a run to resume."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def new_or_resumed(
         model, state = _resumed(args, run)
     elif args.init_from:
         kind, units = _units_of_start(args, lists)
-        model = first_model(args, units, kind)
+        model = _started(args, units, {**_asked(args), **_sizes(args), "unit_type": kind})
     else:
         kind = args.units or DEFAULT_UNITS
         model = AcousticModel(_config(args, _units(kind, args.unit_list, lists)))
@@ -133,14 +133,24 @@ def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     return [*warp, *spec]
 
 
-def first_model(args: Namespace, units: tuple[str, ...], unit_type: str) -> AcousticModel:
-    """Return the model that fine-tuning starts from; what is new in it is drawn anew from the seed, and so always the
+def start_of(args: Namespace, config: ModelConfig) -> AcousticModel:
+    """Return the model that the fine-tuning of a model of `config` started from. Raises ModelError."""
+    return _started(args, config.units, {name: value for name, value in config.to_dict().items() if name != "units"})
+
+
+def _started(args: Namespace, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:
+    """Return a model with the weights of --init_from; what is new in it is drawn from the seed, and so always the
     same.
 
     Raises: ModelError: --init_from cannot be used, or disagrees with other options.
     """
     torch.manual_seed(args.seed)
-    return initial_model(args.init_from, units, {**_asked(args), **_sizes(args), "unit_type": unit_type})
+    return initial_model(args.init_from, units, given)
+
+
+def lacks_most(model: AcousticModel) -> bool:
+    """Return whether a model that fine-tuning starts from can say little, since most of its units are new."""
+    return 2 * len(model.new_units) > len(model.config.units)
 
 
 def _asked(args: Namespace) -> dict[str, Any]:
@@ -184,7 +194,8 @@ def _units(kind: str, unit_list: str | None, lists: Sequence[Path]) -> tuple[str
     else:
         found = Vocabulary.load(unit_list)
     if len(found) < 3:
-        raise UsageError(f"--unit_list {unit_list or UNITS_OF_LISTS}: no units in it; give a list with labels")
+        where = ", ".join(map(str, lists)) if unit_list in (None, UNITS_OF_LISTS) else f"--unit_list {unit_list}"
+        raise UsageError(f"{where}: no {kind} in it; give a list that has some")
     return found.units
 
 
@@ -201,6 +212,8 @@ def _as_asked(args: Namespace, config: ModelConfig) -> ModelConfig:
     asked = _asked(args)
     if asked.get("architecture", config.architecture) != config.architecture:
         return _config(args, config.units)
+    if asked.get("unit_type", config.unit_type) != config.unit_type:
+        asked = {"share_parts": False, **asked}  # which others may not have
     of_heads = head_sizes_given(args, asked.get("heads", config.heads))
     return replace(config, **asked, **sizes_given(args, config.architecture), **of_heads)
 
@@ -216,8 +229,12 @@ def _resumed(args: Namespace, run: RunFolder) -> tuple[AcousticModel, dict[str, 
             f"{f'give --init_from {begun}' if begun else 'leave out --init_from'} to resume it, or leave out "
             "--load_model and give another --model_name to start anew"
         )
-    # A run that was fine-tuned takes its sizes from its file; so do units: a 1,215-unit model stays one.
-    config = model.config if begun else _as_asked(args, model.config)
+    if args.unit_list not in (None, UNITS_OF_LISTS) and Vocabulary.load(args.unit_list).units != model.config.units:
+        raise UsageError(
+            f"--unit_list {args.unit_list}: other units than those of {weights}, which is resumed; leave it out, or "
+            "give another --model_name"
+        )
+    config = _as_asked(args, model.config)  # with the units of the file: a 1,215-unit model stays one
     if not config.matches(model.config):
         raise ModelError(
             f"{weights}: is a {model.config.describe()}, and the options ask for a {config.describe()}; give the same "

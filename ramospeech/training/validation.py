@@ -26,6 +26,7 @@ from ramospeech.training.loop import Trainer, evaluate
 from ramospeech.training.monitor import Monitor
 from ramospeech.training.progress import Checkpoints, Progress
 from ramospeech.training.sets import EvalBatches
+from ramospeech.training.start import lacks_most
 
 SHOWN_CLIPS, SHOWN_TIMES = 3, 20  # dev clips whose posteriors TensorBoard shows, and how often in a run
 PART_TAGS = {"tone": "dev/tone_error", "initial": "dev/initial_error", "final": "dev/final_error"}
@@ -256,8 +257,10 @@ class Evaluation:
         progress = self.progress
         if self.args.init_from and progress.before is None and self.batches.clips:
             progress.before = self.measure(0).ser
-            progress.record(progress.before)
-            checkpoints.save(best=True)
+            known = not lacks_most(self.model)  # else what it says is chance, and any trained model is to be preferred
+            if known:
+                progress.record(progress.before)
+            checkpoints.save(best=known)
 
     def validate(self, pairs: Pairs | None = None) -> DevMetrics:
         """Measure the model as it is; the aligned units of this worker go to `pairs`."""

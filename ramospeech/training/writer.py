@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
+from typing import Any
 
 from ramospeech.model import AcousticModel, save_model
 from ramospeech.training.folder import RunFolder
@@ -37,9 +38,9 @@ class ModelWriter:
         if is_kept(self.trainer.steps, self.args.checkpoint_every):
             save_model(self.model, self.run.of_step(self.trainer.steps), self._summary())
 
-    def write_best(self) -> None:
-        """Write it as the model to use."""
-        save_model(self.model, self.run.best, self._summary())
+    def write_best(self, **changed: Any) -> None:
+        """Write it as the model to use; changed: entries of its summary that are not those of now."""
+        save_model(self.model, self.run.best, {**self._summary(), **changed})
 
     def write_last(self) -> None:
         """Write it as the latest model."""

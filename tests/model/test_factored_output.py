@@ -89,6 +89,8 @@ def test_an_average_overwrites_nothing(tmp_path, capsys):
     assert average([str(tmp_path / f"{name}.safetensors") for name in "ab"]) == 2
     assert "a.safetensors: exists, and the first name is that of the file to write" in capsys.readouterr().err
     assert (tmp_path / "a.safetensors").read_bytes() == before
+    assert average([str(tmp_path / "c.onnx"), str(tmp_path / "a.safetensors")]) == 2
+    assert "c.onnx: the name of a model file ends in .safetensors" in capsys.readouterr().err
 
 
 def test_a_file_alone_is_shown(tmp_path, capsys):

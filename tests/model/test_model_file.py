@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_old_file(model: AcousticModel, tmp_path: Path, m
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ModelError, match=r"No space left on device.*free some space"):
+    with pytest.raises(ModelError, match=r"No space left on device.*make room"):
         save_model(model, path, {"epochs": 2})
     assert load_model(path).summary == {"epochs": 1}
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

@@ -142,18 +142,30 @@ def test_a_new_head_on_the_encoder_of_a_file(corpus, tmp_path, run):
 def test_other_units_on_the_encoder_of_a_file(corpus, tmp_path, run):
     """Characters instead of syllables, whose output layer is new, resumed; and a list of fewer syllables."""
     assert run(corpus, tmp_path, *TINY, *BOTH, "--epochs", 1)[0] == 0
-    start = tmp_path / "dfcnn.safetensors"
+    start, few = tmp_path / "dfcnn.safetensors", tmp_path / "units.txt"
+    lines = (corpus / "lists" / "tones_train.txt").read_text("utf-8").splitlines()
+    spoken = sorted({syllable for line in lines for syllable in line.split("\t")[1].split()})
+    few.write_text("\n".join(["<blank>", "<UNK>", *spoken]), "utf-8")
     more = ["--init_from", start, "--units", "characters", "--model_name", "other", "--l2_sp", 10]
     status, said = run(corpus, tmp_path, *more, "--epochs", 1)
     assert status == 0 and "units have weights in" in said and "% of the way from the start" in said, said
-    status, said = run(corpus, tmp_path, *more, "--epochs", 2, "--load_model")
-    assert status == 0, said
+    status, said = run(corpus, tmp_path, "--epochs", 2, "--load_model", *more[:2], *more[4:])
+    assert status == 0, said  # what the model has need not be given again
+    for other, told in (
+        (("--units", "mixed"), "is a dfcnn"),
+        (("--heads", "ctc"), "is a dfcnn"),
+        (("--unit_list", few), few),
+    ):
+        status, said = run(corpus, tmp_path, *more, *other, "--epochs", 3, "--load_model")
+        assert status == 2 and str(told) in said and "another --model_name" in said
     config = load_model(tmp_path / "other.last.safetensors").config
     assert config.unit_type == "characters" and config.heads == ("ctc", "attention")
-    (tmp_path / "units.txt").write_text("<blank>\n<UNK>\nma1\nma2\nma3\nma4\n", "utf-8")
-    more = ["--init_from", start, "--unit_list", tmp_path / "units.txt", "--model_name", "few", "--epochs", 1]
+    more = ["--init_from", start, "--unit_list", few, "--model_name", "few", "--epochs", 1]
     assert run(corpus, tmp_path, *more)[0] == 0
-    assert load_model(tmp_path / "few.safetensors").config.units[2:] == ("ma1", "ma2", "ma3", "ma4")
+    assert load_model(tmp_path / "few.safetensors").config.units[2:] == tuple(spoken)
+    few.write_text("<blank>\n<UNK>\n好\n", "utf-8")
+    status, said = run(corpus, tmp_path, *more)
+    assert status == 1 and "tones_train.txt: 100% of the labels are not among the units (--units pinyin" in said
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_joined_clips_separate_words(corpus, tmp_path, run, capsys):
     [
         (None, "no such vocabulary"),
         ("ba1\n<UNK>\nx\n", "first unit must be <blank>"),
-        ("<blank>\n<UNK>\n", "no units"),
+        ("<blank>\n<UNK>\n", "no pinyin in it"),
     ],
 )
 def test_unit_lists_that_cannot_be(corpus, tmp_path, run, content, message):

@@ -181,6 +181,13 @@ def test_a_unit_list_is_all_that_a_model_needs(kind, tmp_path, capsys):
         assert units.to_text(label) == ("" if kind == "mixed" else text.replace("，", ""))
 
 
+def test_a_list_is_not_overwritten_by_its_units(tmp_path, capsys):
+    lists = write(tmp_path / "a.txt", ["你好"])
+    before = lists.read_bytes()
+    assert main([str(lists), "--output", str(tmp_path / "." / "a.txt")]) == 2
+    assert "is one of the lists; choose another name" in capsys.readouterr().err and lists.read_bytes() == before
+
+
 @pytest.mark.parametrize("kind", ["hangul", "jamo"])
 def test_units_of_korean_need_korean(kind, tmp_path, capsys):
     """Mandarin would train quietly on hanzi."""

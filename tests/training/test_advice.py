@@ -1,9 +1,13 @@
 """What a run says about its options and its end."""
 
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
+from ramospeech.corpora import Utterance
+from ramospeech.data import FilteredClips
+from ramospeech.errors import TrainingError
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.training import advice
 
@@ -87,3 +91,18 @@ def test_other_lists_than_before(changed, said):
     now = {**options, **changed}
     assert advice.on_other_lists(Namespace(load_model=True, **now), model) == said
     assert advice.on_other_lists(Namespace(load_model=False, **now), model) == []
+
+
+def labelled(tokens, unknown):
+    """Ten clips of so many tokens each, and how many tokens are unknown."""
+    return FilteredClips([Utterance(f"{i}.wav", ("ma1",) * tokens, "", 1.0) for i in range(10)], range(10), [], unknown)
+
+
+def test_labels_of_other_units():
+    lists = [Path("x_train.txt")]
+    assert advice.on_unknown(lists, labelled(10, 0), "--units pinyin") == []
+    assert advice.on_unknown(lists, labelled(10, 10), "--units pinyin") == []
+    [line] = advice.on_unknown(lists, labelled(10, 20), "--units pinyin")
+    assert line.startswith("warning: x_train.txt: 20% of the labels are not among the units (--units pinyin)")
+    with pytest.raises(TrainingError, match=r"x_train\.txt: 100% of the labels are not among the units"):
+        advice.on_unknown(lists, labelled(10, 100), "--units pinyin")

@@ -132,3 +132,19 @@ def test_lists_are_read_by_the_units_of_the_model(tmp_path):
     )
     train, _ = read_sets(args, ([path], [path]), model, SingleProcess())
     assert [" ".join(clip.tokens) for clip in train.clips] == ["打 开 i p a d ▁ p r o"] and train.unknown == 0
+
+
+def test_a_dev_list_whose_clips_are_missing_is_an_error(tmp_path):
+    units = ("<blank>", "<UNK>", "ma1")
+    model = AcousticModel(ModelConfig(units, maps=(4, 4, 4, 4), fc=8, rnn=8, rnn_layers=1))
+    soundfile.write(tmp_path / "a.wav", np.zeros(32_000), 16_000)
+    train, dev = tmp_path / "x_train.txt", tmp_path / "x_dev.txt"
+    train.write_text("a.wav\tma1\t妈\t2.0\n", encoding="utf-8")
+    dev.write_text("none.wav\tma1\t妈\t2.0\n", encoding="utf-8")
+    args = Namespace(
+        max_window=1600, max_seq_length=64, data_root=tmp_path, init_from=None, windows=None, valid_ratio=None
+    )
+    with pytest.raises(TrainingError, match=r"x_dev\.txt: no clip can be measured: 0 of 1 clips.*1 missing"):
+        read_sets(args, ([train], [dev]), model, SingleProcess())
+    dev.write_text("", encoding="utf-8")
+    assert not read_sets(args, ([train], [dev]), model, SingleProcess())[1].clips

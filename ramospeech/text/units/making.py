@@ -76,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="the file to write, one unit per line")
     args = parser.parse_args(argv)
+    if args.output.exists() and any(path.exists() and path.samefile(args.output) for path in args.lists):
+        raise UsageError(f"--output {args.output}: is one of the lists; choose another name")
     vocabulary = units_of_lists(units_named(args.units), args.lists, args.min_count, args.pieces)
     if len(vocabulary) < 3:
         raise ListError(f"{', '.join(map(str, args.lists))}: no label; nothing was written")

@@ -39,7 +39,7 @@ def write(path: Path, network: Network, characters: str, training: dict[str, Any
     entry = {"format": name, "config": asdict(network.config), "characters": characters, "training": training}
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
     content = safetensors.torch.save(quantise(network.state_dict()), metadata=metadata)
-    with whole_file(path, "wb", ModelError, "make room or choose another --model_path") as file:
+    with whole_file(path, "wb", ModelError, "make room or choose another place for it") as file:
         file.write(content)
 
 
