@@ -42,6 +42,17 @@ def test_values_of_every_kind_and_the_command_line_wins(tmp_path: Path) -> None:
     assert (args.spec_augment, args.load_model, args.fp16_gradients, args.epochs) == (False, True, False, 60)
 
 
+@pytest.mark.parametrize("heads", [["ctc"], ["attention"]])
+def test_a_recipe_of_two_heads_serves_one_of_them(heads: list[str]) -> None:
+    """What it says of the other would be refused."""
+    args = parse_with_recipe(options(train.__doc__), ["--recipe", "demo-las", "--heads", *heads])
+    train.check_options(args)
+    model = AcousticModel(start._config(args, ("<blank>", "<UNK>", "ma1")))
+    start.set_objectives(model, args)
+    assert list(model.heads) == heads and args.ctc_weight == 0.3
+    assert ("speller" in vars(args)) == (heads == ["attention"])
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
