@@ -20,6 +20,7 @@ from ramospeech.model.shapes import shapes_only
 FORMAT = 3  # of the files that are written: weights named by encoder and head, with or without packed matrices
 OLD_FORMATS = (1, 2)  # of version 0.1, without and with packed matrices: weights named by the network
 KEY = "ramospeech"  # the metadata entry, JSON
+STATE = ".state.pt"  # the end of the name of a training state
 
 
 def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32) -> None:
@@ -73,6 +74,13 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
     return model.to(device).eval()
 
 
+def refuse_state(path: Path) -> None:
+    """Raise ModelError for the state of a run, which lies beside its model."""
+    if path.name.endswith(STATE):
+        model = path.with_name(path.name.removesuffix(STATE) + ".safetensors")
+        raise ModelError(f"{path}: the state of a run, no model; give the model that lies beside it: {model}")
+
+
 def _weights(model: AcousticModel) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name.startswith(("encoder.", "heads."))}
 
@@ -88,7 +96,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with path.open("rb") as file:
             start = file.read(9)
         # Eight bytes of a safetensors file are the length of its header, which may begin like a pickle; then comes {.
+        if path.suffix == ".onnx":
+            raise ModelError(
+                f"{path}: an ONNX file, which can only transcribe; give the .safetensors that it was made of"
+            )
         if start[8:] != b"{" and (start[:1] == b"\x80" or start[:2] == b"PK"):
+            refuse_state(path)
             raise ModelError(
                 f"{path}: a pickle, which could run code when loaded; ramospeech reads safetensors files only: "
                 f"save the weights with ramospeech.model.save_model"

@@ -18,12 +18,11 @@ from ramospeech.files import model_path
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
-from ramospeech.model.file import KEY, load_model
+from ramospeech.model.file import KEY, load_model, refuse_state
 from ramospeech.model.heads import HEADS
 from ramospeech.text.units import UNITS
 
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
-STATE = ".state.pt"  # the end of the name of a training state
 KNOWN = "Whisper's of openai, Hugging Face or CTranslate2, or a model file of train.py"
 
 # Names of the parts of Whisper's encoder, openai's, Hugging Face's, CTranslate2's -> ours.
@@ -213,9 +212,7 @@ def _read(path: Path) -> dict[str, Tensor]:
                 file.seek(0)
                 return _read_ctranslate2(file)
         if start[8:9] != b"{" and (start[:1] == b"\x80" or start[:2] == b"PK"):
-            if path.name.endswith(STATE):  # what resuming needs
-                model = path.with_name(path.name.removesuffix(STATE) + ".safetensors")
-                raise ModelError(f"{path}: the state of a run, no model; give the model that lies beside it: {model}")
+            refuse_state(path)
             raise ModelError(f"{path}: a pickle, which could run code when loaded; convert it with: {conversion(path)}")
         with safetensors.safe_open(path, framework="pt") as tensors:
             names = [name for name in tensors.keys() if "decoder" not in name]  # noqa: SIM118

@@ -197,6 +197,15 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "attacked").exists()
 
 
+def test_what_lies_beside_a_model_is_named(tmp_path: Path) -> None:
+    torch.save({"steps": 1}, tmp_path / "m.state.pt")
+    with pytest.raises(ModelError, match=r"the state of a run, no model; give .* beside it: .*/m\.safetensors$"):
+        load_model(tmp_path / "m.state.pt")
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x07pytorch")
+    with pytest.raises(ModelError, match=r"an ONNX file, which can only transcribe; give the \.safetensors"):
+        load_model(tmp_path / "m.onnx")
+
+
 def test_a_header_of_any_length_is_read(model: AcousticModel, tmp_path: Path) -> None:
     """Headers are multiples of 8 bytes long; one whose length begins with 0x80 looks like a pickle at first."""
     path, begun = tmp_path / "m.safetensors", set()

@@ -70,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("lists", type=Path, nargs="+", metavar="LIST", help="lists of utterances whose units are taken")
     parser.add_argument("--units", choices=UNITS, default="pinyin", help="kind of units")
-    parser.add_argument("--min_count", type=count, default=1, help="leave out units that occur less often")
+    parser.add_argument(
+        "--min_count", type=count, default=1, help="leave out units that occur less often; mixed keeps all"
+    )
     parser.add_argument(
         "--pieces", type=count, default=PIECES, help="of bpe and mixed: pieces of words to learn, letters among them"
     )
