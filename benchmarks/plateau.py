@@ -2,7 +2,7 @@
 
     python benchmarks/plateau.py OUT plain= heads="--auxiliary 1" [--seeds 1 10] [--jobs 16] [--until_left]
 
-A VARIANT is a name, an equals sign and options of train.py. Each run is stopped after --epochs of the recipe's 29, a
+A VARIANT is a name, an equals sign and options of train.py. Each run is stopped after --epochs of the recipe's 24, a
 third; its learning rate is that of the whole run. One process takes steps of 8 clips, as the demo's two workers do
 together, but for the statistics of batch normalisation, which are of 8 clips here and of 4 there. Runs that are stopped
 by --minutes or by Ctrl-C are resumed by the same command. With --until_left a run ends once it has left the plateau, a
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("variants", nargs="+", metavar="NAME=OPTIONS")
     parser.add_argument("--seeds", type=int, nargs=2, default=(1, 10), metavar=("FIRST", "LAST"))
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time")
     parser.add_argument("--minutes", type=float, help="stop after so many; the same command resumes")
     parser.add_argument("--until_left", action="store_true", help="end a run once it has left the plateau")

@@ -12,7 +12,8 @@ from pathlib import Path
 from bench_training import ROOT, machine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-RECIPE = ["--recipe", "demo", "--share_parts", "--augment_warmup", "0", "--dev_step", "1", "--gpu_rank", "0"]
+NETWORK = ["--recipe", "demo", "--share_parts", "--rnn", "64"]
+RECIPE = [*NETWORK, "--augment_warmup", "0", "--dev_step", "1", "--gpu_rank", "0"]
 Curve = list[float]  # dev error rate after each epoch
 
 

@@ -113,7 +113,7 @@ def test_old_names_of_options_are_taken(average: str, tmp_path: Path, capsys) ->
 
 @pytest.mark.parametrize(
     ("recipe", "inputs", "millions"),
-    [("an4-deepspeech", 672, 46.9), ("librispeech-deepspeech2", 1312, 86.6), ("demo-deepspeech2", 320, 0.8)],
+    [("an4-deepspeech", 672, 46.9), ("librispeech-deepspeech2", 1312, 86.6), ("demo-deepspeech2", 320, 1.0)],
 )
 def test_recipes_of_deep_speech_make_the_networks_that_they_name(recipe: str, inputs: int, millions: float) -> None:
     args = parse_with_recipe(options(train.__doc__), ["--recipe", recipe, "--data_type", "mine"])
