@@ -68,7 +68,7 @@ transcribe() {
         data_config/demo_test.txt
 }
 transcribe greedy
-transcribe beam --decoder beam --lm "$OUT/demo.arpa" --lm_weight 0.75 --length_bonus 2
+transcribe beam --decoder beam --lm "$OUT/demo.arpa" --lm_weight 0.825 --length_bonus 3.5
 python demo/show.py data_config/demo_test.txt "$OUT/beam.tsv"
 for decoder in greedy beam; do
     echo
