@@ -303,11 +303,12 @@ def test_what_is_spoken_to_the_shipped_model(browser, tmp_path: Path) -> None:
         page.goto(running.url)
         page.get_by_role("button", name="Record").click()
         page.wait_for_selector("#spoken:not(:empty)", state="attached", timeout=60_000)  # the first utterance has ended
-        page.locator("#transcript p:nth-child(2) .syllable").nth(2).wait_for(timeout=60_000)
+        page.locator("#transcript p:nth-child(2) .syllable").nth(7).wait_for(timeout=60_000)  # of eleven
         page.get_by_role("button", name="Stop").click()
         page.wait_for_selector("[data-state=done]", timeout=60_000)
         text = downloaded(page, "txt")
-    # Where in the second utterance it is stopped depends on the machine, and a stop within a syllable may change it.
+    # Where in the second utterance it is stopped depends on the machine, and a stop within a syllable may change it and
+    # the hanzi before it: so most of it has been spoken, and one of them is enough.
     first, second = text.splitlines()[:2]
     assert len(set(first) & set("买周四去天津的车票")) >= 5 and set(second) & set("把客厅空调开到二十三度"), text
 
