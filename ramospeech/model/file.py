@@ -81,6 +81,15 @@ def refuse_state(path: Path) -> None:
         raise ModelError(f"{path}: the state of a run, no model; give the model that lies beside it: {model}")
 
 
+def read_config(path: Path) -> ModelConfig:
+    """Return the configuration in a file, whose weights are not read. Raises ModelError as `load_model` does."""
+    entry, _ = _read(path, with_weights=False)
+    try:
+        return ModelConfig.from_dict(entry["config"])
+    except RamospeechError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
 def _weights(model: AcousticModel) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name.startswith(("encoder.", "heads."))}
 
@@ -90,8 +99,8 @@ def _floating(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     return tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the metadata entry and the tensors as they are in the file."""
+def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the metadata entry and the tensors as they are in the file, or none of them."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -109,7 +118,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safetensors.safe_open(path, framework="pt") as tensors_of:
             metadata = tensors_of.metadata() or {}
             text = metadata.get(KEY)
-            tensors = {name: tensors_of.get_tensor(name).clone() for name in tensors_of.keys()}  # noqa: SIM118
+            names = tensors_of.keys() if with_weights else ()
+            tensors = {name: tensors_of.get_tensor(name).clone() for name in names}
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path of the model") from error
     except safetensors.SafetensorError as error:

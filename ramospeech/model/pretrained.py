@@ -3,7 +3,7 @@
 import re
 import shlex
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,12 +13,13 @@ import safetensors
 import torch
 from torch import Tensor
 
+from ramospeech.arrays import SCALE
 from ramospeech.errors import ModelError
 from ramospeech.files import model_path
-from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.acoustic import AcousticModel, renamed
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
-from ramospeech.model.file import KEY, load_model, refuse_state
+from ramospeech.model.file import KEY, load_model, read_config, refuse_state
 from ramospeech.model.heads import HEADS
 from ramospeech.text.units import UNITS
 
@@ -93,8 +94,8 @@ def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> 
         parts = UNITS[free.get("unit_type", model.config.unit_type)].parts(units[-1])
         free = {"units": units, "share_parts": model.config.share_parts and bool(parts), **free}
     started = AcousticModel(replace(model.config, **free))
-    left = _of_units(model) if others else set()
     wanted = started.state_dict()
+    left = _of_units(model.config, wanted) if others else set()
     brought = {name: tensor for name, tensor in model.state_dict().items() if name in wanted and name not in left}
     started.load_state_dict({**wanted, **brought})
     if others:
@@ -110,13 +111,13 @@ def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> 
 def config_of(name: str | Path) -> ModelConfig | None:
     """Return the configuration in a file of ours; None for a file of Whisper's, or what cannot be read."""
     path = model_path(name)
-    return load_model(path).config if _is_ours(path) else None
+    return read_config(path) if _is_ours(path) else None
 
 
-def _of_units(model: AcousticModel) -> set[str]:
-    """Return the names of the weights with a row for each unit."""
-    modules = [f"heads.{name}.{part}." for name, head in model.heads.items() for part in head.of_units]  # type: ignore[union-attr]
-    return {name for name in model.state_dict() if name.startswith(tuple(modules))}
+def _of_units(config: ModelConfig, names: Iterable[str]) -> set[str]:
+    """Return those of the names of weights that have a row for each unit."""
+    modules = tuple(f"heads.{head}.{part}." for head in config.heads for part in HEADS[head].of_units)
+    return {name for name in names if name.startswith(modules)}
 
 
 def weights_in(name: str | Path, units: tuple[str, ...]) -> set[str]:
@@ -125,8 +126,10 @@ def weights_in(name: str | Path, units: tuple[str, ...]) -> set[str]:
     path = model_path(name)
     if not _is_ours(path):
         return set()
-    model = load_model(path)
-    return set(model.state_dict()) - (set() if model.config.units == units else _of_units(model))
+    with safetensors.safe_open(path, framework="pt") as file:
+        names = {renamed(key.removesuffix(SCALE)) for key in file.keys()}  # noqa: SIM118
+    config = read_config(path)
+    return names if config.units == units else names - _of_units(config, names)
 
 
 def encoder_weights(tensors: Mapping[str, Tensor], path: Path | str = "weights") -> EncoderWeights:

@@ -98,7 +98,7 @@ def move_towards_start(
         first, found = start_of(args, model.config).state_dict(), load_model(run.best if learnt else run.last)
         last, done = found.state_dict(), found.summary.get(FRACTION, 1.0)
         if done < 1.0:
-            last |= {name: interpolated(first, {name: last[name]}, 1.0 / done)[name] for name in brought}
+            last |= interpolated(first, {name: last[name] for name in brought}, 1.0 / done)
         return first, last, {name: found.summary[name] for name in ("steps", "epoch")}
 
     start, end, reached = workers.broadcast_from_rank_0(both_ends)

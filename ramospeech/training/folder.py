@@ -9,6 +9,7 @@ from pathlib import Path
 import ramospeech
 from ramospeech.corpora.lists import write_text
 from ramospeech.errors import UsageError
+from ramospeech.model.file import STATE
 from ramospeech.parallel import Workers
 
 DATED = "%Y_%m_%d_%H_%M_%S"
@@ -35,7 +36,7 @@ class RunFolder:
     @property
     def state(self) -> Path:
         """What resuming needs."""
-        return self._file(".state.pt")
+        return self._file(STATE)
 
     @property
     def config(self) -> Path:

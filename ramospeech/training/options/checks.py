@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ramospeech.audio.voice import check_voice
 from ramospeech.errors import UsageError
+from ramospeech.model.file import STATE
 
-STATE, LAST = ".state.pt", ".last.safetensors"
+LAST = ".last.safetensors"
 
 
 def check_options(args: argparse.Namespace) -> None:
