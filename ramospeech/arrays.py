@@ -4,19 +4,43 @@ from collections.abc import Mapping
 
 import numpy as np
 
-SCALE = ".scale"  # what the name of a matrix in 8 bits ends in where its rows' scales are
+SCALE = ".scale"  # what the name of a matrix in 8 bits or fewer ends in where its rows' scales are
 
 
 def in_float32(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return weights by their names in float32, those in 8 bits (R, ...) times the scales (R,) of their rows."""
+    """Return weights by their names in float32, those in 8 or 6 bits (R, ...) times the scales (R,) of their rows."""
     weights: dict[str, np.ndarray] = {}
     for name, array in stored.items():
         if not name.endswith(SCALE):
             scale = stored.get(name + SCALE)
-            weights[name] = array.astype(np.float32)
+            weights[name] = unpacked(array).astype(np.float32)
             if scale is not None:
                 weights[name] *= scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
     return weights
+
+
+def packed(numbers: np.ndarray) -> np.ndarray:
+    """Map whole numbers (..., N) from -32 to 31, N a multiple of 4, to uint8 (..., 3 * N / 4): four in three bytes.
+
+    Each byte has one of them in its lower bits; of the fourth each has two bits above.
+    """
+    first, second, third, fourth = ((numbers[..., start::4] & 63).astype(np.uint8) for start in range(4))
+    result = np.empty((*first.shape[:-1], 3 * first.shape[-1]), np.uint8)
+    for start, number in enumerate((first, second, third)):
+        result[..., start::3] = number | (fourth >> 2 * start << 6)
+    return result
+
+
+def unpacked(array: np.ndarray) -> np.ndarray:
+    """Return int8 (..., N) for what `packed` made of them; arrays of other types as they are. Raises ValueError."""
+    if array.dtype != np.uint8:
+        return array
+    parts = [array[..., start::3] for start in range(3)]
+    result = np.zeros((*array.shape[:-1], array.shape[-1] // 3 * 4), np.uint8)
+    for start, part in enumerate(parts):
+        result[..., start::4] = part & 63
+        result[..., 3::4] |= part >> 6 << 2 * start
+    return ((result << 2).astype(np.int8) >> 2).astype(np.int8)  # the sixth bit is the sign
 
 
 def lstm(inputs: np.ndarray, weights: Mapping[str, np.ndarray], layer: str) -> np.ndarray:

@@ -4,7 +4,8 @@
     ramospeech average small.safetensors runs/dfcnn.safetensors
     ramospeech average small.safetensors runs/dfcnn.epoch5[6-9].safetensors   the mean of the last ones
     ramospeech average --bits 8 smaller.safetensors runs/dfcnn.safetensors    half that size
-    ramospeech average --bits 6 smaller.safetensors runs/dfcnn.safetensors    a quarter less when compressed
+    ramospeech average --bits 6 smaller.safetensors runs/dfcnn.safetensors    a quarter less
+    ramospeech average --bits 8 --base accurate small.safetensors runs/m.safetensors   without what the two share
 
 The mean of the last checkpoints of a run (train.py --save_step) is often better than each of them (Izmailov et al.,
 arXiv 1803.05407). Rows that syllables share part by part are summed up, so that the file is an ordinary one.
@@ -19,6 +20,7 @@ import torch
 
 from ramospeech.cli import Parser
 from ramospeech.errors import ModelError, UsageError, program
+from ramospeech.files import SHIPPED
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
@@ -62,8 +64,8 @@ def description(model: AcousticModel) -> str:
     return f"{head}\ntraining: {training}\n{model.tree()}"
 
 
-def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
-    """Write the average of model files, and return a line about it.
+def write_average(output: Path, paths: Sequence[Path], bits: int, base: str | None = None) -> str:
+    """Write the average of model files, and return a line about it. base: see `save_model`.
 
     Raises ModelError: models of several kinds; UsageError: the file to write exists, perhaps one of the models.
     """
@@ -75,11 +77,11 @@ def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
     for path, model in zip(paths, models, strict=True):
         if model.config != models[0].config:
             raise ModelError(f"{path}: not of the kind and sizes of {paths[0]}; average alike ones")
-    model = plain(averaged(models))
+    model = averaged(models) if base else plain(averaged(models))
     summary = {**models[-1].summary, "averaged": len(models)}
     options = summary.get("options", {})
     summary["options"] = {name: value for name, value in options.items() if name not in PATH_OPTIONS}
-    save_model(model, output, summary, bits)
+    save_model(model, output, summary, bits, base)
     size = output.stat().st_size / 1e6
     return f"{output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB"
 
@@ -88,7 +90,9 @@ def write_average(output: Path, paths: Sequence[Path], bits: int) -> str:
 def info(argv: Sequence[str] | None = None) -> None:
     """Show model files: `ramospeech info`."""
     parser = Parser(description="Show what a model file holds: its description, how it was trained, and its layers.")
-    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, or a file of train.py")
+    parser.add_argument(
+        "models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, dfcnn, or a file of train.py"
+    )
     for path in parser.parse_args(argv).models:
         print(description(load_model(model_path(path))))
 
@@ -97,7 +101,7 @@ def info(argv: Sequence[str] | None = None) -> None:
 def average(argv: Sequence[str] | None = None) -> None:
     """Write the average of model files: `ramospeech average`."""
     args = _parser(nargs="+").parse_args(argv)
-    print(write_average(args.output, args.models, args.bits))
+    print(write_average(args.output, args.models, args.bits, args.base))
 
 
 @program
@@ -105,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run `info` of one file, `average` of several: `python -m ramospeech.model`."""
     args = _parser(nargs="*").parse_args(argv)
     if args.models:
-        print(write_average(args.output, args.models, args.bits))
+        print(write_average(args.output, args.models, args.bits, args.base))
     else:
         print(description(load_model(model_path(args.output))))
 
@@ -120,9 +124,10 @@ def _parser(nargs: str) -> Parser:
         type=Path,
         nargs=nargs,
         metavar="MODEL",
-        help="accurate, fast, or files that train.py wrote",
+        help="accurate, fast, dfcnn, or files that train.py wrote",
     )
     parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="bits per weight of a matrix")
+    parser.add_argument("--base", choices=SHIPPED, help="leave out the weights that equal those of this shipped model")
     return parser
 
 

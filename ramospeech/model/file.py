@@ -13,21 +13,26 @@ import ramospeech
 from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.files import whole_file
 from ramospeech.model.acoustic import AcousticModel, renamed
+from ramospeech.model.base_file import with_shared, without_shared
 from ramospeech.model.config import ModelConfig
 from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
 
 FORMAT = 3  # of the files that are written: weights named by encoder and head, with or without packed matrices
+NEW_FORMAT = 4  # of those with matrices in 6 bits, or without what they share with a shipped model
 OLD_FORMATS = (1, 2)  # of version 0.1, without and with packed matrices: weights named by the network
 KEY = "ramospeech"  # the metadata entry, JSON
 STATE = ".state.pt"  # the end of the name of a training state
 
 
-def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32) -> None:
+def save_model(
+    model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32, base: str | None = None
+) -> None:
     """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
 
-    `bits` of a weight in a matrix: 16, or 8 and fewer as `quantise` has them, make a model to ship. The file appears
-    whole or not at all. Raises ModelError where it cannot be written or a weight is not finite.
+    `bits` of a weight in a matrix: 16, or 8 and fewer as `quantise` has them, make a model to ship. Weights that equal
+    those of a shipped model, the `base`, are not written. The file appears whole or not at all. Raises ModelError where
+    it cannot be written or a weight is not finite.
     """
     path = Path(path)
     weights, small = _weights(model), bits <= 8
@@ -40,11 +45,13 @@ def save_model(model: AcousticModel, path: str | Path, training: dict[str, Any],
         if not tensor.isfinite().all():
             raise ModelError(f"{path}: not written, {name} would hold numbers that are not finite")
     entry = {
-        "format": FORMAT,
+        "format": NEW_FORMAT if base or bits == 6 else FORMAT,
         "version": ramospeech.__version__,
         "config": model.config.to_dict(),
         "training": training,
     }
+    if base:
+        tensors, entry["base"] = without_shared(tensors, weights, base)
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
     with whole_file(path, "wb", ModelError, "make room or choose another place for it") as file:
         file.write(safetensors.torch.save(tensors, metadata=metadata))
@@ -64,9 +71,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Acoustic
             model = AcousticModel(config)
     except RamospeechError as error:
         raise ModelError(f"{path}: {error}") from error
+    if "base" in entry:
+        tensors = with_shared(tensors, _weights(model), entry["base"], path)
     try:
         tensors = {renamed(name): tensor for name, tensor in dequantise(tensors).items()}
-    except RuntimeError as error:  # scales of other sizes
+    except (RuntimeError, ValueError) as error:  # scales of other sizes, or not four numbers of 6 bits in three bytes
         raise ModelError(f"{path}: its weights do not fit together; copy it again or save it anew") from error
     _check(path, _weights(model), tensors)
     model.load_state_dict(tensors, assign=True)
@@ -131,13 +140,13 @@ def _read(path: Path, with_weights: bool = True) -> tuple[dict[str, Any], dict[s
     try:
         entry = json.loads(text)
         written = entry["format"]
-        complete = isinstance(entry["config"], dict) and isinstance(entry["training"], dict)
+        complete = all(isinstance(part, dict) for part in (entry["config"], entry["training"], entry.get("base", {})))
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: its description is broken; copy it again or save it anew") from error
-    if written not in (FORMAT, *OLD_FORMATS) or not complete:
+    if written not in (FORMAT, NEW_FORMAT, *OLD_FORMATS) or not complete:
         raise ModelError(
             f"{path}: model format {written} of ramospeech {entry.get('version')}; this is {ramospeech.__version__}, "
-            f"which reads formats up to {FORMAT}: install the version that wrote it"
+            f"which reads formats up to {NEW_FORMAT}: install the version that wrote it"
         )
     return entry, tensors
 

@@ -1,8 +1,8 @@
 """Weights in few bytes: matrices in 8 bits or fewer, each row with a scale of its own, the rest in half precision.
 
 Rows are those of the first axis, so a convolution has one for each of its maps. The scale of a row is that of the least
-squared error: a few large weights are cut for the sake of the many. A weight takes a byte, however few bits it has;
-fewer make the file smaller where it is compressed, as in a wheel or a git repository: 6 bits by a quarter.
+squared error: a few large weights are cut for the sake of the many. A weight takes a byte, and in 6 bits three quarters
+of one, where the last axis is a multiple of 4.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ramospeech.arrays import SCALE
+from ramospeech.arrays import SCALE, packed, unpacked
 
 CLIP_FRACTIONS = torch.linspace(0.4, 1.0, 25)  # of a row's largest weight: what may be the largest that is kept
 
 
 def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
-    """Make of a matrix (R, ...) int8 (R, ...) and, under its name with SCALE, float32 (R,); whole numbers stay."""
+    """Make of a matrix (R, ..., N) int8, in 6 bits uint8 (R, ..., 3 * N / 4) as `packed` has them, and, under its name
+    with SCALE, float32 (R,); whole numbers stay."""
     max_level = 2 ** (bits - 1) - 1
     quantised = {}
     for name, tensor in tensors.items():
@@ -26,7 +27,10 @@ def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
             quantised[name] = tensor.to(torch.float16)
         else:
             scale = _scale(tensor.flatten(1), max_level)
-            quantised[name] = (tensor / _column(scale, tensor)).round().clamp(-max_level, max_level).to(torch.int8)
+            levels = (tensor / _column(scale, tensor)).round().clamp(-max_level, max_level).to(torch.int8)
+            if bits == 6 and levels.shape[-1] % 4 == 0:
+                levels = torch.from_numpy(packed(levels.numpy()))
+            quantised[name] = levels
             quantised[name + SCALE] = scale
     return quantised
 
@@ -37,7 +41,8 @@ def dequantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         scale = tensors.get(name + SCALE)
         if scale is not None:
-            result[name] = tensor.float() * _column(scale.float(), tensor)
+            levels = torch.from_numpy(unpacked(tensor.numpy())) if tensor.dtype == torch.uint8 else tensor
+            result[name] = levels.float() * _column(scale.float(), levels)
         elif not name.endswith(SCALE):
             result[name] = tensor.float() if tensor.is_floating_point() else tensor
     return result

@@ -12,6 +12,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from ramospeech.arrays import unpacked
 from ramospeech.errors import ModelError
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 
@@ -85,6 +86,9 @@ def test_few_bits_on_disk(model: AcousticModel, tmp_path: Path, bits: int, most:
         else:
             assert torch.allclose(found.float(), wanted.float(), rtol=1e-3), name
     stored = safetensors.torch.load_file(tmp_path / "byte.safetensors")["heads.ctc.output.weight"]
+    if bits == 6:
+        assert stored.dtype == torch.uint8 and stored.shape == (4, 6)
+        stored = torch.from_numpy(unpacked(stored.numpy()))
     assert stored.dtype == torch.int8 and stored.abs().max() == most
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("byte", "half")]
     assert sizes[0] < sizes[1]
@@ -92,6 +96,19 @@ def test_few_bits_on_disk(model: AcousticModel, tmp_path: Path, bits: int, most:
         model.ctc.output.weight[0, 0] = torch.nan
     with pytest.raises(ModelError, match=r"not written, heads\.ctc\.output\.weight"):
         save_model(model, tmp_path / "m.safetensors", {}, bits=bits)
+
+
+@pytest.mark.parametrize("odd", [torch.zeros(4, 7), torch.zeros(4, 3), torch.zeros(2, 6), torch.zeros(6)])
+def test_odd_matrices_of_6_bits(model: AcousticModel, tmp_path: Path, odd: torch.Tensor) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(model, path, {}, bits=6)
+    tensors = safetensors.torch.load_file(path)
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors["heads.ctc.output.weight"] = odd.to(torch.uint8)
+    safetensors.torch.save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match=r"do not fit together|heads\.ctc\.output\.weight is "):
+        load_model(path)
 
 
 def test_scales_of_another_model(model: AcousticModel, tmp_path: Path) -> None:
