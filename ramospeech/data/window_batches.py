@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ramospeech.data.windows import WindowPlan, WindowPlanner, cut_out
 from ramospeech.text import Vocabulary
 
 AHEAD = 6  # batches
+REUSED = 8  # steps until the same batches come again, where they are used more than once
 SLOPES, LEVELS = (0.0, 1.2), (-60.0, -10.0)  # of generated noise: see `coloured`, and dB
 WINDOW_CLIP = Clip("<window>", (), "", None)  # of several clips: which ones does not matter in training
 
@@ -29,27 +31,46 @@ class WindowBatches:
         samples: (N,) int16 on the device that trains.
         augment: effects on batches.
         seed: of the effects, together with the number of the batch.
+        uses: how many numbers have the same batch (data echoing, Choi et al., arXiv 1907.05550), `REUSED` steps apart.
     """
 
-    def __init__(self, planner: WindowPlanner, samples: Tensor, augment: BatchAugment, seed: int = 0) -> None:
-        self.planner, self.samples, self.augment, self.seed = planner, samples, augment, seed
+    def __init__(
+        self, planner: WindowPlanner, samples: Tensor, augment: BatchAugment, seed: int = 0, uses: int = 1
+    ) -> None:
+        self.planner, self.samples, self.augment, self.seed, self.uses = planner, samples, augment, seed, uses
 
     def __call__(self, numbers: Iterable[int]) -> Iterator[Batch]:
         """The batches; numbers may be endless."""
-        waiting = iter(numbers)
-        ahead: deque[tuple[int, Future[WindowPlan]]] = deque()
+        waiting = map(self.made_as, numbers)
+        ahead: deque[int] = deque()
+        plans: dict[int, Future[WindowPlan]] = {}
+        made: dict[int, Batch] = {}
         with ThreadPoolExecutor(1, thread_name_prefix="windows") as pool:
             try:
                 while True:
                     while len(ahead) < AHEAD and (number := next(waiting, None)) is not None:
-                        ahead.append((number, pool.submit(self.planner, number)))
+                        ahead.append(number)
+                        if number not in plans and number not in made:
+                            plans[number] = pool.submit(self.planner, number)
                     if not ahead:
                         return
-                    number, plan = ahead.popleft()
-                    yield self.batch(plan.result(), number)
+                    number = ahead.popleft()
+                    if number not in made:
+                        rounds = REUSED * self.planner.group
+                        made = {old: batch for old, batch in made.items() if old // rounds == number // rounds}
+                        made[number] = self.batch(plans.pop(number).result(), number)
+                    yield replace(made[number])
+                    if self.uses == 1:
+                        made.clear()
             finally:
-                for _, plan in ahead:
+                for plan in plans.values():
                     plan.cancel()
+
+    def made_as(self, number: int) -> int:
+        """Return the number by which this one's batch is made: that of its first use."""
+        step, slot = divmod(number, self.planner.group)
+        rounds, position = divmod(step, REUSED * self.uses)
+        return (rounds * REUSED + position % REUSED) * self.planner.group + slot
 
     @torch.no_grad()
     def batch(self, plan: WindowPlan, number: int) -> Batch:

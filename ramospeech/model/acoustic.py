@@ -25,12 +25,13 @@ OLD_NAMES = (("network.fc3.", "heads.ctc.output."), ("network.", "encoder."))  #
 
 
 class LabelledBatch(Protocol):
-    """Waveforms (B, S), lengths (B,) in samples, labels (B, U), label_lengths (B,)."""
+    """Waveforms (B, S), lengths (B,) in samples, labels (B, U), label_lengths (B,); taught: see `data.Batch`."""
 
     waveforms: Tensor
     lengths: Tensor
     labels: Tensor
     label_lengths: Tensor
+    taught: dict[object, tuple[Tensor, Tensor]]
 
 
 class AcousticModel(nn.Module):

@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Export a model: `ramospeech export`."""
     about, examples = __doc__.split("\n\n", 1)
     parser = Parser(description=about, epilog=examples)
-    parser.add_argument("model", metavar="MODEL", help="accurate, fast, or a file of train.py")
+    parser.add_argument("model", metavar="MODEL", help="accurate, fast, dfcnn, or a file of train.py")
     parser.add_argument(
         "output",
         type=Path,

@@ -12,13 +12,18 @@ Compute = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class KeptStates:
-    """Remembers states by the samples of a clip, in half precision and in main memory; room: for so many bytes.
+    """Remembers states by the samples of a clip, in half precision and in main memory.
 
-    They must not depend on the padding or on the other clips of a batch. What finds no room is computed each time.
+    They must not depend on the padding or on the other clips of a batch.
+
+    Args:
+        room: bytes for them.
+        latest: forget the oldest where there is no more room, for clips that come again soon or never. Without it what
+            finds no room is computed each time, for clips that come again in each epoch.
     """
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, room: int, latest: bool = False) -> None:
+        self.room, self.latest = room, latest
         self._kept: dict[bytes, Tensor] = {}
 
     @torch.no_grad()
@@ -36,6 +41,8 @@ class KeptStates:
         return pad_sequence(states, batch_first=True).to(waveforms), torch.tensor([len(x) for x in states])
 
     def _keep(self, key: bytes, states: Tensor) -> Tensor:
+        while self.latest and self._kept and states.nbytes > self.room:
+            self.room += self._kept.pop(next(iter(self._kept))).nbytes
         if states.nbytes <= self.room:
             self.room -= states.nbytes
             self._kept[key] = states

@@ -13,14 +13,14 @@ import safetensors
 import torch
 from torch import Tensor
 
-from ramospeech.arrays import SCALE
 from ramospeech.errors import ModelError
 from ramospeech.files import model_path
-from ramospeech.model.acoustic import AcousticModel, renamed
+from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.config import DROPOUT, ModelConfig
 from ramospeech.model.encoders.whisper import POSITIONS, sinusoids
 from ramospeech.model.file import KEY, load_model, read_config, refuse_state
 from ramospeech.model.heads import HEADS
+from ramospeech.model.shapes import shapes_only
 from ramospeech.text.units import UNITS
 
 FEATURES = {80: "log_mel", 128: "log_mel_128"}  # by the bins that a Whisper encoder reads
@@ -57,12 +57,12 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     """Return a model to train, with weights from a file of ours, or with the encoder of a file of Whisper's.
 
     Args:
-        name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), `accurate` or `fast`.
+        name: a path (of a file, or of a folder as Hugging Face and CTranslate2 have them), or a name in `SHIPPED`.
         units: of the output. Of those that a file of ours has too, the output layers begin with the weights there.
         given: what the user asked for (architecture, features, normalise, unit_type, share_parts, heads, sizes by
             name). All else comes from the file; only the dropout may differ from it, what is `retrainable` in the
-            encoder, `unit_type` and `share_parts` where the units are others, and the heads: those that the file does
-            not have are new, with the sizes given.
+            encoder, its number of layers where it is lower (`Encoder.cut`), `unit_type` and `share_parts` where the
+            units are others, and the heads: those that the file does not have are new, with the sizes given.
 
     Raises ModelError where the file cannot be used or does not agree with what was asked for.
     """
@@ -72,7 +72,8 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
     found = encoder_weights(_read(path), path)
     if found.bins not in FEATURES:
         raise ModelError(f"{path}: reads {found.bins} mel bins; features have {' or '.join(map(str, FEATURES))}")
-    own = {"architecture": "whisper", "width": found.width, "layers": found.layers, "features": FEATURES[found.bins]}
+    layers = min(found.layers, given.get("layers", found.layers))
+    own = {"architecture": "whisper", "width": found.width, "layers": layers, "features": FEATURES[found.bins]}
     _refuse_others(path, own, {key: value for key, value in given.items() if key in own})
     started = AcousticModel(ModelConfig(units, **{**given, **own}))
     started.encoder.load_state_dict(found.weights, strict=False)  # what lies above the transformer is new
@@ -81,10 +82,12 @@ def initial_model(name: str | Path, units: tuple[str, ...], given: Mapping[str, 
 
 def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> AcousticModel:
     model = load_model(path)
-    own, retrainable = model.config.to_dict(), model.encoder.retrainable
+    own, changeable = model.config.to_dict(), model.encoder.retrainable
+    if (cut := model.encoder.cut) and given.get(cut, own[cut]) < own[cut]:
+        changeable = (cut, *changeable)
     new_heads = set(given.get("heads", ())) - set(model.config.heads)
     new_sizes = [item.name for head in new_heads & HEADS.keys() for item in fields(HEADS[head].Sizes)]
-    adjustable = {*DROPOUT, *retrainable, "heads", *new_sizes}
+    adjustable = {*DROPOUT, *changeable, "heads", *new_sizes}
     others = (units, given.get("unit_type", model.config.unit_type)) != (model.config.units, model.config.unit_type)
     if others:
         adjustable |= {"unit_type", "share_parts"}
@@ -104,7 +107,7 @@ def _from_ours(path: Path, units: tuple[str, ...], given: Mapping[str, Any]) -> 
         for name in started.heads.keys() & model.heads.keys():
             started.heads[name].copy_units(model.heads[name], ids)  # type: ignore[operator]
         started.new_units = tuple(unit for unit in started.config.units if unit not in before)
-    started.changed = {key: own[key] for key in retrainable if own[key] != free.get(key, own[key])}
+    started.changed = {key: own[key] for key in changeable if own[key] != free.get(key, own[key])}
     return started
 
 
@@ -126,9 +129,9 @@ def weights_in(name: str | Path, units: tuple[str, ...]) -> set[str]:
     path = model_path(name)
     if not _is_ours(path):
         return set()
-    with safetensors.safe_open(path, framework="pt") as file:
-        names = {renamed(key.removesuffix(SCALE)) for key in file.keys()}  # noqa: SIM118
     config = read_config(path)
+    with shapes_only():
+        names = set(AcousticModel(config).state_dict())
     return names if config.units == units else names - _of_units(config, names)
 
 

@@ -108,7 +108,7 @@ def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
         return lines
     before = ", ".join(f"{name} {value}" for name, value in model.changed.items())
     now = ", ".join(f"{name} {getattr(model.config.sizes, name)}" for name in model.changed)
-    frozen = ", but --freeze keeps some: better --freeze 0" if freeze else ""
+    frozen = ", but --freeze keeps some: better --freeze 0" if freeze and model.encoder.cut not in model.changed else ""
     return [*lines, f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
 
 

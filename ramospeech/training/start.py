@@ -70,9 +70,11 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
     if args.freeze is None:
         args.freeze = parts if args.init_from else 0
     freeze(model, args.freeze)
-    varied = args.augment or args.join or args.silence or args.windows
-    if 0 < parts == args.freeze and not varied:  # clips come again as they were
-        model.kept = KeptStates(int(args.cache_gb * 2**30))
+    if args.freeze_output:
+        model.heads.requires_grad_(False)
+    varied, reused = args.augment or args.join or args.silence or args.windows, args.reuse > 1
+    if 0 < parts == args.freeze and (reused or not varied):  # clips come again as they were
+        model.kept = KeptStates(int(args.cache_gb * 2**30), latest=reused)
     model.augment = Chain(_augmentations(args, model))
     model.auxiliary = _auxiliary(args, model)
     set_objectives(model, args)

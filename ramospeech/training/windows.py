@@ -3,6 +3,7 @@
 import itertools
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class WindowTraining:
             (min(args.speeds), max(args.speeds)), model.frames_of_10_ms, JoinLabels(model.vocabulary), pool.extra,
             args.noise_windows, args.seed, progress.group, model.min_frames,
         )  # fmt: skip
-        self.batches = WindowBatches(self.planner, pool.sounds.samples, augment, args.seed)
+        self.batches = WindowBatches(self.planner, pool.sounds.samples, augment, args.seed, args.reuse)
 
     def _noise(self) -> tuple[list[np.ndarray], BatchAugment]:
         """Recordings for windows without speech, and the effects."""
@@ -161,9 +162,7 @@ class WindowTraining:
         """The batches until the time of so many epochs is over; the first says what could not be read."""
         end = 60 * self.args.max_minutes * epoch / self.args.epochs if self.args.max_minutes else float("inf")
         for number, batch in enumerate(batches):
-            if number == 0:
-                batch.unreadable = self.pool.unreadable
-            yield batch
+            yield replace(batch, unreadable=self.pool.unreadable) if number == 0 else batch
             if self.progress.seconds >= end:
                 break
 

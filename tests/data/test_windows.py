@@ -8,6 +8,7 @@ from ramospeech.augment import BatchAugment, Sounds, Sources
 from ramospeech.corpora import Clip
 from ramospeech.data import Corpora, WindowBatches, WindowPlanner, read_folder, read_pool
 from ramospeech.data import pool as pool_module
+from ramospeech.data.window_batches import REUSED
 from ramospeech.data.windows import MIN_PAUSE, ONE, WindowPlan, cut_out
 from ramospeech.errors import UsageError
 
@@ -175,6 +176,28 @@ def test_batches_come_in_order_and_repeat(sounds):
         past = torch.arange(batch.waveforms.shape[1]) >= batch.lengths.unsqueeze(1)
         assert not (batch.waveforms * past).any()
         assert ((batch.labels != 0).sum(1) == batch.label_lengths).all()
+
+
+@pytest.mark.parametrize("uses", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 3])
+def test_batches_that_are_used_again_are_made_once(sounds, uses, group, monkeypatch):
+    """In the same order wherever it begins, each so often, by the same worker, with what was computed from it."""
+    made = []
+    batches = WindowBatches(
+        planner(sounds, (2.0,), 4.0, group=group), sounds[0].samples, BatchAugment.of((), Sources()), uses=uses
+    )
+    make = batches.batch
+    monkeypatch.setattr(batches, "batch", lambda plan, number: made.append(number) or make(plan, number))
+    numbers = range(group - 1, 2 * REUSED * uses * group, group)  # of the last worker
+    found = list(batches(numbers))
+    assert made == list(range(group - 1, 2 * REUSED * group, group))
+    order = [batches.made_as(number) for number in numbers]
+    assert order == [made[block * REUSED + k] for block in range(2) for _ in range(uses) for k in range(REUSED)]
+    for number, batch in zip(order, found, strict=True):
+        first = found[order.index(number)]
+        assert torch.equal(batch.waveforms, first.waveforms) and batch.taught is first.taught
+    later = list(batches(numbers[REUSED + 2 :]))  # a resumed run
+    assert all(torch.equal(a.waveforms, b.waveforms) for a, b in zip(later, found[REUSED + 2 :], strict=True))
 
 
 def test_a_pool_names_what_it_leaves_out(corpus):

@@ -49,6 +49,17 @@ def test_what_finds_no_room_is_computed_again(rng, room, computed):
     assert torch.equal(kept(compute, waveforms, counts)[0], first) and compute.clips == computed
 
 
+def test_the_latest_clips_stay(rng):
+    kept, compute = KeptStates(200, latest=True), Counting()  # of two clips
+    clips = [batch(rng, 50) for _ in range(3)]
+    for number in (0, 1, 0, 2, 1, 2, 0):
+        kept(compute, *clips[number])
+    assert compute.clips == 4  # 0, 1, 2 for 0, and 0 for 1
+    large = batch(rng, 150)
+    kept(compute, *large), kept(compute, *large)
+    assert compute.clips == 6, "more than there is room for"
+
+
 def test_a_model_gives_the_same_with_kept_states(rng):
     torch.manual_seed(0)
     model = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=2, rnn=4)).eval()

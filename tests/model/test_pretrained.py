@@ -269,6 +269,30 @@ def test_a_training_state_is_refused_with_its_model(tmp_path: Path) -> None:
         initial_model(tmp_path / "mine.state.pt", UNITS, {})
 
 
+@pytest.mark.parametrize("kind", ["ours", "whisper"])
+def test_the_lowest_layers_of_a_deeper_model(source: AcousticModel, tmp_path: Path, kind: str) -> None:
+    model = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=2, rnn=4))
+    path = tmp_path / "m.safetensors"
+    if kind == "ours":
+        save_model(model, path, {})
+    else:
+        model = source
+        save_file(hugging_face(source), path)
+    started = initial_model(path, UNITS, {"layers": 1})
+    assert started.config.sizes.layers == 1 < model.config.sizes.layers
+    for name, tensor in model.encoder.layers[0].state_dict().items():
+        if name != "qkv.bias":  # Whisper's keys have none
+            assert torch.equal(started.encoder.layers[0].state_dict()[name], tensor)
+    assert torch.equal(started.encoder.norm.weight, model.encoder.norm.weight)
+    if kind == "ours":
+        assert started.changed == {"layers": 2}
+        assert torch.equal(started.ctc.output.weight, model.ctc.output.weight)
+        assert initial_model(path, UNITS, {"layers": 1, "pairs_after": 1}).config.sizes.pairs_after == 1
+    deeper = model.config.sizes.layers
+    with pytest.raises(ModelError, match=f"has layers {deeper}, and --layers {deeper + 1} was given; leave that"):
+        initial_model(path, UNITS, {"layers": deeper + 1})
+
+
 def test_files_that_cannot_be_started_from(source: AcousticModel, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     good = hugging_face(source)

@@ -33,6 +33,7 @@ class Encoder(nn.Module, ABC):
     default_share_parts: ClassVar[bool] = False  # of a new model of train.py, where units have parts
     output_name: ClassVar[str] = "output"  # of the layer that follows, in the printed tree
     retrainable: ClassVar[tuple[str, ...]] = ()  # sizes that no weight depends on, but that training must know
+    cut: ClassVar[str | None] = None  # the size that counts layers, of which `--init_from` may take the lowest alone
     printed: ClassVar[tuple[str, ...]] = ()  # the layers in the order of that tree; () for that of the class
     output_bias: ClassVar[bool] = True  # of that layer, where it is a plain linear one
     silence: ClassVar[float] = 0.0  # seconds before and after a recording that make its edges clearer in inference

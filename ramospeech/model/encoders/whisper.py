@@ -67,6 +67,7 @@ class WhisperEncoder(Encoder):
     default_normalise = "none"
     max_frames = 2 * POSITIONS
     retrainable = ("attention_window", "pairs_after")
+    cut = "layers"
 
     def __init__(self, bins: int, sizes: WhisperSizes) -> None:
         super().__init__(bins, sizes)

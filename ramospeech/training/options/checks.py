@@ -24,6 +24,8 @@ def check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--noise_snr {args.noise_snr[0]:g} {args.noise_snr[1]:g}: give the lower level first")
     if args.l2_sp and not args.init_from:
         raise UsageError(f"--l2_sp {args.l2_sp:g}: pulls towards the weights of --init_from; give that option too")
+    if args.freeze_output and not args.init_from:
+        raise UsageError("--freeze_output: keeps output layers of --init_from; give that option too")
     if args.auxiliary and args.init_from:
         raise UsageError(f"--auxiliary {args.auxiliary:g}: helps a model that knows nothing; leave out --init_from")
     if args.init_uniform and (args.init_from or args.load_model):
@@ -90,6 +92,8 @@ def _check_windows(args: argparse.Namespace) -> None:
     for name in ("mix", "noise_windows", "drop_worst", "steps", "max_minutes", "music", "rooms"):
         if getattr(args, name) and not args.windows:
             raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
+    if args.reuse > 1 and not args.windows:
+        raise UsageError("--reuse: works on windows only; give their lengths, such as --windows 6 12")
     if args.windows and (args.join or args.silence):
         raise UsageError("--windows: joins clips by itself; leave out --concat_seconds and --pad_silence")
     if args.windows and args.batch_seconds != "auto" and max(args.windows) > args.batch_seconds:

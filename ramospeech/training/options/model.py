@@ -27,10 +27,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--init_from",
         metavar="MODEL",
-        help="fine-tune: accurate, fast, or a file; its sizes are kept, and its units but for --units",
+        help="fine-tune: accurate, fast, dfcnn, or a file; its sizes are kept (but for fewer --layers), and "
+        "its units (but for --units)",
     )
     group.add_argument(
         "--freeze", type=count_or_0, help="lowest layers of a Whisper encoder to freeze (with --init_from: all)"
+    )
+    group.add_argument(
+        "--freeze_output", action="store_true", help="with --init_from: keep the weights of the heads as they are there"
     )
     group.add_argument(
         "--freeze_steps", type=count_or_0, default=0, help="steps for which the layers of --freeze stay frozen"
