@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
 from ramospeech.text import Vocabulary
@@ -25,9 +26,32 @@ def test_a_model_teaches_another_one(corpus, tmp_path, run):
     assert json.loads((tmp_path / "small" / "dfcnn.json").read_text())["teacher_weight"] == 0.4
 
 
+def test_a_model_teaches_its_own_lowest_layer(corpus, tmp_path, run):
+    """Only what lies above it learns, in a run that is stopped and resumed as in one that is not."""
+    teacher = tmp_path / "deep.safetensors"
+    deep = AcousticModel(ModelConfig(Vocabulary.inventory().units, "whisper", width=64, layers=2, rnn=8))
+    save_model(deep, teacher, {})
+    more = "--layers 1 --freeze_output --windows 1.5 3 --batch_seconds 12 --reuse 2 --augment floor --dropout 0"
+    more += " --schedule constant --warmup 1 --augment_warmup 0 --ema_decay 0 --lr 1e-2"
+    for out, epochs, resumed in (("whole", 2, []), ("parts", 1, []), ("parts", 2, ["--load_model"])):
+        length = ["--epochs", epochs, "--steps", 5 * epochs]
+        start = ["--init_from", teacher, "--teacher", teacher]
+        status, said = run(corpus, tmp_path / out, *more.split(), *start, *length, *resumed)
+        assert status == 0, said
+    assert "with layers 1 they need training" not in said, "a resumed run has them already"
+    whole, parts = (load_model(tmp_path / out / "dfcnn.last.safetensors").state_dict() for out in ("whole", "parts"))
+    assert load_model(tmp_path / "whole" / "dfcnn.last.safetensors").config.sizes.layers == 1
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, msg=name)
+        learns = name.startswith(("encoder.rnn.", "encoder.pair_norm."))
+        assert torch.equal(tensor, deep.state_dict()[name]) != learns, name
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--freeze_output"], "--freeze_output: keeps output layers of --init_from; give that option too"),
+        (["--reuse", "2"], "--reuse: works on windows only; give their lengths"),
         (["--teacher", "nowhere.safetensors"], "nowhere.safetensors: cannot be read"),
         (["--teacher", "accurate", "--unit_list", "lists"], "--teacher accurate: it writes 2142 units (pinyin) and"),
         (["--teacher", "accurate", "--teacher_weight", "1.5"], "--teacher_weight: must be"),
