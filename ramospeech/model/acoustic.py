@@ -175,13 +175,18 @@ class AcousticModel(nn.Module):
         views = max(head.views for head in self._heads())
         states, lengths = self.encode(batch.waveforms.repeat(views, 1), batch.lengths.repeat(views))
         labels, label_lengths = batch.labels.repeat(views, 1), batch.label_lengths.repeat(views)
-        parts = [head.loss(states, lengths, labels, label_lengths, step) for head in self._heads()]
+        given = lengths, labels, label_lengths, step
+        log_probs = self.ctc(states) if teacher is not None else None
+        parts = [
+            head.loss(states, *given) if log_probs is None or head is not self.ctc else head.loss_of(log_probs, *given)
+            for head in self._heads()
+        ]
         weighted = [self.head_weights[name] * part.sum for name, part in zip(self.heads, parts, strict=True)]
         # A clip that one head skips may count for another: CTC needs more frames than labels, a speller does not.
         count, skipped = (torch.stack(each).amax() for each in zip(*(part[1:] for part in parts), strict=True))
         total = Loss(sum(weighted[1:], weighted[0]), count, skipped)
-        if teacher is not None:
-            taught = teacher.loss(self.ctc(states), lengths, batch)
+        if teacher is not None and log_probs is not None:
+            taught = teacher.loss(log_probs, lengths, batch)
             total = total._replace(sum=(1 - teacher.weight) * total.sum + teacher.weight * taught.sum)
         if self.auxiliary is not None:
             more = self.auxiliary.loss(states, lengths, labels, label_lengths)

@@ -56,7 +56,11 @@ class CtcHead(Head):
         return F.log_softmax(scores, -1, dtype=precise)
 
     def loss(self, states: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
-        objective, given = self.objective, (self(states), lengths, labels, label_lengths)
+        return self.loss_of(self(states), lengths, labels, label_lengths, step)
+
+    def loss_of(self, log_probs: Tensor, lengths: Tensor, labels: Tensor, label_lengths: Tensor, step: int) -> Loss:
+        """Return the loss of log-posteriors (B, T', V), which `forward` gave."""
+        objective, given = self.objective, (log_probs, lengths, labels, label_lengths)
         if objective.kind == "ace":
             return losses.ace(*given)
         both = objective.kind == "ctc_ace"
