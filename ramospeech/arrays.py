@@ -13,7 +13,7 @@ def in_float32(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, array in stored.items():
         if not name.endswith(SCALE):
             scale = stored.get(name + SCALE)
-            weights[name] = unpacked(array).astype(np.float32)
+            weights[name] = (array if scale is None else unpacked(array)).astype(np.float32)
             if scale is not None:
                 weights[name] *= scale.astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
     return weights
@@ -32,9 +32,14 @@ def packed(numbers: np.ndarray) -> np.ndarray:
 
 
 def unpacked(array: np.ndarray) -> np.ndarray:
-    """Return int8 (..., N) for what `packed` made of them; arrays of other types as they are. Raises ValueError."""
+    """Return int8 (..., N) for what `packed` made of them; arrays of other types as they are.
+
+    Raises ValueError for uint8 that `packed` cannot have made.
+    """
     if array.dtype != np.uint8:
         return array
+    if array.ndim == 0 or array.shape[-1] % 3:
+        raise ValueError(f"an array of shape {array.shape} does not hold four numbers in each three bytes")
     parts = [array[..., start::3] for start in range(3)]
     result = np.zeros((*array.shape[:-1], array.shape[-1] // 3 * 4), np.uint8)
     for start, part in enumerate(parts):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-SPAN = 34  # frames: hides a syllable or two
+SPAN = 34  # frames of 10 ms: hides a syllable or two
 
 
 class SpecAugment(nn.Module):
@@ -14,7 +14,7 @@ class SpecAugment(nn.Module):
             above 1 so many bins).
         time_masks, time_width: how many spans, each of 0 to `time_width` of the clip's own frames (a fraction; above 1
             so many frames).
-        span_every: of long windows: a span of up to `SPAN` frames for every so many frames of the batch instead.
+        span_every: of long windows: a span of up to `span` frames for every so many frames of the batch instead.
 
     Draws from torch's default generator, so a seed set before the step repeats it.
     """
@@ -26,10 +26,12 @@ class SpecAugment(nn.Module):
         time_masks: int = 2,
         time_width: float = 0.08,
         span_every: int | None = None,
+        span: int = SPAN,
     ) -> None:
         super().__init__()
         self.frequency_masks, self.frequency_width = frequency_masks, frequency_width
-        self.time_masks, self.time_width, self.span_every = time_masks, time_width, span_every
+        self.time_masks, self.time_width = time_masks, time_width
+        self.span_every, self.span = span_every, span
 
     def forward(self, features: Tensor, lengths: Tensor, strength: float = 1.0) -> Tensor:
         """Map (B, T, F), (B,) frames to (B, T, F) with bands and spans set to 0."""
@@ -38,7 +40,7 @@ class SpecAugment(nn.Module):
         bands = _spans(bins, self.frequency_masks, strength, self.frequency_width, F)
         if self.span_every:
             fraction = self.time_width if self.time_width <= 1 else self.time_width / max(1, T)
-            count, width = max(1, T // self.span_every), min(fraction, SPAN / max(1, T))
+            count, width = max(1, T // self.span_every), min(fraction, self.span / max(1, T))
         else:
             count, width = self.time_masks, self.time_width
         spans = _spans(lengths, count, strength, width, T)

@@ -30,7 +30,7 @@ class Batch:
 
     Attributes: waveforms (B, S) float32; lengths (B,) int64 samples; labels (B, U) int64 padded with the blank;
     label_lengths (B,) int64; clips: B clips; unreadable: what was left out of this batch, as messages; taught: the
-    posteriors and frames of teachers on these waveforms, for when they are used again.
+    posteriors and frames of teachers on these waveforms, which need not be computed again; None where they come once.
     """
 
     waveforms: Tensor
@@ -39,7 +39,7 @@ class Batch:
     label_lengths: Tensor
     clips: list[Clip]
     unreadable: list[str] = field(default_factory=list)
-    taught: dict[object, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    taught: dict[object, tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
         return len(self.clips)

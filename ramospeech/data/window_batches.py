@@ -83,7 +83,8 @@ class WindowBatches:
         waveforms = self.augment(waveforms, used, rng)
         labels = torch.from_numpy(padded(plan.labels)).to(waveforms.device, non_blocking=True)
         label_lengths = torch.tensor([len(ids) for ids in plan.labels])
-        return Batch(waveforms, used, labels, label_lengths, [WINDOW_CLIP] * len(plan.used))
+        kept: dict[object, tuple[Tensor, Tensor]] | None = {} if self.uses > 1 else None
+        return Batch(waveforms, used, labels, label_lengths, [WINDOW_CLIP] * len(plan.used), taught=kept)
 
 
 def _generated(count: int, size: int, rng: np.random.Generator, device: torch.device) -> Tensor:

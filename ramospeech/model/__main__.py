@@ -8,7 +8,8 @@
     ramospeech average --bits 8 --base accurate small.safetensors runs/m.safetensors   without what the two share
 
 The mean of the last checkpoints of a run (train.py --save_step) is often better than each of them (Izmailov et al.,
-arXiv 1803.05407). Rows that syllables share part by part are summed up, so that the file is an ordinary one.
+arXiv 1803.05407). Rows that syllables share part by part are summed up, so that the file is an ordinary one; with
+--base they stay as they are.
 """
 
 import json
@@ -20,14 +21,14 @@ import torch
 
 from ramospeech.cli import Parser
 from ramospeech.errors import ModelError, UsageError, program
-from ramospeech.files import SHIPPED
 from ramospeech.model.acoustic import AcousticModel
+from ramospeech.model.base_file import BASES
 from ramospeech.model.file import load_model, save_model
 from ramospeech.model.heads import Head
 from ramospeech.model.pretrained import model_path
 
 PATH_OPTIONS = (  # on one's own machine
-    *("config_path", "data_root", "dev_manifest", "model_path", "music", "noise", "rooms", "shard_cache"),
+    *("config_path", "data_root", "dev_manifest", "init_from", "model_path", "music", "noise", "rooms", "shard_cache"),
     *("train_manifest", "unit_list"),
 )
 
@@ -81,6 +82,8 @@ def write_average(output: Path, paths: Sequence[Path], bits: int, base: str | No
     summary = {**models[-1].summary, "averaged": len(models)}
     options = summary.get("options", {})
     summary["options"] = {name: value for name, value in options.items() if name not in PATH_OPTIONS}
+    if isinstance(teacher := options.get("teacher"), str):
+        summary["options"]["teacher"] = Path(teacher).name
     save_model(model, output, summary, bits, base)
     size = output.stat().st_size / 1e6
     return f"{output}: {model.config.describe()}, {model.num_parameters:,} parameters, {size:.1f} MB"
@@ -127,7 +130,7 @@ def _parser(nargs: str) -> Parser:
         help="accurate, fast, dfcnn, or files that train.py wrote",
     )
     parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="bits per weight of a matrix")
-    parser.add_argument("--base", choices=SHIPPED, help="leave out the weights that equal those of this shipped model")
+    parser.add_argument("--base", choices=BASES, help="leave out the weights that equal those of this shipped model")
     return parser
 
 

@@ -31,7 +31,7 @@ class LabelledBatch(Protocol):
     lengths: Tensor
     labels: Tensor
     label_lengths: Tensor
-    taught: dict[object, tuple[Tensor, Tensor]]
+    taught: dict[object, tuple[Tensor, Tensor]] | None
 
 
 class AcousticModel(nn.Module):

@@ -1,4 +1,4 @@
-"""Model files that hold only what differs from a shipped model: the rest is read from that one's file."""
+"""Model files that hold what differs from a shipped model: the rest is read from that one's file."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ramospeech.arrays import SCALE
 from ramospeech.errors import ModelError
-from ramospeech.files import SHIPPED, model_path
+from ramospeech.files import model_path
 from ramospeech.model.quantise import dequantise
+
+BASES = ("accurate", "dfcnn")  # shipped models whose files hold all of their weights
 
 
 def without_shared(
@@ -20,8 +22,10 @@ def without_shared(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return what a file must hold of a model whose `weights` are stored as `tensors`, and its entry on the base.
 
-    Weights that equal those of the base, a name in `SHIPPED`, are left out. Raises ModelError where none does.
+    Weights that equal those of the base, a name in `BASES`, are left out. Raises ModelError where none does.
     """
+    if base not in BASES:
+        raise ModelError(f"--base {base}: not one of {', '.join(BASES)}; leave that option out")
     stored = _stored(model_path(base), weights)
     of_base = dequantise(stored)
     shared = {name for name, tensor in of_base.items() if torch.equal(tensor, weights[name].to(tensor))}
@@ -39,7 +43,7 @@ def with_shared(
     entry: as `without_shared` made it. Raises ModelError where the base is not there, or not the one of then.
     """
     base = entry.get("name")
-    if not isinstance(base, str) or base not in SHIPPED or model_path(base).resolve() == path.resolve():
+    if not isinstance(base, str) or base not in BASES or model_path(base).resolve() == path.resolve():
         raise ModelError(f"{path}: needs the weights of a model {base!r}, which is not shipped with this version")
     missing = set(wanted) - {name.removesuffix(SCALE) for name in own}
     stored = _stored(model_path(base), missing)

@@ -18,11 +18,11 @@ class KeptStates:
 
     Args:
         room: bytes for them.
-        latest: forget the oldest where there is no more room, for clips that come again soon or never. Without it what
-            finds no room is computed each time, for clips that come again in each epoch.
+        latest: keep the states of so many clips, the last ones: for clips that come again soon or never. Without it
+            what finds no room is computed each time, for clips that come again in each epoch.
     """
 
-    def __init__(self, room: int, latest: bool = False) -> None:
+    def __init__(self, room: int, latest: int | None = None) -> None:
         self.room, self.latest = room, latest
         self._kept: dict[bytes, Tensor] = {}
 
@@ -41,7 +41,7 @@ class KeptStates:
         return pad_sequence(states, batch_first=True).to(waveforms), torch.tensor([len(x) for x in states])
 
     def _keep(self, key: bytes, states: Tensor) -> Tensor:
-        while self.latest and self._kept and states.nbytes > self.room:
+        while self.latest and self._kept and (states.nbytes > self.room or len(self._kept) >= self.latest):
             self.room += self._kept.pop(next(iter(self._kept))).nbytes
         if states.nbytes <= self.room:
             self.room -= states.nbytes

@@ -29,7 +29,7 @@ def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
             scale = _scale(tensor.flatten(1), max_level)
             levels = (tensor / _column(scale, tensor)).round().clamp(-max_level, max_level).to(torch.int8)
             if bits == 6 and levels.shape[-1] % 4 == 0:
-                levels = torch.from_numpy(packed(levels.numpy()))
+                levels = torch.from_numpy(packed(levels.cpu().numpy()))
             quantised[name] = levels
             quantised[name + SCALE] = scale
     return quantised
@@ -41,7 +41,7 @@ def dequantise(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         scale = tensors.get(name + SCALE)
         if scale is not None:
-            levels = torch.from_numpy(unpacked(tensor.numpy())) if tensor.dtype == torch.uint8 else tensor
+            levels = torch.from_numpy(unpacked(tensor.cpu().numpy())) if tensor.dtype == torch.uint8 else tensor
             result[name] = levels.float() * _column(scale.float(), levels)
         elif not name.endswith(SCALE):
             result[name] = tensor.float() if tensor.is_floating_point() else tensor

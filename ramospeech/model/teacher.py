@@ -48,12 +48,13 @@ class Teacher:
 
     def loss(self, log_probs: Tensor, frames: Tensor, batch: LabelledBatch) -> Loss:
         """Map the student's log-posteriors (B, T', V) and their frames (B,) of a batch to how far they are from the
-        teacher's, in nats. B may be several times that of the batch: as many views of it. A batch keeps what it was
-        taught, for when it is used again."""
+        teacher's, in nats. B may be several times that of the batch: as many views of it. What a batch keeps need not
+        be computed again."""
         views = len(log_probs) // len(batch.lengths)
-        if self not in batch.taught:
-            batch.taught[self] = self.posteriors(batch.waveforms, batch.lengths)
-        taught, taught_frames = batch.taught[self]
+        kept = {} if batch.taught is None else batch.taught
+        if self not in kept:
+            kept[self] = self.posteriors(batch.waveforms, batch.lengths)
+        taught, taught_frames = kept[self]
         return losses.teaching(
             log_probs,
             frames,

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ramospeech.model import AcousticModel, load_model
-from ramospeech.model.pretrained import weights_in
+from ramospeech.model.pretrained import config_of, weights_in
 from ramospeech.parallel import Workers
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.start import start_of
@@ -64,6 +64,12 @@ def brought_by(args: Namespace, model: AcousticModel) -> set[str]:
     return {name for name, parameter in model.named_parameters() if id(parameter) in layers}
 
 
+def _is_cut(args: Namespace, model: AcousticModel) -> bool:
+    """Return whether the model has fewer layers than the file of --init_from."""
+    own, cut = config_of(args.init_from), model.encoder.cut
+    return own is not None and cut is not None and getattr(own.sizes, cut) > getattr(model.config.sizes, cut)
+
+
 def interpolated(start: dict[str, Tensor], end: dict[str, Tensor], fraction: float) -> dict[str, Tensor]:
     """Weights at a fraction of the way from start to end; counters are those of the end."""
     return {
@@ -83,14 +89,14 @@ def move_towards_start(
 ) -> None:
     """Measure models between the start and the best one, and write the one to use; all workers take part.
 
-    Where the output layer was new, only the layers below it move. Where the start knew nothing all the same, or no
-    model is better, the best one stays as it is. Of a run that did this before and was continued, the best one is found
-    again: its summary says how far on the way it is.
+    Where the output layer was new, only the layers below it move. Where the start knew nothing all the same, or lacked
+    layers of its file, or no model is better, the best one stays as it is. Of a run that did this before and was
+    continued, the best one is found again: its summary says how far on the way it is.
     """
     model, progress, monitor = writer.model, writer.progress, evaluation.monitor
     brought = brought_by(args, model)
     whole = len(brought) == len(model.state_dict())
-    if progress.before is None or (whole and progress.before >= KNOWS_NOTHING):
+    if progress.before is None or (whole and progress.before >= KNOWS_NOTHING) or _is_cut(args, model):
         return
     learnt = progress.best < progress.before  # else the best model is the start
 

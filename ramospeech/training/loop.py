@@ -241,9 +241,15 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Resume from `state`."""
+        """Resume from `state`. Raises TrainingError where other parts of the model learnt then."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except ValueError as error:
+            raise TrainingError(
+                "other parts of the model learnt in the run that is resumed; give the --freeze, --freeze_steps, "
+                "--freeze_output and --layer_decay that it was begun with"
+            ) from error
         if self.scaler.is_enabled() and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         if self.average and state.get("average"):

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from ramospeech.augment import Chain, FrequencyWarp, SpecAugment, TimeWarp
+from ramospeech.augment.spec_augment import SPAN
+from ramospeech.data.window_batches import REUSED
 from ramospeech.errors import ModelError, UsageError
 from ramospeech.features import FeatureSettings
 from ramospeech.model import (
@@ -25,7 +27,7 @@ from ramospeech.model import (
     sizes_of_heads,
 )
 from ramospeech.model.kept import KeptStates
-from ramospeech.model.pretrained import config_of, initial_model, model_path
+from ramospeech.model.pretrained import config_of, initial_model, model_path, weights_in
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import UNITS, units_of_lists
 from ramospeech.training.checkpoint import load_state
@@ -71,10 +73,13 @@ def prepare(model: AcousticModel, args: Namespace) -> None:
         args.freeze = parts if args.init_from else 0
     freeze(model, args.freeze)
     if args.freeze_output:
-        model.heads.requires_grad_(False)
-    varied, reused = args.augment or args.join or args.silence or args.windows, args.reuse > 1
-    if 0 < parts == args.freeze and (reused or not varied):  # clips come again as they were
-        model.kept = KeptStates(int(args.cache_gb * 2**30), latest=reused)
+        _freeze_output(model, args)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError(f"--freeze {args.freeze}: leaves nothing to learn; give fewer, or leave out --freeze_output")
+    varied = args.augment or args.join or args.silence or args.windows
+    if 0 < parts == args.freeze and (args.reuse > 1 or not varied):  # clips come again as they were
+        windows = REUSED * int(args.batch_seconds / min(args.windows)) if args.reuse > 1 else None
+        model.kept = KeptStates(int(args.cache_gb * 2**30), windows)
     model.augment = Chain(_augmentations(args, model))
     model.auxiliary = _auxiliary(args, model)
     set_objectives(model, args)
@@ -129,7 +134,8 @@ def _augmentations(args: Namespace, model: AcousticModel) -> list[nn.Module]:
     spec: list[nn.Module] = []
     if args.spec_augment:
         spec = [TimeWarp(args.time_warp)] if args.time_warp else []
-        spec += [SpecAugment(*bands, *spans, span_every=SPAN_EVERY if args.windows else None)]
+        frames = model.encoder.lower_reduction if model.kept else 1
+        spec += [SpecAugment(*bands, *spans, SPAN_EVERY // frames if args.windows else None, SPAN // frames)]
     hertz = model.features.extract.frequencies
     warp = [FrequencyWarp(hertz, args.warp)] if args.warp and hertz is not None and not model.kept else []
     return [*warp, *spec]
@@ -258,6 +264,14 @@ def freeze(model: AcousticModel, layers: int) -> None:
         for module in part.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # for weights that learn
+
+
+def _freeze_output(model: AcousticModel, args: Namespace) -> None:
+    """Keep the weights of the heads. Raises UsageError where --init_from did not bring all of them."""
+    brought = weights_in(args.init_from, model.config.units)
+    if new := [name for name in model.state_dict() if name.startswith("heads.") and name not in brought]:
+        raise UsageError(f"--freeze_output: {args.init_from} has no weights for {new[0]}; leave that option out")
+    model.heads.requires_grad_(False)
 
 
 def make_optimizer(model: AcousticModel, args: Namespace) -> torch.optim.AdamW:

@@ -56,10 +56,17 @@ def test_the_average_of_models_on_a_base(model: AcousticModel, tmp_path: Path) -
     for name, shift in (("a", 0.0), ("b", 0.5)):
         with torch.no_grad():
             model.encoder.rnn.bias_ih_l0 += shift
-        save_model(model, tmp_path / f"{name}.safetensors", {})
+        options = {
+            "init_from": "/home/me/a.safetensors",
+            "teacher": "/home/me/big.safetensors",
+            "data_root": "/home/me",
+            "lr": 1.0,
+        }
+        save_model(model, tmp_path / f"{name}.safetensors", {"options": options})
     write_average(tmp_path / "c.safetensors", [tmp_path / "a.safetensors", tmp_path / "b.safetensors"], 8, "accurate")
     found = load_model(tmp_path / "c.safetensors")
     torch.testing.assert_close(found.encoder.rnn.bias_ih_l0, model.encoder.rnn.bias_ih_l0 - 0.25, atol=1e-3, rtol=0)
+    assert found.summary["options"] == {"teacher": "big.safetensors", "lr": 1.0}
     assert found.config.share_parts and (tmp_path / "c.safetensors").stat().st_size < 10_000
 
 

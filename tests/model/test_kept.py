@@ -49,13 +49,14 @@ def test_what_finds_no_room_is_computed_again(rng, room, computed):
     assert torch.equal(kept(compute, waveforms, counts)[0], first) and compute.clips == computed
 
 
-def test_the_latest_clips_stay(rng):
-    kept, compute = KeptStates(200, latest=True), Counting()  # of two clips
+@pytest.mark.parametrize(("room", "latest"), [(200, 9), (1000, 2)])
+def test_the_latest_clips_stay(rng, room, latest):
+    kept, compute = KeptStates(room, latest), Counting()  # of two clips
     clips = [batch(rng, 50) for _ in range(3)]
     for number in (0, 1, 0, 2, 1, 2, 0):
         kept(compute, *clips[number])
     assert compute.clips == 4  # 0, 1, 2 for 0, and 0 for 1
-    large = batch(rng, 150)
+    large = batch(rng, 1000)
     kept(compute, *large), kept(compute, *large)
     assert compute.clips == 6, "more than there is room for"
 

@@ -98,7 +98,9 @@ def test_few_bits_on_disk(model: AcousticModel, tmp_path: Path, bits: int, most:
         save_model(model, tmp_path / "m.safetensors", {}, bits=bits)
 
 
-@pytest.mark.parametrize("odd", [torch.zeros(4, 7), torch.zeros(4, 3), torch.zeros(2, 6), torch.zeros(6)])
+@pytest.mark.parametrize(
+    "odd", [torch.zeros(4, 7), torch.zeros(4, 3), torch.zeros(2, 6), torch.zeros(6), torch.zeros(())]
+)
 def test_odd_matrices_of_6_bits(model: AcousticModel, tmp_path: Path, odd: torch.Tensor) -> None:
     path = tmp_path / "m.safetensors"
     save_model(model, path, {}, bits=6)

@@ -1,6 +1,7 @@
 """train.py --teacher and --auxiliary, as a user runs them."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -38,7 +39,14 @@ def test_a_model_teaches_its_own_lowest_layer(corpus, tmp_path, run):
         start = ["--init_from", teacher, "--teacher", teacher]
         status, said = run(corpus, tmp_path / out, *more.split(), *start, *length, *resumed)
         assert status == 0, said
+        assert "of the way from the start" not in said, "a start without its upper layers is nothing to keep"
     assert "with layers 1 they need training" not in said, "a resumed run has them already"
+    without = more.replace("--freeze_output ", "").split()
+    status, said = run(corpus, tmp_path / "parts", *without, *start, "--epochs", 3, "--steps", 15, "--load_model")
+    assert status == 1 and "error: other parts of the model learnt in the run that is resumed; give the" in said, said
+    for options in (["--heads", "ctc", "attention"], ["--units", "characters", "--unit_list", "lists"]):
+        status, said = run(corpus, tmp_path / "new", *start[:2], "--freeze_output", *options)
+        assert status == 2 and re.search(r"--freeze_output: \S+deep.safetensors has no weights for heads\.", said), said
     whole, parts = (load_model(tmp_path / out / "dfcnn.last.safetensors").state_dict() for out in ("whole", "parts"))
     assert load_model(tmp_path / "whole" / "dfcnn.last.safetensors").config.sizes.layers == 1
     for name, tensor in whole.items():

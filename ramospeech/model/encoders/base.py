@@ -59,6 +59,11 @@ class Encoder(nn.Module, ABC):
         CPU."""
         return features, self.checked_lengths(lengths)
 
+    @property
+    def lower_reduction(self) -> int:
+        """Feature frames per frame of the states of `lower`."""
+        return 1
+
     def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the rest: map (B, T'', D''), (B,) frames on the CPU to (B, T', D), (B,)."""
         return self(states, frames)

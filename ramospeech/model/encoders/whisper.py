@@ -98,6 +98,10 @@ class WhisperEncoder(Encoder):
         frames = self.checked_lengths(lengths)
         return self.transform(without_rest(features, frames), frames)
 
+    @property
+    def lower_reduction(self) -> int:
+        return 4 if self.pairs_after not in (None, len(self.layers)) else 2
+
     def upper(self, states: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         x = states
         if self.pair_norm is not None:

@@ -37,7 +37,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--freeze_output", action="store_true", help="with --init_from: keep the weights of the heads as they are there"
     )
     group.add_argument(
-        "--freeze_steps", type=count_or_0, default=0, help="steps for which the layers of --freeze stay frozen"
+        "--freeze_steps",
+        type=count_or_0,
+        default=0,
+        help="steps for which the other layers of --init_from stay frozen too",
     )
     group.add_argument("--model", choices=sorted(ENCODERS), help="architecture of the encoder (default: dfcnn)")
     own = {name: f"{encoder.default_features}, {encoder.default_normalise}" for name, encoder in ENCODERS.items()}
