@@ -89,6 +89,7 @@ def main() -> None:
     models = {
         "accurate": Path("accurate"),
         "fast": Path("fast"),
+        "dfcnn": Path("dfcnn"),
         **({"--model": arguments.model} if arguments.model else {}),
     }
     systems = [(f"ramospeech, {name}", "ramospeech", Path(sys.executable), model) for name, model in models.items()]

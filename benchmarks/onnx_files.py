@@ -2,7 +2,7 @@
 
     python benchmarks/onnx_files.py --data_root DIR [--limit N] LIST...
 
-Exports both shipped models in float32 and 8 bits into a temporary folder. Each runs in a process of its own with one
+Exports the shipped models in float32 and 8 bits into a temporary folder. Each runs in a process of its own with one
 thread, transcribes one second of silence to warm up, then all recordings; CPU seconds are those of the process without
 loading. Installed packages are counted with all that they require. Writes its section of docs/benchmarks.md.
 """

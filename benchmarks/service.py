@@ -39,14 +39,14 @@ HOSTILE = (b"", b"not audio" * 100, b"RIFF\xff\xff\xff\x7fWAVEfmt ", b"OggS" + b
 
 
 class Server:
-    """`ramospeech serve --model fast` on a free port. A context manager."""
+    """`ramospeech serve --model dfcnn` on a free port. A context manager."""
 
     def __enter__(self) -> "Server":
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "ramospeech", "serve", "--model", "fast", "--port", str(port)]
+        command = [sys.executable, "-m", "ramospeech", "serve", "--model", "dfcnn", "--port", str(port)]
         self.process = subprocess.Popen([*command, "--max_megabytes", "1"], cwd=ROOT, stderr=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL)  # fmt: skip
         for _ in range(600):
@@ -166,7 +166,7 @@ def main() -> int:
         [
             "## The service",
             "",
-            f"`python benchmarks/service.py`, {date.today()}, {machine()}. `ramospeech serve --model fast`, clips of "
+            f"`python benchmarks/service.py`, {date.today()}, {machine()}. `ramospeech serve --model dfcnn`, clips of "
             "the demo's test set; latency from a clip's first request to its answer, so with the times that a client "
             "was told to come again (429).",
             "",

@@ -1,6 +1,6 @@
 """Who speaks: clips of different speakers joined into conversations, and how many syllables get another's name.
 
-    python benchmarks/speakers.py --data_root DIR --model fast SPEAKERS.tsv
+    python benchmarks/speakers.py --data_root DIR --model dfcnn SPEAKERS.tsv
 
 SPEAKERS.tsv has lines of path, tab, speaker. A conversation has four clips of each of its two, three or four speakers,
 in an order drawn from a fixed seed, with 0.3 s between. A syllable that the model finds belongs to the clip that it
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("speakers", type=Path, metavar="SPEAKERS.tsv")
     parser.add_argument("--data_root", type=Path, default=Path("data"))
-    parser.add_argument("--model", default="fast")
+    parser.add_argument("--model", default="dfcnn")
     parser.add_argument("--conversations", type=int, default=8, help="of each number of speakers")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

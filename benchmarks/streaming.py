@@ -251,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lists", nargs="+", metavar="LIST[:CLIPS]", help="lists, and how many of their first clips")
     parser.add_argument("--data_root", type=Path, default=Path("data"), help="where lists and their paths begin")
-    parser.add_argument("--models", nargs="+", default=["accurate", "fast"])
+    parser.add_argument("--models", nargs="+", default=["accurate", "dfcnn"])
     parser.add_argument("--windows", nargs="+", type=float, default=[LiveOptions.window], help="seconds")
     parser.add_argument("--runs", type=Path, default=Path("runs/streaming"), help="what is done already")
     args = parser.parse_args()

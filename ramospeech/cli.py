@@ -132,7 +132,7 @@ def add_model(
 ) -> None:
     """Add the option of the acoustic model that a program reads; `file`: what else than the shipped ones it takes."""
     about = f"acoustic model: a shipped one, or {file}"
-    group.add_argument("--model", metavar="accurate|fast|FILE", default="accurate", help=about)
+    group.add_argument("--model", metavar="accurate|fast|dfcnn|FILE", default="accurate", help=about)
 
 
 def add_translator(group: argparse._ActionsContainer) -> None:

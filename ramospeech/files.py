@@ -9,7 +9,11 @@ from typing import IO, Any
 
 from ramospeech.errors import ListError, RamospeechError
 
-SHIPPED = {"accurate": "accurate.safetensors", "fast": "dfcnn.safetensors"}  # models that are shipped, by their names
+SHIPPED = {  # models, by their names
+    "accurate": "accurate.safetensors",
+    "fast": "fast.safetensors",
+    "dfcnn": "dfcnn.safetensors",
+}
 
 # What holds sound though libsndfile does not read it: such a file is used or named, never passed over.
 # fmt: off
@@ -67,7 +71,7 @@ def pretrained_folder() -> Path:
 
 
 def model_path(name: str | Path) -> Path:
-    """Return the file of a model that is named by its path, or by `accurate` or `fast` for one that is shipped."""
+    """Return the file of a model that is named by its path, or by its name in `SHIPPED`."""
     return pretrained_folder() / SHIPPED[str(name)] if str(name) in SHIPPED else Path(name)
 
 

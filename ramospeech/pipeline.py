@@ -115,8 +115,8 @@ class Transcriber:
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.
 
-        model: a file, or `accurate` (None is that) or `fast`, which are shipped. The model is made ready for inference
-        only: see `AcousticModel.optimise_for_inference`.
+        model: a file, or `accurate` (None is that), `fast` or `dfcnn`, which are shipped. The model is made ready for
+        inference only: see `AcousticModel.optimise_for_inference`.
         translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
         for the model's units (`BeamSearchDecoder` itself, or a function); None: see the class. min_confidence: None is
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:

@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the options of the program."""
     parser = Parser(description=__doc__)
     data = parser.add_argument_group("model and recordings")
-    data.add_argument("--model", type=Path, required=True, help="acoustic model: accurate, fast or a file")
+    data.add_argument("--model", type=Path, required=True, help="acoustic model: accurate, fast, dfcnn or a file")
     data.add_argument("--lm", type=Path, required=True, help="the language model, ARPA")
     data.add_argument("--ref", type=Path, required=True, metavar="LIST", help="a list of dev recordings")
     data.add_argument("--data_root", type=Path, default=Path("data"), help="folder of the list's paths")

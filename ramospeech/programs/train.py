@@ -6,7 +6,7 @@
     torchrun --nproc_per_node 4 train.py --data_type aishell              four, by torch.distributed instead
     ramospeech train --data_type aishell --workers auto                   one for each GPU of this host
     ramospeech train --data_type aishell --load_model                     resume where the last run ended
-    ramospeech train --data_type mine --init_from fast                    fine-tune the shipped model
+    ramospeech train --data_type mine --init_from accurate                fine-tune the shipped model
 
 Reads top to bottom: options, workers, model, data, loop. Writes to --model_path: NAME.safetensors (the best
 model on the dev lists), NAME.last.safetensors, NAME.state.pt (to resume), NAME.json (the configuration),

@@ -145,7 +145,7 @@ def test_clips_that_the_model_cannot_take(exported):
         whisper.posteriors(np.zeros((1, 480_160), np.float32), np.array([480_160]))
 
 
-@pytest.mark.parametrize("name", ["accurate", "fast"])
+@pytest.mark.parametrize("name", ["accurate", "dfcnn", "fast"])
 @pytest.mark.slow
 def test_the_shipped_models(tmp_path, name):
     """Rounding of float32 is larger here: torch's own log-posteriors are as far from those of float64."""

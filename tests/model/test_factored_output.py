@@ -100,4 +100,4 @@ def test_a_file_alone_is_shown(tmp_path, capsys):
     assert shown.startswith("dfcnn on fbank (normalised by bin), maps 4-6-8-10, fc 12, rnn 10, rnn_layers 2")
     assert '"steps": 7' in shown and "\n  (fc3): Linear(in_features=12, out_features=40, bias=True)\n" in shown
     assert main([str(tmp_path / "none.safetensors")]) == 2 and "check the path" in capsys.readouterr().err
-    assert main(["fast"]) == 0 and "192" in capsys.readouterr().out
+    assert main(["dfcnn"]) == 0 and "192" in capsys.readouterr().out

@@ -329,6 +329,6 @@ def test_files_that_cannot_be_started_from(source: AcousticModel, tmp_path: Path
 
 
 def test_names_of_shipped_models() -> None:
-    assert model_path("fast").name == "dfcnn.safetensors" and model_path("fast").is_file()
-    assert model_path("accurate").name == "accurate.safetensors"
+    for name in ("accurate", "fast", "dfcnn"):
+        assert model_path(name).name == f"{name}.safetensors" and model_path(name).is_file()
     assert model_path("runs/fast") == Path("runs/fast")

@@ -249,8 +249,8 @@ def test_fine_tuning_in_one_command(corpus, tmp_path, capsys):
     ("start", "more", "said"),
     [
         ("accurate", ["--rnn", "128"], "has rnn 256, and --rnn 128 was given; leave that option out"),
-        ("fast", ["--model", "whisper"], "has model dfcnn, and --model whisper was given; leave that option out"),
-        ("fast", ["--freeze", "3"], "--freeze 3: dfcnn has 0 parts to keep; give fewer"),
+        ("dfcnn", ["--model", "whisper"], "has model dfcnn, and --model whisper was given; leave that option out"),
+        ("dfcnn", ["--freeze", "3"], "--freeze 3: dfcnn has 0 parts to keep; give fewer"),
         ("pickle.pt", [], "a pickle, which could run code when loaded; convert it with: python -c"),
         ("other.safetensors", [], "holds no encoder that is known here; give one of Whisper's"),
         ("none.safetensors", [], "check the path"),
