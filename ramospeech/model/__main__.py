@@ -23,7 +23,7 @@ from ramospeech.cli import Parser
 from ramospeech.errors import ModelError, UsageError, program
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.base_file import BASES
-from ramospeech.model.file import load_model, save_model
+from ramospeech.model.file import base_of, load_model, save_model
 from ramospeech.model.heads import Head
 from ramospeech.model.pretrained import model_path
 
@@ -58,11 +58,13 @@ def plain(model: AcousticModel) -> AcousticModel:
     return result.eval()
 
 
-def description(model: AcousticModel) -> str:
+def description(path: Path) -> str:
     """Return what the file of a model holds, for people: its description, its training as JSON, and its layers."""
+    model, base = load_model(path), base_of(path)
+    shared = f"\nwith weights of {base}, which its file lacks" if base else ""
     training = json.dumps(model.summary, ensure_ascii=False, indent=1)
     head = f"{model.config.describe()}: {model.num_parameters:,} parameters, a frame of {model.seconds_per_frame:g} s"
-    return f"{head}\ntraining: {training}\n{model.tree()}"
+    return f"{head}{shared}\ntraining: {training}\n{model.tree()}"
 
 
 def write_average(output: Path, paths: Sequence[Path], bits: int, base: str | None = None) -> str:
@@ -97,7 +99,7 @@ def info(argv: Sequence[str] | None = None) -> None:
         "models", type=Path, nargs="+", metavar="MODEL", help="accurate, fast, dfcnn, or a file of train.py"
     )
     for path in parser.parse_args(argv).models:
-        print(description(load_model(model_path(path))))
+        print(description(model_path(path)))
 
 
 @program
@@ -114,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.models:
         print(write_average(args.output, args.models, args.bits, args.base))
     else:
-        print(description(load_model(model_path(args.output))))
+        print(description(model_path(args.output)))
 
 
 def _parser(nargs: str) -> Parser:

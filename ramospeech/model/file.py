@@ -99,6 +99,13 @@ def read_config(path: Path) -> ModelConfig:
         raise ModelError(f"{path}: {error}") from error
 
 
+def base_of(path: Path) -> str | None:
+    """Return the name of the shipped model that has the weights which a file lacks; None for a whole file. Raises
+    ModelError as `load_model` does."""
+    entry, _ = _read(path, with_weights=False)
+    return entry.get("base", {}).get("name")
+
+
 def _weights(model: AcousticModel) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name.startswith(("encoder.", "heads."))}
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from ramospeech.errors import ModelError, RamospeechError
 from ramospeech.files import SHIPPED, model_path
 from ramospeech.model import AcousticModel, ModelConfig, load_model, save_model
-from ramospeech.model.__main__ import write_average
+from ramospeech.model.__main__ import main, write_average
 from ramospeech.model.file import KEY, read_config
 from ramospeech.model.pretrained import initial_model, weights_in
 
@@ -38,7 +38,7 @@ def model(base: AcousticModel) -> AcousticModel:
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32])
-def test_what_is_left_out_is_read_from_the_base(model: AcousticModel, tmp_path: Path, bits: int) -> None:
+def test_what_is_left_out_is_read_from_the_base(model: AcousticModel, tmp_path: Path, bits: int, capsys) -> None:
     path = tmp_path / "small.safetensors"
     save_model(model, path, {"steps": 3}, bits, "accurate")
     with safe_open(path, framework="pt") as file:
@@ -49,6 +49,7 @@ def test_what_is_left_out_is_read_from_the_base(model: AcousticModel, tmp_path: 
         exact = 0.0 if "weight_hh_l0" not in name or bits == 32 else 1e-2
         torch.testing.assert_close(found.state_dict()[name], tensor, atol=exact, rtol=exact)
     assert weights_in(path, UNITS) == set(model.state_dict())
+    assert main([str(path)]) == 0 and "\nwith weights of accurate, which its file lacks\n" in capsys.readouterr().out
     assert initial_model(path, UNITS, {}).config == model.config
 
 
