@@ -387,7 +387,7 @@ def test_devices_and_weights_that_are_not_there(tmp_path, monkeypatch):
     monkeypatch.setattr("ramospeech.files.pretrained_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match="make demo"):
         Transcriber.from_pretrained()
-    with pytest.raises(ModelError, match=r"dfcnn\.safetensors: no acoustic model is shipped"):
+    with pytest.raises(ModelError, match=r"fast\.safetensors: no acoustic model is shipped"):
         Transcriber.from_pretrained("fast")
 
 
