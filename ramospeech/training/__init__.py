@@ -9,6 +9,7 @@ from ramospeech.training.fine_tuning import keep_near_start, move_towards_start
 from ramospeech.training.fitting import settle_batch_seconds
 from ramospeech.training.folder import RunFolder, folder_of, write_setting
 from ramospeech.training.guard import Guard
+from ramospeech.training.learning import make_optimizer
 from ramospeech.training.log import RunLog
 from ramospeech.training.loop import EMPTY, Trainer, evaluate
 from ramospeech.training.monitor import Meter, Monitor, tracked
@@ -20,7 +21,7 @@ from ramospeech.training.records import records_of
 from ramospeech.training.run import Run
 from ramospeech.training.schedule import learning_rate, rate_of_run, scaled
 from ramospeech.training.sets import EvalBatches, TrainBatches, lists_of, read_sets
-from ramospeech.training.start import make_optimizer, new_or_resumed, prepare, teacher_of
+from ramospeech.training.start import new_or_resumed, prepare, teacher_of
 from ramospeech.training.stopping import Stopper
 from ramospeech.training.validation import DevMetrics, Evaluation, dev_sums, show_clips, validate
 from ramospeech.training.windows import WindowTraining

@@ -11,7 +11,8 @@ from ramospeech.parallel import SingleProcess
 from ramospeech.training import ModelWriter, Progress, keep_near_start, move_towards_start
 from ramospeech.training.fine_tuning import interpolated, nearest
 from ramospeech.training.folder import RunFolder
-from ramospeech.training.start import freeze, make_optimizer, start_of
+from ramospeech.training.learning import freeze, make_optimizer
+from ramospeech.training.start import start_of
 
 UNITS = ("<blank>", "<UNK>", "ma1")
 SIZES = {"maps": (4, 4, 8, 8), "fc": 6, "rnn": 5, "rnn_layers": 1}
