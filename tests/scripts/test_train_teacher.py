@@ -60,6 +60,7 @@ def test_a_model_teaches_its_own_lowest_layer(corpus, tmp_path, run):
     [
         (["--freeze_output"], "--freeze_output: keeps output layers of --init_from; give that option too"),
         (["--reuse", "2"], "--reuse: works on windows only; give their lengths"),
+        (["--windows", "2", "--reuse", "2", "--batch_seconds", "auto"], "--reuse: not with --batch_seconds auto; give"),
         (["--teacher", "nowhere.safetensors"], "nowhere.safetensors: cannot be read"),
         (["--teacher", "accurate", "--unit_list", "lists"], "--teacher accurate: it writes 2142 units (pinyin) and"),
         (["--teacher", "accurate", "--teacher_weight", "1.5"], "--teacher_weight: must be"),

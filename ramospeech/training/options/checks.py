@@ -94,6 +94,8 @@ def _check_windows(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: works on windows only; give their lengths, such as --windows 6 12")
     if args.reuse > 1 and not args.windows:
         raise UsageError("--reuse: works on windows only; give their lengths, such as --windows 6 12")
+    if args.reuse > 1 and args.batch_seconds == "auto":  # the batches to keep are counted before it is known
+        raise UsageError("--reuse: not with --batch_seconds auto; give seconds, such as 100")
     if args.windows and (args.join or args.silence):
         raise UsageError("--windows: joins clips by itself; leave out --concat_seconds and --pad_silence")
     if args.windows and args.batch_seconds != "auto" and max(args.windows) > args.batch_seconds:
