@@ -40,12 +40,12 @@ def unpacked(array: np.ndarray) -> np.ndarray:
         return array
     if array.ndim == 0 or array.shape[-1] % 3:
         raise ValueError(f"an array of shape {array.shape} does not hold four numbers in each three bytes")
-    parts = [array[..., start::3] for start in range(3)]
     result = np.zeros((*array.shape[:-1], array.shape[-1] // 3 * 4), np.uint8)
-    for start, part in enumerate(parts):
+    for start in range(3):
+        part = array[..., start::3]
         result[..., start::4] = part & 63
         result[..., 3::4] |= part >> 6 << 2 * start
-    return ((result << 2).astype(np.int8) >> 2).astype(np.int8)  # the sixth bit is the sign
+    return (result << 2).astype(np.int8) >> 2  # the sixth bit is the sign
 
 
 def lstm(inputs: np.ndarray, weights: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
