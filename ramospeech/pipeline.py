@@ -55,9 +55,10 @@ class Transcriber:
     recordings, unless they are given with them. min_confidence: 0 to 1; syllables whose surroundings have less are
     taken as noise or music and left out, see `ramospeech.speech`. silence: seconds that are put before and after each
     piece. display: writes transcripts as people read them, in `Transcript.display`.
-    vad: recognise only where a detector hears a voice. precision: float32, or for GPUs bf16 or fp16. Raises UsageError
-    for a device that is not available, and for a decoder of a head that the model does not have. attention_maps: a
-    folder for pictures of where an attention head looks, one for each recording, see `ramospeech.attention_maps`.
+    vad: recognise only where a detector hears a voice. precision: float32, bf16 or fp16; auto is bf16 on a CPU that
+    multiplies tiles of it (Intel's AMX), else float32. attention_maps: a folder for pictures of where an attention head
+    looks, one for each recording, see `ramospeech.attention_maps`. Raises UsageError for a device that is not
+    available, and for a decoder of a head that the model does not have.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Transcriber:
         display: Display | None = None,
         vad: bool = False,
         speakers: Sequence[str] = (),
-        precision: str = "float32",
+        precision: str = "auto",
         attention_maps: str | Path | None = None,
     ):
         self.model = model
@@ -110,7 +111,7 @@ class Transcriber:
         backend: Literal["torch", "onnx"] | None = None,
         threads: int | None = None,
         vad: bool = False,
-        precision: str = "float32",
+        precision: str = "auto",
         attention_maps: str | Path | None = None,
     ) -> "Transcriber":
         """Load a model file and a translator file; None stands for the weights shipped in `pretrained/`.

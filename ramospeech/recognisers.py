@@ -34,7 +34,7 @@ def recogniser_of(
     if isinstance(model, OnnxModel):
         if device != "cpu":
             raise UsageError(f"{model.path}: an ONNX file runs on the CPU; leave --device {device} out")
-        if precision != "float32":
+        if precision not in ("auto", "float32"):
             raise UsageError(f"{model.path}: an ONNX file has the precision that it was exported with; leave it out")
         if isinstance(decoder, AttentionDecoding):
             raise UsageError(f"{model.path}: an ONNX file has no attention head; use --decoder greedy or beam")

@@ -17,7 +17,7 @@ from ramospeech.attention.scorers import AutomatonScorer, NeuralScorer, Scorer
 from ramospeech.attention.search import Spelled, Weights, search
 from ramospeech.errors import UsageError
 from ramospeech.lm.neural import load_neural_lm
-from ramospeech.model.inference import PRECISIONS
+from ramospeech.model.inference import type_of
 from ramospeech.recogniser import AttentionDecoding, BaseRecogniser, Recognised, decodable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class AttentionRecogniser(BaseRecogniser):
         networks: bool = True,
         min_confidence: float = 0.0,
         silence: float = 0.0,
-        precision: str = "float32",
+        precision: str = "auto",
     ) -> None:
         heads, weight = model.heads, decoding.ctc_weight
         if "attention" not in heads:
@@ -69,7 +69,7 @@ class AttentionRecogniser(BaseRecogniser):
         self.model: AcousticModel = model
         self.decoding, self.device = decoding, device
         self.ctc_weight = (CTC_WEIGHT if self.has_ctc else 0.0) if weight is None else weight
-        self.units, self.type = model.vocabulary.units, PRECISIONS[precision]
+        self.units, self.type = model.vocabulary.units, type_of(precision, device)
         self._scorers = self._made_scorers()
 
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> list[Recognised]:

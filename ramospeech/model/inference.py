@@ -7,23 +7,30 @@ import torch
 from torch import Tensor
 
 from ramospeech.errors import UsageError
+from ramospeech.model.layers.bfloat16 import multiplies_bfloat16
 
 Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+TYPES = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = ("auto", *TYPES)
 
 
-PRECISIONS = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+def type_of(precision: str, device: torch.device) -> torch.dtype | None:
+    """Return the type of the products of matrices, None for float32; `auto` is bfloat16 on a CPU with tiles of it."""
+    if precision == "auto":
+        precision = "bf16" if device.type == "cpu" and multiplies_bfloat16() else "float32"
+    return TYPES[precision]
 
 
 class TorchPosteriors:
     """Waveforms (B, S) float32, (B,) samples -> log-posteriors (B, T', V) float32, (B,) frames, as arrays.
 
-    precision: of the products of matrices, a name in `PRECISIONS`.
+    precision: of the products of matrices, one of `PRECISIONS`.
     """
 
-    def __init__(self, model: Network, device: torch.device, precision: str = "float32") -> None:
+    def __init__(self, model: Network, device: torch.device, precision: str = "auto") -> None:
         self.model = model
         self.device = device
-        self.type = PRECISIONS[precision]
+        self.type = type_of(precision, device)
 
     @torch.inference_mode()
     def __call__(self, waveforms: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

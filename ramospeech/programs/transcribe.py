@@ -52,9 +52,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add_device(group)
     group.add_argument(
         "--precision",
-        choices=("float32", "bf16", "fp16"),
-        default="float32",
-        help="of the acoustic model: half precision is for GPUs",
+        choices=("auto", "float32", "bf16", "fp16"),
+        default="auto",
+        help="of the acoustic model; half precision is for GPUs, and for CPUs with AMX, where auto takes bf16",
     )
     add_search_options(parser)
     add_options(parser, punctuation=False)

@@ -18,7 +18,7 @@ from ramospeech.model.encoders.base import (
     register_encoder,
     without_rest,
 )
-from ramospeech.model.layers.int8 import int8_linear
+from ramospeech.model.layers.bfloat16 import fast_linear
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
 
@@ -147,10 +147,10 @@ class WhisperEncoder(Encoder):
         return attended[:, None, None], self.window
 
     def optimise_for_inference(self) -> None:
-        """Linear layers of the transformer in 8 bits, on a CPU."""
+        """Linear layers of the transformer in bfloat16 or in 8 bits, on a CPU."""
         for layer in self.layers:
             for name in ("qkv", "out", "fc1", "fc2"):
-                setattr(layer, name, int8_linear(getattr(layer, name)))
+                setattr(layer, name, fast_linear(getattr(layer, name)))
 
     def pretrained_layers(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.conv2]), *self.layers, self.norm]

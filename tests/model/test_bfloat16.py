@@ -1,0 +1,77 @@
+"""Layers in bfloat16 on processors that multiply tiles of it, and when they are taken."""
+
+import pytest
+import torch
+from torch import nn
+
+from ramospeech.model import AcousticModel, ModelConfig
+from ramospeech.model.inference import type_of
+from ramospeech.model.layers import bfloat16
+from ramospeech.model.layers.bfloat16 import Bfloat16Linear, fast_linear, multiplies_bfloat16
+
+UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[True, False], ids=["tiles", "no tiles"])
+def tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the processor multiplies tiles: layers in bfloat16 work on all of them, only slower."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": request.param}, raising=False)
+    multiplies_bfloat16.cache_clear()
+    return bool(request.param)
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    multiplies_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize("shape", [(7, 40), (2, 3, 513), (1, 1, 8), (0, 40)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_is_the_layer_in_fewer_bits(shape: tuple[int, ...], bias: bool) -> None:
+    torch.manual_seed(0)
+    linear, x = nn.Linear(shape[-1], 20, bias=bias), torch.randn(shape)
+    found = Bfloat16Linear(linear)(x)
+    assert found.dtype == torch.bfloat16 and found.shape == (*shape[:-1], 20)
+    exact = nn.functional.linear(
+        x.bfloat16().double(),
+        linear.weight.detach().bfloat16().double(),
+        None if linear.bias is None else linear.bias.detach().bfloat16().double(),
+    )
+    torch.testing.assert_close(found.double(), exact, atol=0.02, rtol=0.01)
+
+
+def test_which_layer_a_processor_gets(tiles: bool) -> None:
+    assert isinstance(fast_linear(nn.Linear(8, 4)), Bfloat16Linear) == tiles
+    meta = nn.Linear(8, 4, device="meta")
+    assert fast_linear(meta) is meta
+
+
+def test_auto_is_bfloat16_on_such_a_cpu_alone(tiles: bool) -> None:
+    assert type_of("auto", CPU) == (torch.bfloat16 if tiles else None)
+    assert type_of("auto", torch.device("cuda")) is None
+    assert type_of("float32", CPU) is None
+    assert type_of("fp16", torch.device("cuda")) == torch.float16
+
+
+def test_a_torch_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not multiplies_bfloat16()
+
+
+def test_a_whisper_model_stays_near_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bfloat16, "multiplies_bfloat16", lambda: True)
+    torch.manual_seed(0)
+    model = AcousticModel(ModelConfig(UNITS, "whisper", width=128, layers=2, rnn=16, share_parts=True)).eval()
+    clip = 0.1 * torch.randn(2, 32_000), torch.tensor([32_000, 20_000])
+    with torch.inference_mode():
+        expected, lengths = model(*clip)
+        model.optimise_for_inference()
+        found, _ = model(*clip)
+        with torch.autocast("cpu", torch.bfloat16):
+            half, _ = model(*clip)
+        alone, _ = model(clip[0][1:, :20_000], clip[1][1:])
+    assert sum(isinstance(module, Bfloat16Linear) for module in model.modules()) == 8
+    for each in (found, half.float()):
+        assert (each.exp() - expected.exp()).abs().max() < 0.03
+    torch.testing.assert_close(found[1, : lengths[1]], alone[0], atol=0.05, rtol=0.02)
