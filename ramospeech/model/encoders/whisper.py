@@ -19,6 +19,7 @@ from ramospeech.model.encoders.base import (
     without_rest,
 )
 from ramospeech.model.layers.bfloat16 import fast_linear
+from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
 
@@ -79,7 +80,7 @@ class WhisperEncoder(Encoder):
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
         self.layers = nn.ModuleList(Layer(width, sizes.dropout) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(2 * sizes.dropout)
+        self.dropout = Dropout(2 * sizes.dropout)
         self.pair_norm, self.rnn = None, None
         if sizes.mean_pairs or sizes.rnn:
             self.pair_norm = nn.LayerNorm(width)
@@ -165,7 +166,7 @@ class Layer(nn.Module):
         self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, attended: Tensor | None, block: int = 0) -> Tensor:
         """x (B, T', width) -> (B, T', width).
