@@ -115,7 +115,7 @@ class WindowTraining:
 
     def drop_worst(self, trainer: Trainer, monitor: Monitor) -> list[tuple[Clip, str, str]]:
         """Leave out the clips of --drop_worst, by the averaged weights; as `FilteredClips.dropped` lists them."""
-        with trainer.averaged():
+        with trainer.averaged(), trainer.autocast():
             found = self.worst_clips(trainer.model)
         self.leave_out(sorted(found))
         if found:
