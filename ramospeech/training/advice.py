@@ -12,6 +12,7 @@ from ramospeech.cli import transcribing
 from ramospeech.data import FilteredClips
 from ramospeech.errors import TrainingError
 from ramospeech.model import AcousticModel
+from ramospeech.model.layers.bfloat16 import multiplies_bfloat16
 from ramospeech.training.defaults import is_old_dropout
 from ramospeech.training.folder import RunFolder
 from ramospeech.training.log import RunLog
@@ -112,6 +113,13 @@ def on_changed(start: str, model: AcousticModel, freeze: int) -> list[str]:
     return [*lines, f"the weights of {start} were trained with {before}; with {now} they need training{frozen}"]
 
 
+def on_precision(amp: str, device: torch.device, architecture: str) -> list[str]:
+    """Return a line where this CPU would train a Whisper encoder faster in bfloat16."""
+    if amp != "no" or device.type != "cpu" or architecture != "whisper" or not multiplies_bfloat16():
+        return []
+    return ["this CPU multiplies tiles of bfloat16: --amp bf16 trains this encoder some three times as fast"]
+
+
 def on_other_lists(args: Namespace, model: AcousticModel) -> list[str]:
     """Return a line where a resumed run reads other lists than before, whose error rates do not compare."""
     before = model.summary.get("options", {}) if args.load_model else {}
@@ -140,6 +148,7 @@ def on_start(
         lines.append("warning: --dropout is --dropout_scale for this encoder; the old name works in this version only")
     lines += on_changed(args.init_from, model, args.freeze)
     lines += on_other_lists(args, model)
+    lines += on_precision(args.amp, device, model.config.architecture)
     if args.freeze:
         learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         kept = "; what the others make of a clip is computed once" if model.kept else ""

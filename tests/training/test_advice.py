@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
 
 from ramospeech.corpora import Utterance
 from ramospeech.data import FilteredClips
@@ -106,3 +107,19 @@ def test_labels_of_other_units():
     assert line.startswith("warning: x_train.txt: 20% of the labels are not among the units (--units pinyin)")
     with pytest.raises(TrainingError, match=r"x_train\.txt: 100% of the labels are not among the units"):
         advice.on_unknown(lists, labelled(10, 100), "--units pinyin")
+
+
+@pytest.mark.parametrize(
+    ("amp", "device", "architecture", "tiles", "said"),
+    [
+        ("no", "cpu", "whisper", True, 1),
+        ("bf16", "cpu", "whisper", True, 0),
+        ("no", "cuda", "whisper", True, 0),
+        ("no", "cpu", "dfcnn", True, 0),
+        ("no", "cpu", "whisper", False, 0),
+    ],
+)
+def test_precision_of_a_cpu(monkeypatch, amp, device, architecture, tiles, said):
+    monkeypatch.setattr(advice, "multiplies_bfloat16", lambda: tiles)
+    lines = advice.on_precision(amp, torch.device(device), architecture)
+    assert len(lines) == said and all("--amp bf16" in line for line in lines)
