@@ -83,7 +83,7 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
         return np.frombuffer(streams[name], dtype)
 
     def numbers(name: str) -> np.ndarray:
-        return _from_varints(array(name))
+        return _from_varints(np.frombuffer(streams.pop(name), "u1"))
 
     characters = streams["characters"].decode()
     size = len(characters)
@@ -94,15 +94,14 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
 
     c = _from_gaps(numbers("bigram_gaps"), bigrams_of)
     _check(c.max(initial=0) < size, "bigrams")
-    b = np.repeat(np.arange(size), bigrams_of)
+    b = np.repeat(np.arange(size, dtype=np.int32), bigrams_of)
     backoffs = np.zeros(len(b), np.uint8)
     _check(len(trigrams_of) == len(b), "trigrams")
     backoffs[trigrams_of > 0] = array("bigram_backoffs")
     rank = _from_gaps(numbers("trigram_gaps"), trigrams_of)
-    context = np.repeat(np.arange(len(b), dtype=np.int32), trigrams_of)
-    _check(bool((rank < bigrams_of[c[context]]).all()), "trigrams")
-    trigrams = context.astype(np.int64)
-    trigrams <<= ID_BITS
+    _check(bool((rank < np.repeat(bigrams_of[c], trigrams_of)).all()), "trigrams")
+    release_freed_memory()  # the largest array comes now
+    trigrams = np.repeat(np.arange(len(b), dtype=np.int64) << ID_BITS, trigrams_of)
     trigrams |= rank
 
     ids, costs = array("reading_ids", "<u2"), array("reading_costs")
@@ -115,7 +114,7 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
         characters,
         array("unigram", "<f4"),
         array("unigram_backoff", "<f4"),
-        ((b << ID_BITS) | c).astype(np.int32),
+        (b << ID_BITS) | c,
         array("bigram_boosts"),
         backoffs,
         trigrams,
@@ -125,7 +124,7 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
     )
     _check(len(model.unigram) == len(model.unigram_backoff) == size, "unigrams")
     _check(bool(np.isfinite(model.unigram).all() and np.isfinite(model.unigram_backoff).all()), "unigrams")
-    _check(len(model.bigram_boosts) == len(b) and len(model.trigram_boosts) == len(context), "boosts")
+    _check(len(model.bigram_boosts) == len(b) and len(model.trigram_boosts) == len(trigrams), "boosts")
     return model
 
 
@@ -150,11 +149,12 @@ def _gaps(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _from_gaps(gaps: np.ndarray, row_sizes: np.ndarray) -> np.ndarray:
-    """Invert `_gaps`; rows without values have size 0."""
+    """Invert `_gaps`, in the memory of int32 `gaps`; rows without values have size 0."""
     _check(int(row_sizes.sum()) == len(gaps), "rows")
     # 32 bits, because there are millions. The sums over all rows may wrap; the differences within a row, of fewer than
     # 2**14 numbers below 2**14, are exact again.
-    running = np.cumsum(gaps + np.int32(1), dtype=np.int32)
+    gaps += 1
+    running = np.cumsum(gaps, dtype=np.int32, out=gaps)
     first = np.cumsum(row_sizes, dtype=np.int64) - row_sizes
     before = np.concatenate((np.zeros(1, np.int32), running))[first]
     running -= np.repeat(before, row_sizes)
