@@ -19,7 +19,7 @@ def test_every_recipe_is_one_that_train_takes(path: Path) -> None:
     args = parse_with_recipe(options(train.__doc__), ["--recipe", path.stem, "--data_type", "mine"])
     train.check_options(args)
     # Runs that start from a model take their features from it.
-    of_start = dict.fromkeys(("finetune", "accurate", "fast", "whisper-aishell"), (None, None))
+    of_start = dict.fromkeys(("finetune", "accurate", "accurate-cpu", "fast", "whisper-aishell"), (None, None))
     bare = dict.fromkeys(("original", "an4-deepspeech", "librispeech-deepspeech2"), ("spectrogram", "clip"))
     expected = {**of_start, **bare}.get(path.stem, ("fbank", "bin"))
     assert (args.features, args.normalise, args.data_type) == (*expected, "mine")
