@@ -1,6 +1,7 @@
 """Model files: safetensors, with everything that inference needs in the metadata. Loading never runs code."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,24 @@ STATE = ".state.pt"  # the end of the name of a training state
 
 
 def save_model(
-    model: AcousticModel, path: str | Path, training: dict[str, Any], bits: int = 32, base: str | None = None
+    model: AcousticModel,
+    path: str | Path,
+    training: dict[str, Any],
+    bits: int = 32,
+    base: str | None = None,
+    moments: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write weights, configuration and a summary of the training (anything JSON can hold) to `path`.
 
-    `bits` of a weight in a matrix: 16, or 8 and fewer as `quantise` has them, make a model to ship. Weights that equal
-    those of a shipped model, the `base`, are not written. The file appears whole or not at all. Raises ModelError where
-    it cannot be written or a weight is not finite.
+    `bits` of a weight in a matrix: 16, or 8 and fewer as `quantise` has them (`moments` too), make a model to ship.
+    Weights that equal those of a shipped model, the `base`, are not written. The file appears whole or not at all.
+    Raises ModelError where it cannot be written or a weight is not finite.
     """
     path = Path(path)
     weights, small = _weights(model), bits <= 8
     dtype = torch.float16 if bits == 16 else None
     if small:
-        tensors = quantise(weights, bits)
+        tensors = quantise(weights, bits, moments)
     else:
         tensors = {name: _floating(tensor, dtype).contiguous() for name, tensor in weights.items()}
     for name, tensor in tensors.items():

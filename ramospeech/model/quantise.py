@@ -1,8 +1,10 @@
 """Weights in few bytes: matrices in 8 bits or fewer, each row with a scale of its own, the rest in half precision.
 
 Rows are those of the first axis, so a convolution has one for each of its maps. The scale of a row is that of the least
-squared error: a few large weights are cut for the sake of the many. A weight takes a byte, and in 6 bits three quarters
-of one, where the last axis is a multiple of 4.
+squared error: a few large weights are cut for the sake of the many. Where it is known what a matrix is multiplied by,
+the error of each weight is made up for by those after it in its row (GPTQ, Frantar et al., arXiv 2210.17323), so that
+the products change little rather than the weights. A weight takes a byte, and in 6 bits three quarters of one, where
+the last axis is a multiple of 4.
 """
 
 from collections.abc import Mapping
@@ -12,12 +14,18 @@ from torch import Tensor
 
 from ramospeech.arrays import SCALE, packed, unpacked
 
+DAMPING = 0.01  # of the mean of the moments' diagonal, so that their inverse exists
 CLIP_FRACTIONS = torch.linspace(0.4, 1.0, 25)  # of a row's largest weight: what may be the largest that is kept
 
 
-def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
+def quantise(
+    tensors: Mapping[str, Tensor], bits: int = 8, moments: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """Make of a matrix (R, ..., N) int8, in 6 bits uint8 (R, ..., 3 * N / 4) as `packed` has them, and, under its name
-    with SCALE, float32 (R,); whole numbers stay."""
+    with SCALE, float32 (R,); whole numbers stay.
+
+    moments: (N, N) sums of products of the inputs of matrices, by name, as `calibration.input_moments` gives them.
+    """
     max_level = 2 ** (bits - 1) - 1
     quantised = {}
     for name, tensor in tensors.items():
@@ -27,7 +35,10 @@ def quantise(tensors: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
             quantised[name] = tensor.to(torch.float16)
         else:
             scale = _scale(tensor.flatten(1), max_level)
-            levels = (tensor / _column(scale, tensor)).round().clamp(-max_level, max_level).to(torch.int8)
+            if moments and name in moments:
+                levels = _compensated(tensor, scale, max_level, moments[name])
+            else:
+                levels = _nearest(tensor, _column(scale, tensor), max_level)
             if bits == 6 and levels.shape[-1] % 4 == 0:
                 levels = torch.from_numpy(packed(levels.cpu().numpy()))
             quantised[name] = levels
@@ -56,6 +67,25 @@ def _scale(rows: Tensor, max_level: int) -> Tensor:
         for scale in scales
     ]
     return scales.gather(0, torch.stack(errors).argmin(0, keepdim=True))[0]
+
+
+def _nearest(weights: Tensor, scale: Tensor, max_level: int) -> Tensor:
+    return (weights / scale).round().clamp(-max_level, max_level).to(torch.int8)
+
+
+def _compensated(weights: Tensor, scale: Tensor, max_level: int, moments: Tensor) -> Tensor:
+    """Return the levels (R, N) of weights; each column's error is taken off the columns after it, in the proportions
+    that the inverse of the moments gives."""
+    moments = moments.double()
+    moments = moments + DAMPING * moments.diagonal().mean() * torch.eye(len(moments), dtype=torch.float64)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments))
+    factor = torch.linalg.cholesky(inverse, upper=True)
+    rest, levels = weights.double(), torch.empty(weights.shape, dtype=torch.int8)
+    for n in range(rest.shape[1]):
+        levels[:, n] = _nearest(rest[:, n], scale, max_level)
+        error = (rest[:, n] - levels[:, n] * scale) / factor[n, n]
+        rest[:, n + 1 :] -= error[:, None] * factor[n, n + 1 :]
+    return levels
 
 
 def _column(scale: Tensor, tensor: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ def on_precision(amp: str, device: torch.device, architecture: str) -> list[str]
     """Return a line where this CPU would train a Whisper encoder faster in bfloat16."""
     if amp != "no" or device.type != "cpu" or architecture != "whisper" or not multiplies_bfloat16():
         return []
-    return ["this CPU multiplies tiles of bfloat16: --amp bf16 trains this encoder some three times as fast"]
+    return ["this CPU multiplies tiles of bfloat16: --amp bf16 trains this encoder about twice as fast"]
 
 
 def on_other_lists(args: Namespace, model: AcousticModel) -> list[str]:

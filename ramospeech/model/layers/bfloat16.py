@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from ramospeech.model.layers.int8 import int8_linear
 
+ROWS = 128  # a kernel is made for each number of rows, which takes longer than the product: so there are few of them
+
 
 class Bfloat16Linear(nn.Module):
     """nn.Linear (..., inputs) -> (..., outputs) bfloat16, with weights in bfloat16. For inference only."""
@@ -21,7 +23,10 @@ class Bfloat16Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs) bfloat16."""
-        return F.linear(x.bfloat16(), self.weight, self.bias)
+        count = x.numel() // self.in_features
+        rows = x.new_empty(-(-count // ROWS) * ROWS, self.in_features, dtype=torch.bfloat16)
+        rows[:count] = x.reshape(count, self.in_features)
+        return F.linear(rows, self.weight, self.bias)[:count].view(*x.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
