@@ -54,7 +54,7 @@ def test_weights_that_are_on_levels_stay() -> None:
     assert torch.equal(again["w"], once["w"]) and torch.equal(again["w" + SCALE], once["w" + SCALE])
 
 
-def test_inputs_that_never_came_are_no_error() -> None:
+def test_inputs_may_never_have_come() -> None:
     inputs = correlated(100, 16)
     inputs[:, 3] = 0
     quantise({"w": torch.randn(8, 16)}, 6, {"w": inputs.T @ inputs})
