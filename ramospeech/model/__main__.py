@@ -9,9 +9,9 @@
     ramospeech average --bits 8 --base accurate small.safetensors runs/m.safetensors   without what the two share
 
 The mean of the last checkpoints of a run (train.py --save_step) is often better than each of them (Izmailov et al.,
-arXiv 1803.05407). With --calibrate the weights of linear layers are rounded so that what these give for 300
-recordings of a list, such as it was trained on, changes least. Rows that syllables share part by part are summed up, so
-that the file is an ordinary one; with --base they stay as they are.
+arXiv 1803.05407). With --calibrate the weights of linear layers are rounded so that what these give for up to
+300 recordings of a list, such as it was trained on, changes least. Rows that syllables share part by part are summed
+up, so that the file is an ordinary one; with --base they stay as they are.
 """
 
 import argparse
@@ -108,9 +108,15 @@ def write_average(
 
 
 def _moments(model: AcousticModel, path: Path, data_root: Path) -> dict[str, torch.Tensor]:
-    """Raises ListError, AudioError."""
-    clips = read_list(path)
-    return input_moments(model, (audio.load(data_root / clip.path) for clip in clips[:: -(-len(clips) // CALIBRATED)]))
+    """Raises ListError, AudioError; UsageError where no recording can be used."""
+    clips = read_list(path, model.units)
+    chosen = clips[:: max(1, len(clips) // CALIBRATED)][:CALIBRATED]
+    found = input_moments(model, (audio.load(data_root / clip.path) for clip in chosen))
+    if not found:
+        raise UsageError(
+            f"--calibrate {path}: no recording that the model can take; give a list that it was trained on"
+        )
+    return found
 
 
 @program
@@ -161,9 +167,18 @@ def _parser(nargs: str) -> Parser:
     )
     parser.add_argument("--bits", type=int, choices=(6, 8, 16), default=16, help="bits per weight of a matrix")
     parser.add_argument(
-        "--calibrate", type=Path, metavar="LIST", help="recordings for which --bits 8 or 6 is to change least"
+        "--calibrate",
+        type=Path,
+        metavar="LIST",
+        help="a list of recordings: --bits 8 or 6 rounds weights so that what the model gives for them changes least",
     )
-    parser.add_argument("--data_root", type=Path, default=Path("data"), metavar="DIR", help="where these lie")
+    parser.add_argument(
+        "--data_root",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="folder that the paths of --calibrate are relative to",
+    )
     parser.add_argument("--base", choices=BASES, help="leave out the weights that equal those of this shipped model")
     return parser
 

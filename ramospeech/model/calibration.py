@@ -11,7 +11,8 @@ from ramospeech.model.acoustic import AcousticModel
 
 @torch.inference_mode()
 def input_moments(model: AcousticModel, clips: Iterable[np.ndarray]) -> dict[str, Tensor]:
-    """Return the sum of the products of the inputs of each linear layer, (N, N) float32, by the name of its weight.
+    """Return the sum of the products of the inputs of each linear layer of the encoder and the CTC head, (N, N)
+    float32, by the name of its weight.
 
     clips: waveforms (S,) float32; those that the model cannot take, being too short or too long, are passed over.
     """
@@ -30,7 +31,9 @@ def input_moments(model: AcousticModel, clips: Iterable[np.ndarray]) -> dict[str
     try:
         for clip in clips:
             if model.min_samples <= len(clip) <= longest * model.features.samples_per_frame:
-                model(torch.from_numpy(clip)[None], torch.tensor([len(clip)]))
+                states, _ = model.encode(torch.from_numpy(clip)[None], torch.tensor([len(clip)]))
+                if "ctc" in model.heads:
+                    model.ctc(states)
     finally:
         for handle in handles:
             handle.remove()

@@ -83,6 +83,10 @@ def test_average_calibrates(tmp_path: Path, root: Path, capsys: pytest.CaptureFi
     changed = {name.split(".")[-2] for name in a if not torch.equal(a[name], b[name])}
     assert changed <= {"qkv", "out", "fc1", "fc2", "output"}
     assert not torch.equal(a["encoder.layers.0.fc1.weight"], b["encoder.layers.0.fc1.weight"])
+    (tmp_path / "none.txt").write_text("", "utf-8")
     capsys.readouterr()
+    none = ["--calibrate", str(tmp_path / "none.txt"), "--bits", "6"]
+    assert average([str(tmp_path / "c.safetensors"), given[0], *none]) == 2
+    assert "no recording that the model can take" in capsys.readouterr().err
     assert average([str(tmp_path / "c.safetensors"), *given]) == 2
     assert "--calibrate: rounds weights to 8 or 6 bits" in capsys.readouterr().err

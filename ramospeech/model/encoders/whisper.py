@@ -24,7 +24,6 @@ from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
 
 HEAD_DIM = 64  # of the attention, in Whisper of every size
-INFERENCE_GRID = 64  # frames of 10 ms
 POSITIONS = 1500  # frames of 20 ms: 30 seconds
 
 
@@ -77,7 +76,6 @@ class WhisperEncoder(Encoder):
         self.reduction, self.dim = (4 if sizes.mean_pairs else 2), (2 * sizes.rnn or width)
         self.window = sizes.attention_window
         self.pairs_after = (sizes.pairs_after or sizes.layers) if sizes.mean_pairs else None
-        self.grid = 1  # frames, of which a batch has a multiple
         self.conv1 = nn.Conv1d(bins, width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
         self.layers = nn.ModuleList(Layer(width, sizes.dropout) for _ in range(sizes.layers))
@@ -94,10 +92,8 @@ class WhisperEncoder(Encoder):
             open_forget_gates(self.rnn)
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        if self.grid > 1:
-            features = F.pad(features, (0, 0, 0, -features.shape[1] % self.grid))
         x, frames = self.upper(*self.lower(features, lengths))
-        return (x[:, : int(frames.max())] if self.grid > 1 else x), frames.to(lengths.device)
+        return x, frames.to(lengths.device)
 
     def lower(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = self.checked_lengths(lengths)
@@ -152,10 +148,7 @@ class WhisperEncoder(Encoder):
         return attended[:, None, None], self.window
 
     def optimise_for_inference(self) -> None:
-        """Linear layers of the transformer in bfloat16 or in 8 bits, and few different lengths of batches, on a CPU,
-        where a kernel is made, and kept, for each."""
-        if next(self.parameters()).device.type == "cpu":
-            self.grid = INFERENCE_GRID
+        """Linear layers of the transformer in bfloat16 or in 8 bits, on a CPU."""
         for layer in self.layers:
             for name in ("qkv", "out", "fc1", "fc2"):
                 setattr(layer, name, fast_linear(getattr(layer, name)))

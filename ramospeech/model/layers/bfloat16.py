@@ -22,7 +22,7 @@ class Bfloat16Linear(nn.Module):
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().bfloat16(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs) bfloat16."""
+        """Map (..., inputs) to (..., outputs) bfloat16; under autocast in its type."""
         count = x.numel() // self.in_features
         rows = x.new_empty(-(-count // ROWS) * ROWS, self.in_features, dtype=torch.bfloat16)
         rows[:count] = x.reshape(count, self.in_features)
