@@ -1,5 +1,7 @@
 """Layers in bfloat16 on processors that multiply tiles of it, and when they are taken."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -22,7 +24,10 @@ def tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> None:
+def forgotten() -> Iterator[None]:
+    """What is found of a pretended processor is not kept for other tests."""
+    multiplies_bfloat16.cache_clear()
+    yield
     multiplies_bfloat16.cache_clear()
 
 
