@@ -1,10 +1,11 @@
-"""Train a seq2seq translator from pinyin to hanzi on plain hanzi text.
+"""Train a seq2seq translator from pinyin to hanzi, or the language model of the second pass, on plain hanzi text.
 
     ramospeech train_translator TEXT...                                     one process, CPU or GPU
     horovodrun -np 4 ramospeech train_translator TEXT... laws.txt.gz=0.1    four; uses a tenth of laws.txt.gz per pass
     ramospeech train_translator TEXT... --load_model                        resume where the last run ended
     ramospeech train_translator TEXT... --label all.corpus                  label the text once, with all cores ...
     ramospeech train_translator all.corpus --amp bf16                       ... and train without waiting for pinyin
+    ramospeech train_translator TEXT... --network causal --amp bf16         the language model of the second pass
 
 The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
 Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last), NAME.state.pt (to resume), NAME.json
@@ -16,19 +17,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import count as counting
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ramospeech import parallel
 from ramospeech.cli import Parser, count, count_or_0, few, fraction, peak_rate, positive, seed, transcribing
-from ramospeech.environment import cpu_threads
-from ramospeech.errors import ListError, ModelError, TrainingError, UsageError, program
-from ramospeech.lm.text import TextFile, excluded
+from ramospeech.errors import ModelError, UsageError, program
+from ramospeech.programs.translator_text import label, open_text, steps_of
 from ramospeech.training import (
     Checkpoints,
     Meter,
@@ -51,15 +49,22 @@ from ramospeech.translate.error_model import Syllables
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.corpus import SUFFIX, Corpus
-from ramospeech.translate.seq2seq.dataset import LabelledStream, PinyinLabeller, TextBatch, TextStream, read_ahead
-from ramospeech.translate.seq2seq.dev import DevSet, dev_rates, read_dev
+from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer
+from ramospeech.translate.seq2seq.dataset import PinyinLabeller, TextBatch
+from ramospeech.translate.seq2seq.dev import DevSet, dev_rates, perplexity, read_dev
 from ramospeech.translate.seq2seq.file import Network
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
-from ramospeech.translate.seq2seq.objective import training_loss, whole_loss
+from ramospeech.translate.seq2seq.objective import causal_loss, training_loss, whole_loss
 from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
+from ramospeech.translate.seq2seq.windows import WindowStream
 
-NETWORKS = {"transformer": (256, 6), "lstm": (192, 2)}  # their usual width and layers
+# Their usual width and layers, and the loss.
+NETWORKS: dict[str, tuple[int, int, Any]] = {
+    "transformer": (256, 6, whole_loss),
+    "lstm": (192, 2, training_loss),
+    "causal": (320, 4, causal_loss),
+}
+HEAD_WIDTH = 64  # of the heads of a causal network
 
 
 def options() -> argparse.ArgumentParser:
@@ -85,9 +90,16 @@ def options() -> argparse.ArgumentParser:
     model.add_argument("--model_path", default="runs", help="folder of the model")
     model.add_argument("--model_name", default="translator", help="name of the model's files")
     model.add_argument("--load_model", action="store_true", help="resume the run of that name")
-    model.add_argument("--network", choices=tuple(NETWORKS), default="transformer", help="kind; lstm is that of 0.1")
-    model.add_argument("--width", type=count, help="size of embeddings and layers (default: 256; lstm: 192)")
-    model.add_argument("--layers", type=few, help="layers of the encoder (default: 6; lstm: 2)")
+    model.add_argument(
+        "--network",
+        choices=tuple(NETWORKS),
+        default="transformer",
+        help="kind; lstm is that of 0.1; causal: the language model of the second pass",
+    )
+    model.add_argument(
+        "--width", type=count, help="size of embeddings and layers (default: 256; lstm: 192; causal: 320)"
+    )
+    model.add_argument("--layers", type=few, help="layers of the encoder (default: 6; lstm: 2; causal: 4)")
     model.add_argument("--decoder", type=count, default=320, help="lstm: cells of the decoder")
     model.add_argument("--dropout", type=fraction, default=0.1, help="dropout rate between layers")
 
@@ -116,29 +128,17 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return options().parse_args(argv)
 
 
-def steps_of(
-    stream: TextStream | LabelledStream, labeller: PinyinLabeller, workers: parallel.Workers, seed: int, consumed: int
-) -> Iterator[TextBatch]:
-    """Yield this worker's batches without end, after those that all workers have `consumed` since the run began."""
-
-    def lists() -> Iterator[Any]:
-        for epoch in counting():
-            number = 0
-            for sentences in stream.batches(epoch):
-                number += 1
-                yield sentences
-            if not number:
-                raise TrainingError("the text has no sentences of hanzi; give text with one per line")
-
-    assigned = islice(enumerate(lists()), consumed + workers.rank, None, workers.size)
-
-    def rng(number: int) -> np.random.Generator:
-        return np.random.default_rng((seed, number // workers.size, number % workers.size))
-
-    return read_ahead(partial(labeller.batch, sentences, rng(number)) for number, sentences in assigned)
+def dev_perplexity(network: CausalTransformer, ngram: NgramModel, dev: DevSet, monitor: Monitor, steps: int) -> float:
+    """Return the perplexity of the dev sentences; logs it."""
+    found = perplexity(network, ngram.characters, dev[1])
+    monitor.scalars({"dev/perplexity": found}, steps)
+    monitor.say(f"step {steps}: dev perplexity {found:.2f} per character on {len(dev[0])} sentences")
+    return found
 
 
-def dev_cer(network: Network, ngram: NgramModel, dev: DevSet, seed: int, monitor: Monitor, trainer: Trainer) -> float:
+def dev_cer(
+    network: Seq2Seq | Transformer, ngram: NgramModel, dev: DevSet, seed: int, monitor: Monitor, trainer: Trainer
+) -> float:
     """Return the CER of the network alone: the mean of clean and noisy sentences; logs both."""
     rates = dev_rates(network.cpu(), ngram, dev, seed)
     network.to(trainer.device)
@@ -146,37 +146,6 @@ def dev_cer(network: Network, ngram: NgramModel, dev: DevSet, seed: int, monitor
     shown = ", ".join(f"{100 * rate:.2f}% {name}" for name, rate in rates.items())
     monitor.say(f"step {trainer.steps}: dev CER {shown} on {len(dev[0])} sentences, greedy, no n-gram")
     return sum(rates.values()) / len(rates)
-
-
-def label(args: argparse.Namespace, characters: str) -> None:
-    """Write the labelled text to --label; raises ListError, UsageError, TrainingError."""
-    if args.label.suffix != SUFFIX:
-        raise UsageError(f"--label {args.label}: end the name in {SUFFIX}, by which labelled text is known")
-    texts = [TextFile.parse(argument) for argument in args.texts]
-    corpus = Corpus.label(texts, characters, excluded(args.exclude), args.seed, args.threads or cpu_threads(None, 1))
-    corpus.save(args.label)
-    print(f"{args.label}: {len(corpus):,} sentences, {len(corpus.hanzi):,} characters")
-
-
-def open_text(
-    args: argparse.Namespace, characters: str, workers: parallel.Workers
-) -> tuple[TextStream | LabelledStream, int]:
-    """Return the stream of the texts and how many lines --exclude left out; raises ListError, UsageError."""
-    labelled = [text for text in args.texts if text.endswith(SUFFIX)]
-    if labelled:
-        if len(args.texts) > 1 or args.exclude:
-            raise UsageError(f"{labelled[0]}: labelled text is all a run reads; give texts and --exclude to --label")
-        corpus = Corpus.load(Path(labelled[0]))
-        if corpus.characters != characters:
-            raise ListError(f"{labelled[0]}: was labelled for another --ngram; label the text again")
-        return LabelledStream(corpus, args.batch_characters, args.seed), 0
-    texts = [TextFile.parse(argument) for argument in args.texts]
-    workers.run_or_fail_together(lambda: [next(text.lines(), None) for text in texts])
-    exclude = workers.run_or_fail_together(lambda: excluded(args.exclude))
-    left_out = workers.broadcast_from_rank_0(
-        lambda: sum(line in exclude for text in texts for line in text.lines()) if exclude else 0
-    )
-    return TextStream(texts, characters, args.batch_characters, args.seed, exclude), left_out
 
 
 def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
@@ -188,14 +157,19 @@ def translator_progress(state: dict, dev_step: int, workers: int) -> Progress:
 
 def build(args: argparse.Namespace, characters: str, run: RunFolder) -> tuple[Network, dict | None]:
     """Return the network of the options, and with --load_model the state to resume from; raises ModelError."""
-    width, layers = (
-        given or usual for given, usual in zip((args.width, args.layers), NETWORKS[args.network], strict=True)
-    )
+    usual = NETWORKS[args.network]
+    width, layers = args.width or usual[0], args.layers or usual[1]
     sizes = len(Syllables()), len(characters), width, layers
     torch.manual_seed(args.seed)
     network: Network
     if args.network == "lstm":
         network = Seq2Seq(Seq2SeqConfig(*sizes, args.decoder, args.dropout))
+    elif args.network == "causal":
+        if width % HEAD_WIDTH:
+            raise UsageError(f"--width {width}: has heads of {HEAD_WIDTH}; give a multiple of it")
+        network = CausalTransformer(
+            CausalConfig(len(characters), width, layers, width // HEAD_WIDTH, 4 * width, args.dropout)
+        )
     elif width % 8:
         raise UsageError(f"--width {width}: has 4 heads of an even size; give a multiple of 8")
     else:
@@ -229,12 +203,12 @@ def main(argv: list[str] | None = None) -> int:
     # Data: every worker streams the same sentences and takes its share.
     stream, left_out = open_text(args, ngram.characters, workers)
     observed = torch.from_numpy(Channel(ngram.lexicon, ngram.unigram).table())
-    labeller = PinyinLabeller(ngram.characters, ngram.lexicon)
+    labeller = stream if isinstance(stream, WindowStream) else PinyinLabeller(ngram.characters, ngram.lexicon)
     dev = workers.run_or_fail_together(lambda: read_dev(args.dev, args.dev_lines) if args.dev else None)
     dummy_batch = TextBatch(torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64))
 
     # Optimiser.
-    loss: Any = whole_loss if isinstance(network, Transformer) else training_loss
+    loss = NETWORKS[args.network][2]
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-2, fused=True)
     trainer = Trainer(network, optimizer, partial(loss, network, observed.to(device)), workers, device,
                       dummy_batch, clip=args.clip, amp=args.amp, seed=args.seed)  # fmt: skip
@@ -258,9 +232,11 @@ def main(argv: list[str] | None = None) -> int:
     monitor.say(f"TensorBoard: tensorboard --logdir {run.events.parent}")
     monitor.text("config", f"```\n{setting}\n```", trainer.steps)
 
+    measure = "dev_perplexity" if isinstance(network, CausalTransformer) else "dev_cer"
+
     def write_models(best: bool) -> None:
         if best or not dev:
-            training = {"steps": trainer.steps, "dev_cer": progress.best, "options": json.loads(setting)}
+            training = {"steps": trainer.steps, measure: progress.best, "options": json.loads(setting)}
             seq2seq_file.write(run.best, network, ngram.characters, training)
 
     shapes = [list(parameter.shape) for parameter in network.parameters()]
@@ -277,18 +253,20 @@ def main(argv: list[str] | None = None) -> int:
     def rate(epoch: int, done: int, _: int) -> float:
         return learning_rate(epoch * args.dev_step + done, peak, warmup, args.steps)
 
+    def measured(sentences: DevSet) -> float:
+        if isinstance(network, CausalTransformer):
+            return dev_perplexity(network, ngram, sentences, monitor, trainer.steps)
+        return dev_cer(network, ngram, sentences, args.seed, monitor, trainer)
+
     def evaluate(_: int) -> float | None:
-        return (
-            workers.broadcast_from_rank_0(lambda: dev_cer(network, ngram, dev, args.seed, monitor, trainer))
-            if dev
-            else None
-        )
+        return workers.broadcast_from_rank_0(lambda: measured(dev)) if dev else None
 
     loop = Run(trainer, progress, -(-args.steps // args.dev_step), batches, rate, evaluate, checkpoints, monitor,
                meter=Meter("speed/characters_per_second", "text", "/s", ("train/million_characters", 1e6)))  # fmt: skip
     if not loop.fit():
         return 130
     monitor.close()
-    what = f"mean dev CER {progress.best:.2%}, the best" if dev else "of the last step; there is no --dev"
+    best = f"dev perplexity {progress.best:.2f}" if measure == "dev_perplexity" else f"mean dev CER {progress.best:.2%}"
+    what = f"{best}, the best" if dev else "of the last step; there is no --dev"
     monitor.say(advice.on_model(run.best, what, f"{transcribing()} --translator {run.best} RECORDING"))
     return 0

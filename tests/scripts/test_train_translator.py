@@ -1,5 +1,6 @@
 """train_translator.py, as it is run: alone, resumed, with two workers, with options and files that are wrong."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,14 @@ import pytest
 import seeds
 
 from ramospeech.programs import train_translator
-from ramospeech.translate import train_ngram
+from ramospeech.translate import NgramTranslator, train_ngram
+from ramospeech.translate.second_pass import SecondPass
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = ["你好吗", "我们今天去北京", "今天天气很好", "他们在学习中文", "明天我们去上海", "银行在哪里"]
 DEV = "jin1 tian1 tian1 qi4 hen3 hao3\t今天天气很好\nyin2 hang2 zai4 na3 li3\t银行在哪里\n"
 SMALL = "--width 32 --layers 1 --decoder 32 --batch_characters 300 --warmup 5 --lr 1e-2 --gpu_rank 0 --threads 1"
+CAUSAL = ["--network", "causal", "--width", "64"]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,9 @@ def test_it_learns(tmp_path: Path) -> None:
     seeds.check("translator", tmp_path)
 
 
-def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> None:
-    assert train_translator.main(options(files, "whole", "--steps", "30", "--dev_step", "15")) == 0
+@pytest.mark.parametrize("more", [[], CAUSAL])
+def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str], more: list[str]) -> None:
+    assert train_translator.main(options(files, "whole", "--steps", "30", "--dev_step", "15", *more)) == 0
     original, taken = train_translator.Trainer.step, []
 
     def stop_after_15(self, batch, lr, stop=False, save=False, seconds=0.0):
@@ -49,8 +53,8 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(files: dict[str, str]) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_translator.Trainer, "step", stop_after_15)
-        assert train_translator.main(options(files, "parts", "--steps", "30", "--dev_step", "15")) == 130
-    resumed = options(files, "parts", "--steps", "30", "--dev_step", "15", "--load_model")
+        assert train_translator.main(options(files, "parts", "--steps", "30", "--dev_step", "15", *more)) == 130
+    resumed = options(files, "parts", "--steps", "30", "--dev_step", "15", *more, "--load_model")
     assert train_translator.main(resumed) == 0
     whole, parts = state(files, "whole"), state(files, "parts")
     assert whole["steps"] == parts["steps"] == 30
@@ -63,6 +67,24 @@ def test_a_finished_run_says_so_and_where_the_model_is(files: dict[str, str], ca
     assert f"--translator {files['folder']}/done.safetensors RECORDING" in capsys.readouterr().err
     assert train_translator.main(options(files, "done", "--steps", "2", "--load_model")) == 0
     assert "2 of 2 steps are done; give more --steps, or" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_language_model_of_characters(files: dict[str, str], capsys, tmp_path: Path, labelled: bool) -> None:
+    """It learns from plain and from labelled text, and its file is read as the second pass of the n-gram translator."""
+    first, *rest = options(files, "causal", "--steps", "60", "--dev_step", "30", *CAUSAL)
+    if labelled:
+        first = str(tmp_path / "all.corpus")
+        assert train_translator.main([files["text"], "--ngram", files["ngram"], "--label", first]) == 0
+    assert train_translator.main([first, *rest]) == 0
+    said = capsys.readouterr().err
+    found = [float(number) for number in re.findall(r"dev perplexity ([0-9.]+) per character on 2 sentences", said)]
+    assert len(found) == 2 and found[-1] < 60  # of 6,776 characters; 20 occur in the text
+    assert f"dev perplexity {min(found):.2f}, the best" in said
+    path = Path(files["folder"]) / "causal.safetensors"
+    assert SecondPass.load(path, NgramTranslator.load(files["ngram"]).model.characters).weight > 0
+    assert train_translator.main([first, *rest, "--width", "32"]) == 2
+    assert "--width 32: has heads of 64; give a multiple of it" in capsys.readouterr().err
 
 
 def test_excluded_sentences_are_counted(files: dict[str, str], capsys, tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ SIZE = 12  # characters, the boundary included
 NO_LEXICON = Lexicon((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
-def random_model(rng: np.random.Generator) -> NgramModel:
+def random_model(rng: np.random.Generator, size: int = SIZE) -> NgramModel:
     """A model dense enough for explicit trigrams to decide most paths."""
-    pairs = np.sort(rng.choice(SIZE * SIZE, size=90, replace=False))
-    b, c = pairs // SIZE, pairs % SIZE
-    first = np.searchsorted(b, np.arange(SIZE + 1))
+    pairs = np.sort(rng.choice(size * size, size=90, replace=False))
+    b, c = pairs // size, pairs % size
+    first = np.searchsorted(b, np.arange(size + 1))
     keys = [
         (i << ID_BITS) | rank
         for i in range(len(pairs))
@@ -28,9 +28,9 @@ def random_model(rng: np.random.Generator) -> NgramModel:
         if rng.random() < 0.4
     ]
     return NgramModel(
-        "".join(map(chr, range(0x4E00, 0x4E00 + SIZE))),
-        rng.normal(-5, 1, SIZE).astype(np.float32),
-        rng.normal(-1, 0.3, SIZE).astype(np.float32),
+        "".join(map(chr, range(0x4E00, 0x4E00 + size))),
+        rng.normal(-5, 1, size).astype(np.float32),
+        rng.normal(-1, 0.3, size).astype(np.float32),
         ((b << ID_BITS) | c).astype(np.int32),
         rng.integers(0, 40, len(pairs), dtype=np.uint8),
         rng.integers(0, 20, len(pairs), dtype=np.uint8) * (c != BOUNDARY),

@@ -4,8 +4,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +17,13 @@ from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.adapt import adapted
+from ramospeech.translate.ngram.alternatives import Found, Lattice, Nodes, nodes_of
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.phrases import Phrases, Written, add_chains
 from ramospeech.translate.types import Translation
+
+if TYPE_CHECKING:
+    from ramospeech.translate.second_pass import SecondPass
 
 TONE_COST = 6.0  # nats for a wrong tone: CER +0.1 points on clean syllables, -5 points if a tenth are wrong
 NEAR_COST = 6.3  # nats for a similar sound: CER +0.0 and -1.5 points on 300 sentences of AISHELL-1 dev
@@ -98,17 +104,20 @@ class NgramTranslator:
         tone_cost: float | None = TONE_COST,
         log_probs: bool = False,
         near_cost: float | None = NEAR_COST,
+        second_pass: "SecondPass | None" = None,
     ):
         """Wrap a model.
 
         tone_cost: nats for a wrong tone; None trusts the tones and is three times faster.
         near_cost: nats for a similar sound in a line of syllables; None trusts them, as does a tone_cost of None.
         log_probs: also compute log p(hanzi | syllables), the score normalised over all paths.
+        second_pass: rescores what the search finds, but not hotwords.
         """
         self.model = model
         self.tone_cost = tone_cost
         self.near_cost = near_cost
         self.log_probs = log_probs
+        self.second_pass = second_pass
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
@@ -117,7 +126,8 @@ class NgramTranslator:
 
     def knowing(self, texts: Sequence[str | Path]) -> "NgramTranslator":
         """Return a translator that knows the words of such files of text too, see `adapt.adapted`."""
-        return NgramTranslator(adapted(self.model, texts), self.tone_cost, self.log_probs, self.near_cost)
+        model = adapted(self.model, texts)
+        return NgramTranslator(model, self.tone_cost, self.log_probs, self.near_cost, self.second_pass)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1, hotwords: Phrases | None = None) -> list[Translation]:
         """Return up to `nbest` translations, best first, with one character per syllable.
@@ -202,18 +212,32 @@ class NgramTranslator:
         for part in batch:
             end += len(part.candidates) + 1
             high = bisect_left(arcs, end, low, key=lambda arc: arc.start)
-            # A phrase also has a path of single characters: the same text with a lower score.
-            paths = lattice.best_paths(arcs[low:high], max(nbest, 1) * (2 if part.written and nbest > 1 else 1))
             total = lattice.log_total(arcs[low:high]) if self.log_probs else None
-            low = high
             texts: dict[str, Translation] = {}
-            for found in paths:
-                text = self._translation(part, total, *found)
+            for found in self._found(part, arcs[low:high], max(nbest, 1)):
+                text = self._translation(part, total, found)
                 texts.setdefault(text.hanzi if part.written else str(len(texts)), text)
+            low = high
             yield list(texts.values())[: max(nbest, 1)]
 
-    def _translation(self, part: _Part, total: float | None, score: float, path: Sequence[int | None]) -> Translation:
+    def _found(self, part: _Part, arcs: Sequence[lattice.Arc], nbest: int) -> list[Found]:
+        """Return up to `nbest` paths through a part, and as many again where there are phrases: a phrase also has a
+        path of single characters, the same text with a lower score."""
+        several = 2 * nbest if part.written and nbest > 1 else nbest
+        if self.second_pass is None or not part.candidates:
+            return [(score, score, path) for score, path in lattice.best_paths(arcs, several)]
+        of_nodes = partial(_characters, part.candidates)
+        best = self.second_pass.best_path(Lattice(arcs), of_nodes, self.model, part.written)
+        if nbest == 1:
+            return [best]
+        others = [(score, path) for score, path in lattice.best_paths(arcs, several) if path != best[2]]
+        added = [self.second_pass.added(of_nodes(nodes_of(path)), self.model) for _, path in others]
+        rescored = [(score + more, score, path) for more, (score, path) in zip(added, others, strict=True)]
+        return [best, *sorted(rescored, key=lambda each: -each[0])]
+
+    def _translation(self, part: _Part, total: float | None, found: Found) -> Translation:
         """Return the characters of a path through a sentence and the alternatives they belong to."""
+        score, of_lattice, path = found
         taken = []
         for position, n in enumerate(path):
             if n is None:
@@ -229,5 +253,10 @@ class NgramTranslator:
             score,
             tuple(written.syllable for _, written in taken),
             tuple(part.sentence.slots[position] for position, _ in taken) if part.sentence.slots else (),
-            None if total is None else min(score - total, 0.0),
+            None if total is None else min(of_lattice - total, 0.0),
         )
+
+
+def _characters(candidates: Sequence[Candidates], nodes: Nodes) -> list[int]:
+    """Return the ids of the characters of nodes; those of hotwords that the model does not know are FALLBACK's."""
+    return [int(candidates[position].ids[n]) for position, n in nodes]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ramospeech.errors import ListError, TrainingError, extra
 from ramospeech.files import whole_file
+from ramospeech.lm.counting import BOUNDARY
 from ramospeech.lm.text import VARIANTS, TextFile
 from ramospeech.translate.error_model import Syllables
 
@@ -77,6 +78,10 @@ class Corpus:
             row[: len(known)] = list(known)
         hanzi, reading, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return cls(characters, hanzi, reading, readings, lengths)
+
+    def running(self) -> np.ndarray:
+        """Return the characters with a boundary before each sentence, (N + S,) uint16."""
+        return np.insert(self.hanzi, np.concatenate(([0], np.cumsum(self.lengths[:-1], dtype=np.int64))), BOUNDARY)
 
     def save(self, path: Path) -> None:
         """Write the file completely or not at all; raises TrainingError."""

@@ -34,7 +34,8 @@ OTHER_READING = 0.02  # fraction of syllables drawn from all readings of the cha
 
 @dataclass
 class TextBatch:
-    """B sentences of U characters. syllables, hanzi: (B, U) int64 ids."""
+    """B sentences of U characters. syllables, hanzi: (B, U) int64 ids; of windows of running text `syllables` are the
+    characters before those of `hanzi`."""
 
     syllables: Tensor
     hanzi: Tensor

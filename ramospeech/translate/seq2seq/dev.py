@@ -1,16 +1,22 @@
 """The development sentences of a training run: clean, and with a tenth of their syllables wrong."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ramospeech.errors import ListError
+from ramospeech.lm.counting import BOUNDARY
 from ramospeech.lm.text import TextFile
 from ramospeech.score import cer
 from ramospeech.text import pinyin
 from ramospeech.translate.error_model import Noise, Syllables
+from ramospeech.translate.lexicon import FALLBACK_ID
 from ramospeech.translate.ngram import NgramModel
-from ramospeech.translate.seq2seq.file import Network
+from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest
+from ramospeech.translate.seq2seq.model import Seq2Seq
+from ramospeech.translate.seq2seq.transformer import Transformer
 from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 DEV_NOISE = 0.1  # of the syllables of the noisy copy of the dev sentences
@@ -42,7 +48,7 @@ def corrupted(sentences: list[list[str]], seed: int) -> list[list[str]]:
     return result
 
 
-def dev_rates(network: Network, ngram: NgramModel, dev: DevSet, seed: int) -> dict[str, float]:
+def dev_rates(network: Seq2Seq | Transformer, ngram: NgramModel, dev: DevSet, seed: int) -> dict[str, float]:
     """Return the CER of greedy search without the n-gram model on clean and on noisy sentences; on the CPU."""
     sentences, references = dev
     translator = Seq2SeqTranslator(network, ngram, beam=1, ngram_weight=0.0)
@@ -51,3 +57,17 @@ def dev_rates(network: Network, ngram: NgramModel, dev: DevSet, seed: int) -> di
         texts = [found[0].hanzi for found in translator.translate_batch(observed)]
         rates[name] = cer(references, texts).rate
     return rates
+
+
+def perplexity(network: CausalTransformer, characters: str, sentences: Sequence[str]) -> float:
+    """Return that of the characters and the ends of sentences; one that the model does not have is FALLBACK's."""
+    ids = {character: number for number, character in enumerate(characters)}
+    training, total, counted = network.training, 0.0, 0
+    network.eval()
+    for sentence in sentences:
+        forest = Forest()
+        forest.add([BOUNDARY, *(ids.get(character, FALLBACK_ID) for character in sentence), BOUNDARY])
+        total -= float(network.log_probs(forest).sum())
+        counted += len(sentence) + 1
+    network.train(training)
+    return math.exp(total / max(counted, 1))

@@ -6,7 +6,7 @@ Weights are quantised by `ramospeech.model.quantise`.
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -17,17 +17,21 @@ from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
-from ramospeech.translate.load import KEY, SEQ2SEQ_FORMATS
+from ramospeech.translate.load import CAUSAL_FORMAT, KEY, SEQ2SEQ_FORMATS
+from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
 
-Network = Seq2Seq | Transformer
+Network = Seq2Seq | Transformer | CausalTransformer
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 FORMAT, TRANSFORMER_FORMAT = SEQ2SEQ_FORMATS
 FORMATS: dict[str, tuple[type[Network], type]] = {
     FORMAT: (Seq2Seq, Seq2SeqConfig),
     TRANSFORMER_FORMAT: (Transformer, TransformerConfig),
+    CAUSAL_FORMAT: (CausalTransformer, CausalConfig),
 }
+BITS = 6  # of the weights of a causal language model, which is shipped beside the n-gram model; of the others 8
 
 
 def write(path: Path, network: Network, characters: str, training: dict[str, Any]) -> None:
@@ -38,7 +42,8 @@ def write(path: Path, network: Network, characters: str, training: dict[str, Any
     name = next(name for name, (kind, _) in FORMATS.items() if isinstance(network, kind))
     entry = {"format": name, "config": asdict(network.config), "characters": characters, "training": training}
     metadata = {KEY: json.dumps(entry, ensure_ascii=False)}
-    content = safetensors.torch.save(quantise(network.state_dict()), metadata=metadata)
+    bits = BITS if isinstance(network, CausalTransformer) else 8
+    content = safetensors.torch.save(quantise(network.state_dict(), bits), metadata=metadata)
     with whole_file(path, "wb", ModelError, "make room or choose another place for it") as file:
         file.write(content)
 
@@ -66,7 +71,7 @@ def read(path: Path) -> tuple[Network, str]:
     return network.eval(), characters
 
 
-def for_characters(network: Network, known: str, wanted: str) -> Network:
+def for_characters(network: AnyNetwork, known: str, wanted: str) -> AnyNetwork:
     """Return the network with the characters `wanted` (V) instead of those it was trained with, `known`.
 
     A character that is not in `known` gets a zero embedding and the minimum bias, so that it is chosen by the n-gram

@@ -6,11 +6,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ramospeech.losses import Loss
+from ramospeech.translate.seq2seq.causal import CausalTransformer
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq
 from ramospeech.translate.seq2seq.transformer import Transformer
 
 NUM_SAMPLED_NEGATIVES = 1024  # characters outside the batch in the sampled softmax
+NORMALISER = 0.05  # weight of the square of the log of the sum over all characters
 
 
 def training_loss(network: Seq2Seq, observed: Tensor, batch: TextBatch, step: int) -> Loss:
@@ -42,4 +44,17 @@ def whole_loss(network: Transformer, observed: Tensor, batch: TextBatch, step: i
     logits = functional.linear(network(batch.syllables), network.character.weight, network.bias).float()
     logits = logits + observed[batch.syllables]
     total = functional.cross_entropy(logits.flatten(0, 1), batch.hanzi.flatten(), reduction="sum")
+    return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))
+
+
+def causal_loss(network: CausalTransformer, observed: Tensor, batch: TextBatch, step: int) -> Loss:
+    """Cross-entropy of a causal language model: `batch.hanzi` follows `batch.syllables`, which are characters here.
+
+    With a cost of the normaliser of the softmax, so that it stays near 1 and need not be computed afterwards (Devlin
+    et al., ACL 2014, Fast and Robust Neural Network Joint Models).
+    """
+    logits = network.logits(network(batch.syllables)).flatten(0, 1)
+    sums = logits.logsumexp(-1)
+    following = logits.gather(1, batch.hanzi.flatten()[:, None])[:, 0]
+    total = (sums - following + NORMALISER * sums.square()).sum()
     return Loss(total, torch.tensor(float(batch.hanzi.numel())), torch.tensor(0.0))

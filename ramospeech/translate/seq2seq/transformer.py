@@ -6,6 +6,7 @@ attention with rotary positions (Su et al., arXiv 2104.09864) after a convolutio
 squared rectifiers (So et al., arXiv 2109.08668), each added to what came in.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,33 +33,38 @@ class TransformerConfig:
     dropout: float = 0.1
 
 
-class Block(nn.Module):
-    """Attention and rectifiers, (B, U, D) -> (B, U, D)."""
+Neighbours = tuple[Tensor, Tensor, Tensor]  # of each position, (B, U, D)
 
-    def __init__(self, config: TransformerConfig) -> None:
+
+class Block(nn.Module):
+    """Attention and rectifiers, (B, U, D) -> (B, U, D).
+
+    here: which of the three neighbouring positions of the convolution is the position itself.
+    """
+
+    def __init__(self, width: int, heads: int, inner: int, dropout: float, here: int = 1) -> None:
         super().__init__()
-        width = config.width
-        self.heads, self.dropout = config.heads, nn.Dropout(config.dropout)
+        self.heads, self.dropout = heads, nn.Dropout(dropout)
         self.before_attention = nn.LayerNorm(width, bias=False)
-        self.neighbours = nn.Parameter(torch.tensor([[0.0], [1.0], [0.0]]).repeat(1, width))  # (3, D)
+        self.neighbours = nn.Parameter(functional.one_hot(torch.tensor(here), 3).float()[:, None].repeat(1, width))
         self.attention = nn.Linear(width, 3 * width, bias=False)
         self.merge = nn.Linear(width, width, bias=False)
         self.before_inner = nn.LayerNorm(width, bias=False)
-        self.inner = nn.Linear(width, config.inner, bias=False)
-        self.outer = nn.Linear(config.inner, width, bias=False)
+        self.inner = nn.Linear(width, inner, bias=False)
+        self.outer = nn.Linear(inner, width, bias=False)
         for linear in (self.attention, self.inner):
             nn.init.normal_(linear.weight, std=width**-0.5)
         for linear in (self.merge, self.outer):  # a block that has not learnt yet changes nothing
             nn.init.zeros_(linear.weight)
 
-    def forward(self, x: Tensor, positions: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        """positions: of `rotary`. mask: (B, 1, 1, U) bool, False where a sentence has ended; None: nowhere."""
-        h = self.before_attention(x)
-        if mask is not None:
-            h = h * mask[:, 0, 0, :, None]
-        h = functional.pad(h, (0, 0, 1, 1))
-        left, here, right = self.neighbours
-        h = h[:, :-2] * left + h[:, 1:-1] * here + h[:, 2:] * right
+    def forward(
+        self, x: Tensor, positions: tuple[Tensor, Tensor], mask: Tensor | None, beside: Callable[[Tensor], Neighbours]
+    ) -> Tensor:
+        """positions: of `rotary`. mask: bool, which positions (B, 1, U, U) sees which; None: all see all. beside: what
+        the three neighbours of each position have, of (B, U, D)."""
+        first, second, third = beside(self.before_attention(x))
+        of_first, of_second, of_third = self.neighbours
+        h = first * of_first + second * of_second + third * of_third
         batch, length, width = x.shape
         query, key, value = self.attention(h).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key = turned(query, positions), turned(key, positions)
@@ -73,7 +79,8 @@ class Transformer(EmbeddingNetwork):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__(config.syllables, config.characters, config.width)
         self.config = config
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        sizes = config.width, config.heads, config.inner, config.dropout
+        self.blocks = nn.ModuleList(Block(*sizes) for _ in range(config.layers))
         self.last = nn.LayerNorm(config.width, bias=False)
         self.bias = nn.Parameter(torch.zeros(config.characters))
         self.dropout = nn.Dropout(config.dropout)
@@ -83,18 +90,23 @@ class Transformer(EmbeddingNetwork):
         """Compute the states; lengths (B,) int64 if sentences are padded."""
         x = self.dropout(self.embedded(syllables))
         length = syllables.shape[1]
-        positions = rotary(length, self.config.width // self.config.heads, x)
+        positions = rotary(torch.arange(length, device=x.device), self.config.width // self.config.heads)
         mask = None if lengths is None else (torch.arange(length, device=x.device) < lengths[:, None])[:, None, None]
+
+        def beside(h: Tensor) -> Neighbours:
+            h = functional.pad(h if mask is None else h * mask[:, 0, 0, :, None], (0, 0, 1, 1))
+            return h[:, :-2], h[:, 1:-1], h[:, 2:]
+
         for block in self.blocks:
-            x = block(x, positions, mask)
+            x = block(x, positions, mask, beside)
         return self.last(x)
 
 
-def rotary(length: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cosine and the sine of each position and frequency, (U, width / 2)."""
-    rates = 10_000.0 ** (-torch.arange(0, width, 2, device=like.device) / width)
-    angles = torch.arange(length, device=like.device)[:, None] * rates
-    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+def rotary(positions: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Return the cosine and the sine of each of U positions and each frequency, (U, width / 2)."""
+    rates = 10_000.0 ** (-torch.arange(0, width, 2, device=positions.device) / width)
+    angles = positions[:, None] * rates
+    return angles.cos(), angles.sin()
 
 
 def turned(x: Tensor, positions: tuple[Tensor, Tensor]) -> Tensor:

@@ -18,7 +18,9 @@ from ramospeech.translate.ngram.translator import HotwordsOfEach, NgramTranslato
 from ramospeech.translate.seq2seq import beam as beam_search
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq import tagging
-from ramospeech.translate.seq2seq.file import Network, for_characters
+from ramospeech.translate.seq2seq.causal import CausalTransformer
+from ramospeech.translate.seq2seq.file import for_characters
+from ramospeech.translate.seq2seq.model import Seq2Seq
 from ramospeech.translate.seq2seq.transformer import Transformer
 from ramospeech.translate.types import Translation
 
@@ -39,7 +41,7 @@ class Seq2SeqTranslator:
 
     def __init__(
         self,
-        network: Network,
+        network: Seq2Seq | Transformer,
         ngram: NgramModel,
         beam: int = BEAM,
         ngram_weight: float | None = None,
@@ -62,6 +64,8 @@ class Seq2SeqTranslator:
         """
         model = ngram_file.read(Path(ngram) if ngram else ngram_path())
         network, characters = seq2seq_file.read(Path(path))
+        if isinstance(network, CausalTransformer):
+            raise ModelError(f"{path}: not a seq2seq translator but a language model; load_translator() reads it")
         shared = len(set(characters) & set(model.characters))
         if shared < MIN_SHARED_CHARACTERS * len(model.characters):
             raise ModelError(

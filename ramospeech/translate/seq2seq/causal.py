@@ -1,0 +1,146 @@
+"""A language model of characters: log p(character | the characters before it), by a causal transformer.
+
+The blocks are those of `transformer`, but each position sees only itself and what came before it. To score many texts
+that have much in common they are put into a `Forest`, each node of which is computed once for all texts through it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ramospeech.lm.counting import BOUNDARY
+from ramospeech.translate.seq2seq.transformer import Block, Neighbours, rotary
+
+ROWS = 64  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
+
+
+@dataclass(frozen=True)
+class CausalConfig:
+    """Sizes of the network, as those of `TransformerConfig`."""
+
+    characters: int
+    width: int = 320
+    layers: int = 4
+    heads: int = 5
+    inner: int = 1280
+    dropout: float = 0.0
+
+
+@dataclass
+class Forest:
+    """Texts that share their beginnings: N nodes.
+
+    ids: the character of each node. parents: the node before it, which has a lower number; -1 where a text begins.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    _children: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, text: Sequence[int], node: int = -1) -> list[int]:
+        """Add a text of characters behind a node, where it is not yet there; return its nodes. -1: a new text."""
+        path = []
+        for character in text:
+            child = self._children.setdefault((node, character), len(self.ids))
+            if child == len(self.ids):
+                self.ids.append(character)
+                self.parents.append(node)
+            path.append(child)
+            node = child
+        return path
+
+
+class CausalTransformer(nn.Module):
+    """Maps characters (B, U) to states (B, U, D), whose products with the embeddings are the logits of what follows."""
+
+    def __init__(self, config: CausalConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.character = nn.Embedding(config.characters, config.width)
+        sizes = config.width, config.heads, config.inner, config.dropout
+        self.blocks = nn.ModuleList(Block(*sizes, here=2) for _ in range(config.layers))
+        self.last = nn.LayerNorm(config.width, bias=False)
+        self.bias = nn.Parameter(torch.zeros(config.characters))
+        self.dropout = nn.Dropout(config.dropout)
+        # Small, since a character's own embedding stays in its state and would make it its own likeliest successor.
+        nn.init.normal_(self.character.weight, std=0.02)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """Compute the states of texts of equal length, as in training."""
+        length = characters.shape[1]
+        numbers = torch.arange(length, device=characters.device)
+
+        def beside(h: Tensor) -> Neighbours:
+            h = functional.pad(h, (0, 0, 2, 0))
+            return h[:, :-2], h[:, 1:-1], h[:, 2:]
+
+        seen = numbers <= numbers[:, None]
+        if characters.device.type != "cpu":
+            return self._states(characters, numbers, seen, beside)
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernel's backward pass is slow for texts as short as these
+            return self._states(characters, numbers, seen, beside)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Map states (..., D) to the logits (..., V) of the characters that follow, float32."""
+        return functional.linear(states, self.character.weight, self.bias.to(states.dtype)).float()
+
+    @torch.inference_mode()
+    def log_probs(self, forest: Forest, normalised: bool = True) -> np.ndarray:
+        """Return the log probability of each node given those before it, (N,) float64; 0 where a text begins.
+
+        normalised: False takes the sum over all characters to be 1, to which training keeps it near, and saves a third
+        of the time and more.
+        """
+        parents = np.array(forest.parents, np.int64)
+        behind = np.flatnonzero(parents >= 0)
+        result = np.zeros(len(forest))
+        inner = np.unique(parents[behind])  # nodes with others behind them; of the rest no state is needed
+        if not len(inner):
+            return result
+        number = np.zeros(len(forest), np.int64)  # of each among these
+        number[inner] = np.arange(len(inner))
+        rows = -(-len(inner) // ROWS) * ROWS
+        before = np.full((rows, 2), rows)  # the two before each node; `rows`: a row of zeros
+        seen, depth = np.eye(rows, dtype=bool), np.zeros(rows, np.int64)
+        for row, node in enumerate(inner.tolist()):
+            if (parent := parents[node]) >= 0:
+                up = number[parent]
+                before[row] = before[up, 1], up
+                seen[row] |= seen[up]
+                depth[row] = depth[up] + 1
+        characters = np.full((1, rows), BOUNDARY)
+        characters[0, : len(inner)] = np.array(forest.ids)[inner]
+        first, second = torch.from_numpy(before).T
+
+        def beside(h: Tensor) -> Neighbours:
+            filled = functional.pad(h, (0, 0, 0, 1))
+            return filled[:, first], filled[:, second], h
+
+        read, numbers, visible = (torch.from_numpy(array) for array in (characters, depth, seen))
+        states = self._states(read, numbers, visible, beside)[0]
+        of_parent = torch.from_numpy(number[parents[behind]])
+        following = torch.from_numpy(np.array(forest.ids)[behind])
+        products = states.float()[of_parent] * self.character.weight[following].float()
+        scores = products.sum(-1) + self.bias[following].float()
+        if normalised:
+            scores = scores - self.logits(states).logsumexp(-1)[of_parent]
+        result[behind] = scores.double().numpy()
+        return result
+
+    def _states(
+        self, characters: Tensor, numbers: Tensor, seen: Tensor, beside: Callable[[Tensor], Neighbours]
+    ) -> Tensor:
+        """numbers: the position of each in its text, (U,). seen: which positions (U, U) each position sees, bool."""
+        x = self.dropout(self.character(characters))
+        positions = rotary(numbers, self.config.width // self.config.heads)
+        for block in self.blocks:
+            x = block(x, positions, seen, beside)
+        return self.last(x)
