@@ -128,11 +128,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return options().parse_args(argv)
 
 
-def dev_perplexity(network: CausalTransformer, ngram: NgramModel, dev: DevSet, monitor: Monitor, steps: int) -> float:
+def dev_perplexity(
+    network: CausalTransformer, characters: str, dev: DevSet, monitor: Monitor, trainer: Trainer
+) -> float:
     """Return the perplexity of the dev sentences; logs it."""
-    found = perplexity(network, ngram.characters, dev[1])
-    monitor.scalars({"dev/perplexity": found}, steps)
-    monitor.say(f"step {steps}: dev perplexity {found:.2f} per character on {len(dev[0])} sentences")
+    found = perplexity(network.cpu(), characters, dev[1])
+    network.to(trainer.device)
+    monitor.scalars({"dev/perplexity": found}, trainer.steps)
+    monitor.say(f"step {trainer.steps}: dev perplexity {found:.2f} per character on {len(dev[0])} sentences")
     return found
 
 
@@ -255,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def measured(sentences: DevSet) -> float:
         if isinstance(network, CausalTransformer):
-            return dev_perplexity(network, ngram, sentences, monitor, trainer.steps)
+            return dev_perplexity(network, ngram.characters, sentences, monitor, trainer)
         return dev_cer(network, ngram, sentences, args.seed, monitor, trainer)
 
     def evaluate(_: int) -> float | None:

@@ -1,10 +1,11 @@
 """Toned pinyin to hanzi.
 
-`load_translator()` returns the shipped translator or reads one from a file: a `Seq2SeqTranslator`, which tolerates
-recognition errors, or an `NgramTranslator`, the baseline, an exact search with a character n-gram model. Both translate
-syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`); `translate_nbest` rescores a
-decoder's N-best list, and `ErrorModel` builds confusion networks from syllables. `ramospeech translate` translates
-lines of text, `ramospeech train_ngram` trains the baseline and train_translator.py the seq2seq translator.
+`load_translator()` returns the shipped translator or reads one from a file: an `NgramTranslator`, an exact search with
+a character n-gram model, with or without a second pass by a language model of sentences, or a `Seq2SeqTranslator`.
+All translate syllables (`translate`, `translate_batch`) and confusion networks (`translate_networks`);
+`translate_nbest` rescores a decoder's N-best list, and `ErrorModel` builds confusion networks from syllables.
+`ramospeech translate` translates lines of text, `ramospeech train_ngram` trains the n-gram model and
+train_translator.py the networks.
 """
 
 from typing import TYPE_CHECKING, Any

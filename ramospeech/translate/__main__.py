@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ramospeech import errors
 from ramospeech.cli import Parser, count
@@ -17,7 +17,9 @@ from ramospeech.translate.load import load_translator, translator_path
 from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
 from ramospeech.translate.opennmt import opennmt_block
-from ramospeech.translate.seq2seq.translator import BEAM, Seq2SeqTranslator
+
+if TYPE_CHECKING:  # the n-gram model alone needs no torch
+    from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 LINES_AT_ONCE = 64
 
@@ -28,9 +30,14 @@ def parser() -> argparse.ArgumentParser:
         description="Translate toned pinyin on standard input, one sentence per line, to hanzi on standard output. "
         f"A token that is not a syllable becomes {FALLBACK} and is reported on standard error; empty lines stay empty.",
     )
-    parser.add_argument("--model", type=Path, default=translator_path(), help="seq2seq or n-gram translator file")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=translator_path(),
+        help="file of the n-gram model, its second pass, or a seq2seq one",
+    )
     parser.add_argument("--nbest", type=count, default=1, help="hypotheses per line, best first, separated by tabs")
-    parser.add_argument("--beam_width", type=count, default=BEAM, help="seq2seq: beam size")
+    parser.add_argument("--beam_width", type=count, help="seq2seq: beam size (default: 10)")
     parser.add_argument(
         "--tone_cost", type=float, default=TONE_COST, help="n-gram: cost of a wrong tone in nats; inf trusts tones"
     )
@@ -53,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_line(raw: bytes, number: int, translator: NgramTranslator | Seq2SeqTranslator) -> list[str]:
+def read_line(raw: bytes, number: int, translator: "NgramTranslator | Seq2SeqTranslator") -> list[str]:
     """Return the syllables of a line; report tokens that are not syllables on standard error."""
     line = raw.decode("utf-8-sig", errors="replace")
     try:
@@ -76,7 +83,7 @@ def _read_token(token: str) -> list[str]:
 
 def translate_lines(
     source: BinaryIO,
-    translator: NgramTranslator | Seq2SeqTranslator,
+    translator: "NgramTranslator | Seq2SeqTranslator",
     nbest: int,
     verbose: bool,
     confusions: ErrorModel | None = None,
@@ -118,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     translator = load_translator(args.model)
     if isinstance(translator, NgramTranslator):
         translator.tone_cost = None if math.isinf(args.tone_cost) else args.tone_cost
-    else:
+    elif args.beam_width:
         translator.beam = args.beam_width
     reader = translator if isinstance(translator, NgramTranslator) else translator.of_networks
     reader.log_probs = args.verbose

@@ -35,7 +35,7 @@ def load_translator(path: str | Path | None = None) -> "NgramTranslator | Seq2Se
         with torch_for(f"{path}: the second pass of a translator"):
             from ramospeech.translate.second_pass import SecondPass
         translator = NgramTranslator.load()
-        translator.second_pass = SecondPass.load(path, translator.model.characters)
+        translator.second_pass = SecondPass.load(path, translator.model)
         return translator
     if kind in SEQ2SEQ_FORMATS:
         with torch_for(f"{path}: a seq2seq translator"):

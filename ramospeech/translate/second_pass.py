@@ -29,7 +29,6 @@ MAX_LOSS = 6.0  # nats that a change may lose in the n-gram search
 CHANGES_PER_POSITION = 2.0  # that are looked at, on average
 BEHIND = 4  # characters behind a change that it is judged by
 WINDOW, BEFORE = 32, 24  # characters that are judged at once, and those before them that they are read after
-MIN_SHARED_CHARACTERS = 0.9  # fraction of the n-gram model's characters that the network must know
 
 
 class Edit(NamedTuple):
@@ -43,64 +42,54 @@ class Edit(NamedTuple):
 class SecondPass:
     """Rescoring by a causal language model, whose characters have the ids of those of the n-gram model.
 
-    weight: of the network; the rest is that of the n-gram model.
+    network: on CPUs that multiply bfloat16 fast it is turned into that. ngram: the model instead of which the network
+    counts; the search may be by one that knows other text too, whose own part stays. weight: of the network.
     """
 
-    def __init__(self, network: CausalTransformer, weight: float = WEIGHT) -> None:
+    def __init__(self, network: CausalTransformer, ngram: NgramModel, weight: float = WEIGHT) -> None:
         self.network = network.eval().requires_grad_(False)
         if multiplies_bfloat16():
             self.network.bfloat16()
-        self.weight = weight
+        self.ngram, self.weight = ngram, weight
 
     @classmethod
-    def load(cls, path: str | Path, characters: str) -> "SecondPass":
-        """Read the language model; characters: those of the n-gram model. Raises ModelError."""
+    def load(cls, path: str | Path, ngram: NgramModel) -> "SecondPass":
+        """Read the language model, which may have been trained with another n-gram model; raises ModelError."""
         network, known = seq2seq_file.read(Path(path))
         if not isinstance(network, CausalTransformer):
             raise ModelError(f"{path}: not a causal language model; train_translator.py --network causal makes one")
-        shared = len(set(known) & set(characters))
-        if shared < MIN_SHARED_CHARACTERS * len(characters):
-            raise ModelError(
-                f"{path}: has {shared} of the {len(characters)} characters of the n-gram model; train it with "
-                "that model as --ngram"
-            )
-        return cls(seq2seq_file.for_characters(network, known, characters))
+        return cls(seq2seq_file.for_characters(network, known, ngram.characters, path), ngram)
 
-    def added(self, text: Sequence[int], ngram: NgramModel) -> float:
-        """Return what is added to the score that a search by `ngram` gave a text of character ids."""
-        return self._gains(text, (), ngram)[0]
+    def added(self, text: Sequence[int]) -> float:
+        """Return what is added to the score that the search gave a text of character ids."""
+        return self._gains(text, ())[0]
 
     def best_path(
-        self,
-        lattice: Lattice,
-        characters: Callable[[Nodes], list[int]],
-        ngram: NgramModel,
-        fixed: Collection[tuple[int, int]] = (),
+        self, lattice: Lattice, characters: Callable[[Nodes], list[int]], fixed: Collection[tuple[int, int]] = ()
     ) -> Found:
         """Return the best path with the changes that gain most.
 
-        characters: returns the ids of those of nodes. ngram: the model of the lattice. fixed: nodes that are not to be
-        changed, nor put in.
+        characters: returns the ids of those of nodes. fixed: nodes that are not to be taken out, nor put in.
         """
         limit = 1 + round(CHANGES_PER_POSITION * lattice.positions)
-        changes = [
-            change
-            for change in lattice.changes(MAX_LOSS, limit)
-            if not fixed or not any(node in fixed for node in (*change.nodes, *_within(lattice.best, change)))
-        ]
         places = [position for position, _ in lattice.best]
-        edits = [
-            Edit(bisect_left(places, change.start), bisect_right(places, change.end), characters(change.nodes))
-            for change in changes
-        ]
-        added, more = self._gains(characters(lattice.best), edits, ngram)
+        room = [round(CHANGES_PER_POSITION * WINDOW)] * (1 + len(places) // WINDOW)  # for changes, by window
+        changes, edits = [], []
+        for change in lattice.changes(MAX_LOSS, limit):
+            start, end = bisect_left(places, change.start), bisect_right(places, change.end)
+            differing = set(change.nodes) ^ set(lattice.best[start:end])
+            if room[start // WINDOW] and not any(node in fixed for node in differing):
+                room[start // WINDOW] -= 1
+                changes.append(change)
+                edits.append(Edit(start, end, characters(change.nodes)))
+        added, more = self._gains(characters(lattice.best), edits)
         gains = [gain - change.loss for gain, change in zip(more, changes, strict=True)]
         chosen = best_together(changes, gains)
         rank = lattice.score + added + sum(gains[n] for n in chosen)
         own = lattice.score - sum(changes[n].loss for n in chosen)
         return rank, own, changed(lattice, [changes[n] for n in chosen])
 
-    def _gains(self, text: Sequence[int], edits: Sequence[Edit], ngram: NgramModel) -> tuple[float, list[float]]:
+    def _gains(self, text: Sequence[int], edits: Sequence[Edit]) -> tuple[float, list[float]]:
         """Return what is added to the score of a text, and by how much more or less that is with each edit."""
         whole = [BOUNDARY, *text, BOUNDARY]
         of_text, of_edits = self._by_network(whole, edits)
@@ -109,7 +98,7 @@ class SecondPass:
         for (left, start, end, right), edit in zip(spans, edits, strict=True):
             texts += [whole[left:right], [*whole[left:start], *edit.text, *whole[end:right]]]
             firsts += [start - left] * 2
-        of_ngram = _by_ngram(ngram, texts, firsts)
+        of_ngram = _by_ngram(self.ngram, texts, firsts)
         added = self.weight * (of_text - of_ngram[0])
         pairs = zip(of_ngram[1::2], of_ngram[2::2], strict=True)
         return added, [self.weight * (gain - (new - old)) for gain, (old, new) in zip(of_edits, pairs, strict=True)]
@@ -121,9 +110,11 @@ class SecondPass:
         """
         length = len(whole) - 1  # with the boundary at the end
         total, gains = 0.0, [0.0] * len(edits)
-        for start in range(0, length, WINDOW):
-            stop = min(start + WINDOW, length)
-            here = [n for n, edit in enumerate(edits) if start <= edit.start < stop]
+        of_window: list[list[int]] = [[] for _ in range(0, length, WINDOW)]
+        for n, edit in enumerate(edits):
+            of_window[edit.start // WINDOW].append(n)
+        for number, here in enumerate(of_window):
+            start, stop = number * WINDOW, min((number + 1) * WINDOW, length)
             ends = [min(edits[n].end + BEHIND, length) for n in here]  # up to which each is judged
             first = max(0, start - BEFORE)
             forest = Forest()
@@ -154,11 +145,18 @@ def best_together(changes: Sequence[Change], gains: Sequence[float]) -> list[int
     """Return the numbers of the changes that do not overlap and gain most together."""
     order = sorted((n for n, gain in enumerate(gains) if gain > 0), key=lambda n: changes[n].end)
     ends = [changes[n].end for n in order]
-    best: list[tuple[float, list[int]]] = [(0.0, [])]  # of the first 0, 1, ... of them
+    most = [0.0]  # of the first 0, 1, ... of them
+    before = [bisect_right(ends, changes[n].start, hi=k) for k, n in enumerate(order)]  # that go with each
     for k, n in enumerate(order):
-        gain, chosen = best[bisect_right(ends, changes[n].start, hi=k)]
-        best.append(max(best[k], (gain + gains[n], [*chosen, n]), key=lambda each: each[0]))
-    return best[-1][1]
+        most.append(max(most[k], most[before[k]] + gains[n]))
+    chosen, k = [], len(order)
+    while k:
+        if most[k] > most[k - 1]:
+            chosen.append(order[k - 1])
+            k = before[k - 1]
+        else:
+            k -= 1
+    return chosen[::-1]
 
 
 def changed(lattice: Lattice, changes: Sequence[Change]) -> list[int | None]:
@@ -172,7 +170,3 @@ def changed(lattice: Lattice, changes: Sequence[Change]) -> list[int | None]:
         for position, n in change.nodes:
             path[position] = n
     return path
-
-
-def _within(nodes: Nodes, change: Change) -> Nodes:
-    return tuple(node for node in nodes if change.start <= node[0] <= change.end)

@@ -12,7 +12,8 @@ from ramospeech.translate.ngram.phrases import Phrases
 class Translation:
     """A translated sentence.
 
-    hanzi: one character per syllable. score: log p(hanzi) + log p(syllables | hanzi), for ranking.
+    hanzi: one character per syllable. score: log p(hanzi) + log p(syllables | hanzi), for ranking; log p(hanzi) is by
+        both language models where there is a second pass.
     syllables: the input; for a confusion network the chosen alternatives, one per character.
     slots: for a confusion network the index of the slot of each character.
     log_prob: log p(hanzi | syllables) by the translator's own model, without the other terms of the score. The seq2seq

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,10 @@ from ramospeech.training import Average, Trainer, dev_sums, evaluate
 from ramospeech.training.guard import WINDOW, Guard
 from ramospeech.training.loop import Step
 from ramospeech.translate.error_model import Syllables
+from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer
 from ramospeech.translate.seq2seq.dataset import TextBatch
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
+from ramospeech.translate.seq2seq.objective import causal_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")  # here it copies
 
@@ -284,16 +287,20 @@ def test_transcripts_are_those_of_the_cpu(folded: bool, tmp_path) -> None:
     assert [t.pinyin for t in found] == [t.pinyin for t in expected] and not any(t.error for t in found)
 
 
-def test_translator_training_is_that_of_the_cpu() -> None:
+@pytest.mark.parametrize("causal", [False, True])
+def test_translator_training_is_that_of_the_cpu(causal: bool) -> None:
     observed = torch.randn(len(Syllables()), 40, generator=torch.Generator().manual_seed(1))
     batch = TextBatch(torch.randint(1, len(Syllables()), (4, 5)), torch.randint(2, 40, (4, 5)))
 
     def run(device: torch.device) -> tuple[float, Tensor]:
         torch.manual_seed(2)
-        network = Seq2Seq(Seq2SeqConfig(len(Syllables()), 40, 8, 2, 8, 0.0)).to(device)
+        network: Any = Seq2Seq(Seq2SeqConfig(len(Syllables()), 40, 8, 2, 8, 0.0))
+        if causal:
+            network = CausalTransformer(CausalConfig(len(Syllables()), 16, 2, 2, 24))
+        network.to(device)
         there = observed.to(device)
         trainer = Trainer(network, torch.optim.AdamW(network.parameters(), lr=0.01),
-                          lambda b, step: training_loss(network, there, b, step),
+                          lambda b, step: (causal_loss if causal else training_loss)(network, there, b, step),
                           SingleProcess(), device, batch)  # fmt: skip
         loss = [trainer.step(batch, lr=0.01).loss for _ in range(2)][1]
         return loss, here(network.character.weight)

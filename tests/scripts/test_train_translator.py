@@ -82,7 +82,7 @@ def test_a_language_model_of_characters(files: dict[str, str], capsys, tmp_path:
     assert len(found) == 2 and found[-1] < 60  # of 6,776 characters; 20 occur in the text
     assert f"dev perplexity {min(found):.2f}, the best" in said
     path = Path(files["folder"]) / "causal.safetensors"
-    assert SecondPass.load(path, NgramTranslator.load(files["ngram"]).model.characters).weight > 0
+    assert SecondPass.load(path, NgramTranslator.load(files["ngram"]).model).weight > 0
     assert train_translator.main([first, *rest, "--width", "32"]) == 2
     assert "--width 32: has heads of 64; give a multiple of it" in capsys.readouterr().err
 
@@ -95,11 +95,12 @@ def test_excluded_sentences_are_counted(files: dict[str, str], capsys, tmp_path:
 
 
 @pytest.mark.xdist_group("horovod")
-def test_two_workers(files: dict[str, str]) -> None:
+@pytest.mark.parametrize("network", [[], CAUSAL])
+def test_two_workers(files: dict[str, str], network: list[str]) -> None:
     pytest.importorskip("horovod.torch", reason="Horovod is not installed: ./install.sh --horovod")
     command = [str(Path(sys.executable).with_name("horovodrun")), "-np", "2", sys.executable, "train_translator.py"]
     done = subprocess.run(
-        [*command, *options(files, "two", "--steps", "6", "--dev_step", "3")],
+        [*command, *options(files, "two", "--steps", "6", "--dev_step", "3", *network)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, lo
 from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.alternatives import Change, Lattice, Nodes, nodes_of
 from ramospeech.translate.ngram.lattice import BOUNDARY_SLOT
-from ramospeech.translate.ngram.model import BOUNDARY
+from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
 from ramospeech.translate.second_pass import Edit, SecondPass, best_together, changed
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer, Forest
@@ -49,9 +50,9 @@ class Unigram:
         return np.where(np.array(forest.parents) < 0, 0.0, self.of_each[forest.ids])
 
 
-def second_pass(network, weight: float = 0.4) -> SecondPass:
+def second_pass(network, ngram: NgramModel, weight: float = 0.4) -> SecondPass:
     result = SecondPass.__new__(SecondPass)
-    result.network, result.weight = network, weight
+    result.network, result.ngram, result.weight = network, ngram, weight
     return result
 
 
@@ -166,10 +167,11 @@ def test_the_best_path_has_the_score_that_is_promised(
 ) -> None:
     """With a language model that needs no context no single other change does better, and the scores are exact."""
     monkeypatch.setattr("ramospeech.translate.second_pass.WINDOW", window)
-    changes = 0
+    monkeypatch.setattr("ramospeech.translate.second_pass.CHANGES_PER_POSITION", 30)
+    changes = beside = 0
     for _ in range(20):
         found, model, sentence, scores = random_lattice(rng, 5, empty_fraction)
-        judge = second_pass(Unigram(rng.normal(-3, 2, 12)))
+        judge = second_pass(Unigram(rng.normal(-3, 2, 12)), model)
 
         def ids(nodes: Nodes, sentence=sentence) -> list[int]:
             return [int(sentence[position].ids[n]) for position, n in nodes]
@@ -179,22 +181,30 @@ def test_the_best_path_has_the_score_that_is_promised(
             of_network = float(judge.network.of_each[[*ids(nodes), BOUNDARY]].sum())
             return scores[nodes] + 0.4 * (of_network - of_ngram)
 
-        rank, own, path = judge.best_path(found, ids, model)
-        assert judge.added(ids(found.best), model) == pytest.approx(total(found.best) - found.score, abs=1e-4)
+        rank, own, path = judge.best_path(found, ids)
+        assert judge.added(ids(found.best)) == pytest.approx(total(found.best) - found.score, abs=1e-4)
         nodes = nodes_of(path)
         assert scores[nodes] == pytest.approx(own, abs=1e-4) and total(nodes) == pytest.approx(rank, abs=1e-4)
-        for change in found.changes(6.0, 9):
+        for change in found.changes(6.0, 1000):
             assert total(with_change(found, change)) <= rank + 1e-4
         changes += nodes != found.best
-        fixed = {node for node in found.best if node[0] == 2}
-        assert fixed <= set(nodes_of(judge.best_path(found, ids, model, fixed)[2]))
-    assert changes
+        fixed = {(2, n) for n in range(5)}
+        rank, own, path = judge.best_path(found, ids, fixed)
+        kept = nodes_of(path)
+        assert [node for node in kept if node[0] == 2] == [node for node in found.best if node[0] == 2]
+        for change in found.changes(6.0, 1000):
+            others = with_change(found, change)
+            if not fixed & (set(others) ^ set(found.best)):
+                assert total(others) <= rank + 1e-4
+        beside += kept != found.best
+    assert changes and beside
 
 
 @pytest.fixture
 def translator(small_translator: NgramTranslator) -> NgramTranslator:
     network = make_network(len(small_translator.model.characters))
-    return NgramTranslator(small_translator.model, second_pass=SecondPass(network, weight=5.0))
+    model = small_translator.model
+    return NgramTranslator(model, second_pass=SecondPass(network, model, weight=5.0))
 
 
 LINES = ["ni3 hao3 ma", "jin1 tian1 tian1 qi4 hen3 hao3", "qqq", "", "wo3", "yin2 hang2 zai4 na3 li3"]
@@ -207,7 +217,7 @@ def test_translations_keep_their_form(translator: NgramTranslator, small_transla
         [one], several = translator.translate(syllables), translator.translate(syllables, 5)
         assert one.hanzi == several[0].hanzi and len(one.hanzi) == len(syllables)
         assert len({text.hanzi for text in several}) == len(several)
-        assert [text.score for text in several[1:]] == sorted((text.score for text in several[1:]), reverse=True)
+        assert [text.score for text in several] == sorted((text.score for text in several), reverse=True)
         differing += one.hanzi != small_translator.translate(syllables)[0].hanzi
     assert differing  # an untrained network does not know better
 
@@ -241,6 +251,31 @@ def test_hotwords_stay(translator: NgramTranslator) -> None:
     assert translator.translate(["ni2", "hao2", "jin1", "tian1"], 4, phrases)[0].hanzi.startswith("泥壕")
 
 
+def test_the_network_stands_for_the_model_without_own_text(translator: NgramTranslator, tmp_path: Path) -> None:
+    """So the words of that text keep what they gained."""
+    own = tmp_path / "own.txt"
+    own.write_text("泥壕金天\n" * 3, encoding="utf-8")
+    knowing = translator.knowing([own])
+    assert knowing.second_pass is translator.second_pass and knowing.second_pass.ngram is translator.model
+    assert knowing.model is not translator.model
+
+
+def test_a_line_that_repeats_itself(translator: NgramTranslator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each state offers the whole line shifted; time and memory stay linear in its length all the same."""
+    sizes = []
+    original = CausalTransformer.log_probs
+
+    def counting(self, forest: Forest, normalised: bool = True) -> np.ndarray:
+        sizes.append(len(forest))
+        return original(self, forest, normalised)
+
+    monkeypatch.setattr(CausalTransformer, "log_probs", counting)
+    for syllables in (["shi4", "shi2"] * 500, ["qqq"] * 1000 + ["shi4", "yi1"] * 16, ["ta1"] * 1000):
+        [text] = translator.translate(syllables)
+        assert len(text.hanzi) == len(syllables)
+    assert max(sizes) < 1500
+
+
 def test_the_file(tmp_path: Path) -> None:
     characters = NgramTranslator.load().model.characters
     path = tmp_path / "lm.safetensors"
@@ -251,14 +286,14 @@ def test_the_file(tmp_path: Path) -> None:
     read = forest_of([5, 9, 700, BOUNDARY])
     assert loaded.second_pass.network.log_probs(read) == pytest.approx(network.log_probs(read), abs=0.5)  # in 6 bits
     reordered = characters[:2] + characters[:1:-1]
-    moved = SecondPass.load(path, reordered).network.log_probs(
+    moved = SecondPass.load(path, replace(NgramTranslator.load().model, characters=reordered)).network.log_probs(
         forest_of([reordered.index(characters[i]) for i in (5, 9)])
     )
     assert moved == pytest.approx(loaded.second_pass.network.log_probs(forest_of([5, 9])), abs=0.05)
     with pytest.raises(ModelError, match="not a seq2seq translator but a language model"):
         Seq2SeqTranslator.load(path)
     seq2seq_file.write(path, make_network(9), characters[:9], {})
-    with pytest.raises(ModelError, match="characters of the n-gram model; train it with that model"):
+    with pytest.raises(ModelError, match="it has 9 of the 7254 characters of this one; give the n-gram model"):
         load_translator(path)
 
 
@@ -280,6 +315,9 @@ def test_running_text(tmp_path: Path) -> None:
     ]
     parts = running_text([TextFile(two, 1.25)], characters, frozenset(), 3)
     assert 1150 < (parts != BOUNDARY).sum() < 1350
+    two.write_text("你好，吗吗\n" * 100, encoding="utf-8")
+    lines = "".join(characters[i] for i in running_text([TextFile(two, 0.5)], characters, frozenset(), 3))
+    assert 20 < lines.count("你好\n吗吗") == lines.count("你好") == lines.count("吗吗") < 80
     with pytest.raises(ListError, match=r"none.txt: cannot be read"):
         running_text([TextFile(tmp_path / "none.txt")], characters, frozenset(), 0)
 
@@ -324,13 +362,14 @@ def test_perplexity_is_that_of_all_characters_and_ends() -> None:
 def test_a_long_text_is_read_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows with enough before them give what the whole text gives; memory does not grow with its square."""
     network = make_network(40)
-    rough, model = second_pass(network, 1.0), random_model(np.random.default_rng(3), 40)
+    model = random_model(np.random.default_rng(3), 40)
+    rough = second_pass(network, model, 1.0)
     text = np.random.default_rng(2).integers(2, 40, 150).tolist()
     spans, texts = [(0, 2), (40, 41), (63, 66), (149, 150), (150, 150)], [[5], [7, 8], [9, 9, 9], [], [4]]
     monkeypatch.setattr("ramospeech.translate.second_pass.BEHIND", 200)
     monkeypatch.setattr("ramospeech.translate.second_pass.BEFORE", 200)
     edits = [Edit(*span, new) for span, new in zip(spans, texts, strict=True)]
-    total, more = rough._gains(text, edits, model)
+    total, more = rough._gains(text, edits)
 
     def difference(text: list[int]) -> float:
         of_ngram = sum(model.log_prob(*three) for three in triples(text))

@@ -242,7 +242,7 @@ def test_files_that_are_not_a_translator(translator: Seq2SeqTranslator, small_mo
     whole = path.read_bytes()
     with pytest.raises(ModelError, match="no such model"):
         seq2seq_file.read(tmp_path / "none")
-    with pytest.raises(ModelError, match="not a seq2seq translator"):
+    with pytest.raises(ModelError, match="not a translator's network"):
         seq2seq_file.read(small_model)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="broken"):

@@ -122,7 +122,7 @@ def test_the_file_gives_the_same_network(translator: Seq2SeqTranslator, small_mo
 
 def test_unknown_characters_are_left_to_the_ngram_model(translator: Seq2SeqTranslator) -> None:
     known = translator.ngram.characters
-    network = seq2seq_file.for_characters(make_network(len(known)), known, known[:5] + "龘" + known[6:])
+    network = seq2seq_file.for_characters(make_network(len(known)), known, known[:5] + "龘" + known[6:], "a")
     assert network.config.characters == len(known) and not network.character.weight[5].any()
     assert network.bias[5] == network.bias.min()
     assert (network.character.weight[6] == translator.network.character.weight[6]).all()

@@ -5,6 +5,7 @@ scores of changes that do not overlap add up exactly. The best score of a path t
 score up to it (`lattice.forward`) and the best score of what may follow it (`backward`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from ramospeech.translate.ngram.lattice import Arc, _into, forward
 
+MAX_POSITIONS = 16  # of a change: a sentence that repeats itself could be shifted as a whole, for each of its states
 State = tuple[int, int, int]  # number of the arc, index of b, index of c
 Nodes = tuple[tuple[int, int], ...]  # (position, index of the candidate) of each position that is not skipped
 Found = tuple[float, float, list[int | None]]  # what a path is ranked by, its score in the lattice, and the path
@@ -79,7 +81,8 @@ class Lattice:
         self.best = self._nodes(chain)
 
     def changes(self, max_loss: float, limit: int) -> list[Change]:
-        """Return up to `limit` changes of the best path, of the least loss first, none of more than `max_loss`."""
+        """Return up to `limit` changes of the best path, of the least loss first, none of more than `max_loss` nor
+        much longer than MAX_POSITIONS."""
         found: list[tuple[float, State]] = []
         for i, (before, after) in enumerate(zip(self.before, self.after, strict=True)):
             loss = self.score - (before + after)
@@ -93,11 +96,13 @@ class Lattice:
                 break
             if state in passed:  # the path through it is that through a state before
                 continue
-            chain = self._back_to_start(state, self._on_best)
-            while chain[-1] not in self._on_best and self.arcs[chain[-1][0]].end != self.finish:
+            chain = self._back_to_start(state, self._on_best, MAX_POSITIONS)
+            while not self._ends(chain[-1]) and len(chain) <= MAX_POSITIONS:
                 chain.append(self._next(chain[-1]))
             passed.update(chain)
             first, last = chain[0], chain[-1]
+            if not self._begins(first, self._on_best) or not self._ends(last):
+                continue  # too long
             start = self.arcs[first[0]].end - self.begin - 1 if first in self._on_best else -1
             changes.append(Change(start, self.arcs[last[0]].end - self.begin - 1, loss, self._nodes(chain)))
         return changes
@@ -109,10 +114,17 @@ class Lattice:
         ends = ((self.arcs[i].end, c) for i, _, c in chain)
         return tuple((end - self.begin - 1, c) for end, c in ends if end != self.finish)
 
-    def _back_to_start(self, state: State, stop: frozenset[State]) -> list[State]:
-        """Return the best path up to a state, from the last state of `stop` on it or the start of the sentence."""
+    def _begins(self, state: State, stop: frozenset[State]) -> bool:
+        return state in stop or self.arcs[state[0]].start == self.begin
+
+    def _ends(self, state: State) -> bool:
+        return state in self._on_best or self.arcs[state[0]].end == self.finish
+
+    def _back_to_start(self, state: State, stop: frozenset[State], limit: float = math.inf) -> list[State]:
+        """Return the best path up to a state, from the last state of `stop` on it or the start of the sentence; cut
+        off after `limit` states."""
         chain = [state]
-        while chain[-1] not in stop and self.arcs[chain[-1][0]].start != self.begin:
+        while not self._begins(chain[-1], stop) and len(chain) <= limit:
             chain.append(self._previous(chain[-1]))
         return chain[::-1]
 

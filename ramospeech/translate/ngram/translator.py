@@ -227,12 +227,15 @@ class NgramTranslator:
         if self.second_pass is None or not part.candidates:
             return [(score, score, path) for score, path in lattice.best_paths(arcs, several)]
         of_nodes = partial(_characters, part.candidates)
-        best = self.second_pass.best_path(Lattice(arcs), of_nodes, self.model, part.written)
+        best = self.second_pass.best_path(Lattice(arcs), of_nodes, part.written)
         if nbest == 1:
             return [best]
         others = [(score, path) for score, path in lattice.best_paths(arcs, several) if path != best[2]]
-        added = [self.second_pass.added(of_nodes(nodes_of(path)), self.model) for _, path in others]
-        rescored = [(score + more, score, path) for more, (score, path) in zip(added, others, strict=True)]
+        added = [self.second_pass.added(of_nodes(nodes_of(path))) for _, path in others]
+        # The best is what it is without others, so none may have a higher score than that sum of single gains.
+        rescored = [
+            (min(score + more, best[0]), score, path) for more, (score, path) in zip(added, others, strict=True)
+        ]
         return [best, *sorted(rescored, key=lambda each: -each[0])]
 
     def _translation(self, part: _Part, total: float | None, found: Found) -> Translation:

@@ -8,11 +8,10 @@ import numpy as np
 
 from ramospeech.errors import ListError
 from ramospeech.lm.counting import BOUNDARY
-from ramospeech.lm.text import TextFile
+from ramospeech.lm.text import VARIANTS, TextFile
 from ramospeech.score import cer
 from ramospeech.text import pinyin
 from ramospeech.translate.error_model import Noise, Syllables
-from ramospeech.translate.lexicon import FALLBACK_ID
 from ramospeech.translate.ngram import NgramModel
 from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest
 from ramospeech.translate.seq2seq.model import Seq2Seq
@@ -60,13 +59,14 @@ def dev_rates(network: Seq2Seq | Transformer, ngram: NgramModel, dev: DevSet, se
 
 
 def perplexity(network: CausalTransformer, characters: str, sentences: Sequence[str]) -> float:
-    """Return that of the characters and the ends of sentences; one that the model does not have is FALLBACK's."""
+    """Return that of the characters and the ends of sentences; a character that the model does not have ends one, as in
+    training. The network is on the CPU."""
     ids = {character: number for number, character in enumerate(characters)}
     training, total, counted = network.training, 0.0, 0
     network.eval()
     for sentence in sentences:
         forest = Forest()
-        forest.add([BOUNDARY, *(ids.get(character, FALLBACK_ID) for character in sentence), BOUNDARY])
+        forest.add([BOUNDARY, *(ids.get(VARIANTS.get(c, c), BOUNDARY) for c in sentence), BOUNDARY])
         total -= float(network.log_probs(forest).sum())
         counted += len(sentence) + 1
     network.train(training)

@@ -31,6 +31,7 @@ FORMATS: dict[str, tuple[type[Network], type]] = {
     TRANSFORMER_FORMAT: (Transformer, TransformerConfig),
     CAUSAL_FORMAT: (CausalTransformer, CausalConfig),
 }
+MIN_SHARED_CHARACTERS = 0.9  # fraction of the n-gram model's characters that a network must know
 BITS = 6  # of the weights of a causal language model, which is shipped beside the n-gram model; of the others 8
 
 
@@ -54,7 +55,7 @@ def read(path: Path) -> tuple[Network, str]:
         with safetensors.safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {}).get(KEY, "{}"))
             if not isinstance(entry, dict) or entry.get("format") not in FORMATS:
-                raise ModelError(f"{path}: not a seq2seq translator; train one with train_translator.py")
+                raise ModelError(f"{path}: not a translator's network; train one with train_translator.py")
             tensors = dequantise({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         with shapes_only():  # allocates nothing before the sizes are checked
             kind, config = FORMATS[entry["format"]]
@@ -71,14 +72,20 @@ def read(path: Path) -> tuple[Network, str]:
     return network.eval(), characters
 
 
-def for_characters(network: AnyNetwork, known: str, wanted: str) -> AnyNetwork:
-    """Return the network with the characters `wanted` (V) instead of those it was trained with, `known`.
+def for_characters(network: AnyNetwork, known: str, wanted: str, path: str | Path) -> AnyNetwork:
+    """Return the network of a file with the characters `wanted` (V) instead of those it was trained with, `known`.
 
     A character that is not in `known` gets a zero embedding and the minimum bias, so that it is chosen by the n-gram
-    model only.
+    model only. Raises ModelError where the two have too few in common.
     """
     if known == wanted:
         return network
+    shared = len(set(known) & set(wanted))
+    if shared < MIN_SHARED_CHARACTERS * len(wanted):
+        raise ModelError(
+            f"{path}: was trained with another n-gram model; it has {shared} of the {len(wanted)} characters of this "
+            "one; give the n-gram model of its training as --ngram"
+        )
     position = {character: number for number, character in enumerate(known)}
     rows = torch.tensor([position.get(character, -1) for character in wanted])
     missing = rows < 0

@@ -27,7 +27,6 @@ from ramospeech.translate.types import Translation
 BEAM = 10
 NGRAM_WEIGHT = 2.0
 BATCH_SYLLABLES = 4096  # per search, including padding
-MIN_SHARED_CHARACTERS = 0.9  # fraction of the n-gram model's characters that the network must know
 
 
 class Seq2SeqTranslator:
@@ -66,13 +65,7 @@ class Seq2SeqTranslator:
         network, characters = seq2seq_file.read(Path(path))
         if isinstance(network, CausalTransformer):
             raise ModelError(f"{path}: not a seq2seq translator but a language model; load_translator() reads it")
-        shared = len(set(characters) & set(model.characters))
-        if shared < MIN_SHARED_CHARACTERS * len(model.characters):
-            raise ModelError(
-                f"{path}: was trained with another n-gram model; it has {shared} of the {len(model.characters)} "
-                "characters of this one; give the n-gram model of its training as --ngram"
-            )
-        return cls(for_characters(network, characters, model.characters), model, beam)
+        return cls(for_characters(network, characters, model.characters, path), model, beam)
 
     def translate(self, syllables: Sequence[str], nbest: int = 1) -> list[Translation]:
         """Return up to `nbest` translations, best first, with one character per syllable.

@@ -20,7 +20,7 @@ JOINED = 0.3  # fraction of the boundaries that are left out in a pass
 def running_text(texts: Sequence[TextFile], characters: str, exclude: frozenset[str], seed: int) -> np.ndarray:
     """Return the text as ids of characters, (N,) uint16, one boundary between sentences.
 
-    A weight w takes a file's text w times over; of the part of w below 1 that fraction of its lines, by chance.
+    A weight w takes a file's text w times over; of the part of w below 1 that fraction of its lines, drawn once.
     A character that is not among `characters` ends a sentence. Raises ListError for a file that cannot be read.
     """
     ids = np.full(CODE_POINTS, BOUNDARY, np.uint16)
@@ -31,13 +31,11 @@ def running_text(texts: Sequence[TextFile], characters: str, exclude: frozenset[
     parts = [np.array([BOUNDARY], np.uint16)]
     for text in texts:
         for block in blocks(text, exclude):
-            found = ids[block]
-            found = found[(found != BOUNDARY) | (np.concatenate(([BOUNDARY], found[:-1])) != BOUNDARY)]
-            parts += [found] * int(text.weight)
-            sentences = np.cumsum(found == BOUNDARY) - (found == BOUNDARY)
-            taken = rng.random(int(sentences.max(initial=-1)) + 1) < text.weight % 1
-            parts.append(found[taken[sentences]])
-    return np.concatenate(parts)
+            line = np.cumsum(block == ord("\n"))
+            taken = rng.random(int(line[-1]) + 1) < text.weight % 1
+            parts += [ids[block]] * int(text.weight) + [ids[block[taken[line]]]]
+    joined = np.concatenate(parts)
+    return np.delete(joined, 1 + np.flatnonzero((joined[1:] == BOUNDARY) & (joined[:-1] == BOUNDARY)))
 
 
 class WindowStream:
@@ -52,7 +50,8 @@ class WindowStream:
     def batches(self, epoch: int) -> Iterator[np.ndarray]:
         """Yield the batches of one pass."""
         rng = np.random.default_rng((self.seed, epoch))
-        text = self.text[(self.text != BOUNDARY) | (rng.random(len(self.text)) >= JOINED)]
+        boundaries = np.flatnonzero(self.text == BOUNDARY)
+        text = np.delete(self.text, boundaries[rng.random(len(boundaries)) < JOINED])
         length = min(LENGTH, len(text) - 1)
         if length < 1 or not (text != BOUNDARY).any():
             return
