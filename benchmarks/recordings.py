@@ -4,11 +4,11 @@
         [--confusions report.json] LIST...
 
 The posteriors of each recording are computed once and decoded greedily, by beam search, and by beam search with the
-language model, and the syllables translated: by the n-gram translator and by the seq2seq one, by the seq2seq one on 10
-hypotheses together with their scores, by the n-gram one with the recogniser's errors elsewhere (a report of evaluate.py
-on recordings of other people), and by the n-gram one on the network of the posteriors around the best hypothesis, which
-is what speech2text.py does. Give development lists; weights are to be found
-on them as well (python -m ramospeech.tune). Writes its section of docs/benchmarks.md.
+language model, and the syllables translated: by the n-gram model alone and with a second pass, by both on 10 hypotheses
+together with their scores, by the n-gram model with the recogniser's errors elsewhere (a report of evaluate.py on
+recordings of other people), and by either on the network of the posteriors around the best hypothesis, which with the
+second pass is what speech2text.py does. Give development lists; weights are to be found on them as well (python -m
+ramospeech.tune). Writes its section of docs/benchmarks.md.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from ramospeech.score import cer, ser
 from ramospeech.translate import (
     ErrorModel,
     NgramTranslator,
-    Seq2SeqTranslator,
     Translation,
+    Translator,
     load_translator,
     translate_nbest,
 )
@@ -54,7 +54,7 @@ def rows(
     units: Sequence[str],
     clips: Sequence[Clip],
     ngram: NgramTranslator,
-    best: NgramTranslator | Seq2SeqTranslator,
+    best: Translator,
     confusions: ErrorModel | None,
 ) -> list[str]:
     """A row of the table for each method from hypotheses to text."""
@@ -67,15 +67,15 @@ def rows(
     first = [hypotheses[0].tokens for hypotheses in flat]
     translations: dict[str, Iterable[Sequence[Translation]]] = {
         "n-gram": ngram.translate_batch(first),
-        "n-gram, posteriors (default)": ngram.translate_networks(around),
+        "n-gram, posteriors": ngram.translate_networks(around),
+        "n-gram and second pass": best.translate_batch(first),
+        "n-gram and second pass, posteriors (default)": best.translate_networks(around),
     }
     if confusions:
         translations["n-gram, errors made elsewhere"] = ngram.translate_networks(map(confusions.network, first))
-    several = any(len(hypotheses) > 1 for hypotheses in flat)
-    if isinstance(best, Seq2SeqTranslator):
-        translations["seq2seq"] = best.translate_batch(first)
-        if several:
-            translations[f"seq2seq, {NBEST} best"] = ([pair[1] for pair in translate_nbest(best, h)] for h in flat)
+    if any(len(hypotheses) > 1 for hypotheses in flat):
+        several = ([pair[1] for pair in translate_nbest(best, found)] for found in flat)
+        translations[f"n-gram and second pass, {NBEST} best"] = several
     table = []
     for kind, translated in translations.items():
         texts = iter(translated)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,31 +29,14 @@ from table import write_section
 from ramospeech import errors
 from ramospeech.score import Score, cer
 from ramospeech.text import pinyin
-from ramospeech.translate import Seq2SeqTranslator, load_translator, ngram_path
-from ramospeech.translate.ngram.translator import NgramTranslator
-from ramospeech.translate.seq2seq.translator import BEAM, NGRAM_WEIGHT
+from ramospeech.translate import NgramTranslator, Seq2SeqTranslator, load_translator
 
-# The beam, and the weight of the n-gram model where it is not the default; None is the n-gram model alone.
-OURS = {
-    "seq2seq, greedy": (1, 0.0),
-    "seq2seq, beam 5": (5, 0.0),
-    "seq2seq, beam 5, n-gram": (5, NGRAM_WEIGHT),
-    "seq2seq, n-gram (default)": (BEAM, NGRAM_WEIGHT),
-    "n-gram, exact": None,
-    "n-gram, exact, trusts tones": None,
+OURS: dict[str, Callable[[], NgramTranslator | Seq2SeqTranslator]] = {
+    "n-gram, second pass (default)": load_translator,
+    "n-gram alone": NgramTranslator.load,
+    "n-gram alone, trusts tones": lambda: NgramTranslator.load(None, None),
 }
 PEERS = {"libpinyin": ["toneless"], "libime": [], "sunpinyin": [], "google": []}
-
-
-def ours(name: str) -> NgramTranslator | Seq2SeqTranslator:
-    """One of OURS."""
-    if name.startswith("n-gram"):
-        return NgramTranslator.load(ngram_path(), None) if "trusts" in name else NgramTranslator.load(ngram_path())
-    translator = load_translator()
-    if not isinstance(translator, Seq2SeqTranslator):
-        raise errors.ModelError("no seq2seq translator in pretrained/; train one with train_translator.py")
-    translator.beam, translator.ngram_weight = OURS[name] or (BEAM, NGRAM_WEIGHT)
-    return translator
 
 
 def work(name: str) -> None:
@@ -62,7 +45,7 @@ def work(name: str) -> None:
 
     torch.set_num_threads(1)
     sentences = [pinyin.parse(line) for line in sys.stdin.read().splitlines()]
-    for best in ours(name).translate_batch(sentences):
+    for best in OURS[name]().translate_batch(sentences):
         print(best[0].hanzi)
 
 
@@ -133,7 +116,7 @@ def commands(peers: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     found, absent = {}, {}
     for name in OURS:
         try:
-            ours(name)
+            OURS[name]()
             found[name] = [sys.executable, __file__, "--work", name]
         except errors.ModelError as error:
             absent[name] = str(error)

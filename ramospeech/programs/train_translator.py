@@ -5,7 +5,7 @@
     ramospeech train_translator TEXT... --load_model                        resume where the last run ended
     ramospeech train_translator TEXT... --label all.corpus                  label the text once, with all cores ...
     ramospeech train_translator all.corpus --amp bf16                       ... and train without waiting for pinyin
-    ramospeech train_translator TEXT... --network causal --amp bf16         the language model of the second pass
+    ramospeech train_translator TEXT... --kind causal --amp bf16            the language model of the second pass
 
 The characters and their readings are those of an n-gram model (--ngram), which the search then uses as well.
 Writes to --model_path: NAME.safetensors (the best on --dev, otherwise the last), NAME.state.pt (to resume), NAME.json
@@ -91,10 +91,12 @@ def options() -> argparse.ArgumentParser:
     model.add_argument("--model_name", default="translator", help="name of the model's files")
     model.add_argument("--load_model", action="store_true", help="resume the run of that name")
     model.add_argument(
-        "--network",
+        "--kind",
+        "--network",  # the name of before, which horovodrun takes for the start of an option of its own
+        dest="network",
         choices=tuple(NETWORKS),
         default="transformer",
-        help="kind; lstm is that of 0.1; causal: the language model of the second pass",
+        help="kind of network; lstm is that of 0.1; causal: the language model of the second pass",
     )
     model.add_argument(
         "--width", type=count, help="size of embeddings and layers (default: 256; lstm: 192; causal: 320)"

@@ -285,7 +285,7 @@ def test_transcribing_needs_no_torch(root, exported, tmp_path):
     assert '"error": null' in done.stdout
     for words, reason in (
         (("--model", "accurate"), "a model file needs torch, which is not installed: pip install torch"),
-        ((*plain, "--translator", "pretrained/translator.safetensors"), "a seq2seq translator needs torch"),
+        ((*plain, "--translator", "pretrained/translator.safetensors"), "the second pass of a translator needs torch"),
     ):
         done = run(*words)
         assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr

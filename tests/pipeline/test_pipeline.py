@@ -17,7 +17,7 @@ from ramospeech.model import AcousticModel
 from ramospeech.pipeline import Transcriber, Translation
 from ramospeech.text import Vocabulary
 from ramospeech.text.units import PinyinUnits
-from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, translator_path
+from ramospeech.translate import NgramTranslator, Phrases, ngram_path
 
 UNITS = ("<blank>", "<UNK>", "yi1", "er4", "san1", "si4")
 HANZI = {"yi1": "一", "er4": "二", "san1": "三", "si4": "四"}
@@ -405,13 +405,14 @@ def test_a_transcript_cannot_be_changed(say):
 
 
 def test_the_shipped_weights_and_which_translator_is_loaded():
-    """Posteriors are read by the n-gram model; the seq2seq translator is loaded where it is asked for."""
+    """Posteriors are read by the n-gram model with a second pass, or by the n-gram model alone where asked for."""
     plain = Transcriber.from_pretrained()
     assert isinstance(plain.translator, NgramTranslator) and plain.model.seconds_per_frame in (0.04, 0.08)
+    assert plain.translator.second_pass is not None
     searching = Transcriber.from_pretrained(decoder=lambda units: BeamSearchDecoder(units, beam_width=2))
     assert isinstance(searching.translator, NgramTranslator)
-    asked_for = Transcriber.from_pretrained(translator=translator_path())
-    assert isinstance(asked_for.translator, Seq2SeqTranslator)
+    asked_for = Transcriber.from_pretrained(translator=ngram_path())
+    assert isinstance(asked_for.translator, NgramTranslator) and asked_for.translator.second_pass is None
 
 
 def test_transcripts_are_written_as_people_read_them(say):

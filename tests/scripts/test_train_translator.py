@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = ["你好吗", "我们今天去北京", "今天天气很好", "他们在学习中文", "明天我们去上海", "银行在哪里"]
 DEV = "jin1 tian1 tian1 qi4 hen3 hao3\t今天天气很好\nyin2 hang2 zai4 na3 li3\t银行在哪里\n"
 SMALL = "--width 32 --layers 1 --decoder 32 --batch_characters 300 --warmup 5 --lr 1e-2 --gpu_rank 0 --threads 1"
-CAUSAL = ["--network", "causal", "--width", "64"]
+CAUSAL = ["--kind", "causal", "--width", "64"]
 
 
 @pytest.fixture(scope="module")

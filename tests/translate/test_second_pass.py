@@ -168,6 +168,7 @@ def test_the_best_path_has_the_score_that_is_promised(
     """With a language model that needs no context no single other change does better, and the scores are exact."""
     monkeypatch.setattr("ramospeech.translate.second_pass.WINDOW", window)
     monkeypatch.setattr("ramospeech.translate.second_pass.CHANGES_PER_POSITION", 30)
+    monkeypatch.setattr("ramospeech.translate.second_pass.MIN_CHARACTERS", 0)
     changes = beside = 0
     for _ in range(20):
         found, model, sentence, scores = random_lattice(rng, 5, empty_fraction)
