@@ -20,6 +20,7 @@ from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.alternatives import Change, Lattice, Nodes, nodes_of
 from ramospeech.translate.ngram.lattice import BOUNDARY_SLOT
 from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
+from ramospeech.translate.ngram.translator import _Sentence
 from ramospeech.translate.second_pass import Edit, SecondPass, best_together, changed
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer, Forest
@@ -223,7 +224,10 @@ def test_translations_keep_their_form(translator: NgramTranslator, small_transla
     assert differing  # an untrained network does not know better
 
 
-def test_without_weight_nothing_changes(translator: NgramTranslator, small_translator: NgramTranslator) -> None:
+def test_without_weight_nothing_changes(
+    translator: NgramTranslator, small_translator: NgramTranslator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ramospeech.translate.ngram.translator.EASE", 1.0)
     translator.second_pass.weight = 0.0
     slots = [
         Slot((("ni3", 0.6), ("li3", 0.4)), 0, 1),
@@ -242,6 +246,19 @@ def test_without_weight_nothing_changes(translator: NgramTranslator, small_trans
         ]
     finally:
         small_translator.log_probs = False
+
+
+def test_lines_may_be_misheard_more_easily(translator: NgramTranslator) -> None:
+    """Their costs are lower with a second pass; those of confusion networks are not, nor those that are left out."""
+    line = _Sentence.of_syllables(["ni3"])
+    network = _Sentence.of_network(ConfusionNetwork((Slot((("ni3", 1.0),), 0, 1),)))
+    assert translator._costs(line) == pytest.approx((4.62, 4.851)) and translator._costs(network) == (6.0, None)
+    translator.near_cost = None
+    assert translator._costs(line) == pytest.approx((4.62, None))
+    translator.tone_cost = None
+    assert translator._costs(line) == (None, None)
+    translator.tone_cost, translator.second_pass = 6.0, None
+    assert translator._costs(line) == (6.0, None)
 
 
 def test_hotwords_stay(translator: NgramTranslator) -> None:
