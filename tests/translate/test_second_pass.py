@@ -248,7 +248,7 @@ def test_without_weight_nothing_changes(
         small_translator.log_probs = False
 
 
-def test_lines_may_be_misheard_more_easily(translator: NgramTranslator) -> None:
+def test_wrong_syllables_of_lines_cost_less(translator: NgramTranslator) -> None:
     """Their costs are lower with a second pass; those of confusion networks are not, nor those that are left out."""
     line = _Sentence.of_syllables(["ni3"])
     network = _Sentence.of_network(ConfusionNetwork((Slot((("ni3", 1.0),), 0, 1),)))

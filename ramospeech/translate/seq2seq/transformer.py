@@ -46,7 +46,7 @@ class Block(nn.Module):
         super().__init__()
         self.heads, self.dropout = heads, nn.Dropout(dropout)
         self.before_attention = nn.LayerNorm(width, bias=False)
-        self.neighbours = nn.Parameter(functional.one_hot(torch.tensor(here), 3).float()[:, None].repeat(1, width))
+        self.neighbours = nn.Parameter(torch.tensor([[float(n == here)] for n in range(3)]).repeat(1, width))
         self.attention = nn.Linear(width, 3 * width, bias=False)
         self.merge = nn.Linear(width, width, bias=False)
         self.before_inner = nn.LayerNorm(width, bias=False)
