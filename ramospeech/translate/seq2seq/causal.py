@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from ramospeech.lm.counting import BOUNDARY
 from ramospeech.translate.seq2seq.transformer import Block, Neighbours, rotary
 
-ROWS = 32  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
+ROWS = 64  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
 
 
 @dataclass(frozen=True)
