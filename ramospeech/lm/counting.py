@@ -33,12 +33,18 @@ def count_characters(texts: Sequence[TextFile], exclude: frozenset[str] = frozen
     return total
 
 
-def count_trigrams(texts: Sequence[TextFile], characters: str, exclude: frozenset[str] = frozenset()) -> Counts:
-    """Counts all trigrams of `characters` (ids are indices of it) within sentences, edges included."""
+def ids_of_code_points(characters: str) -> np.ndarray:
+    """Return the id of each code point, (0x110000,) int64: its index in `characters`, BOUNDARY for all others."""
     ids = np.full(CODE_POINTS, BOUNDARY, np.int64)
     ids[[ord(character) for character in characters]] = np.arange(len(characters))
     for variant, character in VARIANTS.items():
         ids[ord(variant)] = ids[ord(character)]
+    return ids
+
+
+def count_trigrams(texts: Sequence[TextFile], characters: str, exclude: frozenset[str] = frozenset()) -> Counts:
+    """Counts all trigrams of `characters` (ids are indices of it) within sentences, edges included."""
+    ids = ids_of_code_points(characters)
     counted = [_sort_and_count(ids[block], text.weight) for text in texts for block in blocks(text, exclude)]
     keys = np.concatenate([part.keys for part in counted])
     order = np.argsort(keys, kind="stable")

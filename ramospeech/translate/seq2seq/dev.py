@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ramospeech.errors import ListError
-from ramospeech.lm.counting import BOUNDARY
-from ramospeech.lm.text import VARIANTS, TextFile
+from ramospeech.lm.counting import BOUNDARY, ids_of_code_points
+from ramospeech.lm.text import TextFile
 from ramospeech.score import cer
 from ramospeech.text import pinyin
 from ramospeech.translate.error_model import Noise, Syllables
@@ -61,12 +61,12 @@ def dev_rates(network: Seq2Seq | Transformer, ngram: NgramModel, dev: DevSet, se
 def perplexity(network: CausalTransformer, characters: str, sentences: Sequence[str]) -> float:
     """Return that of the characters and the ends of sentences; a character that the model does not have ends one, as in
     training. The network is on the CPU."""
-    ids = {character: number for number, character in enumerate(characters)}
+    ids = ids_of_code_points(characters)
     training, total, counted = network.training, 0.0, 0
     network.eval()
     for sentence in sentences:
         forest = Forest()
-        forest.add([BOUNDARY, *(ids.get(VARIANTS.get(c, c), BOUNDARY) for c in sentence), BOUNDARY])
+        forest.add([BOUNDARY, *(int(ids[ord(character)]) for character in sentence), BOUNDARY])
         total -= float(network.log_probs(forest).sum())
         counted += len(sentence) + 1
     network.train(training)

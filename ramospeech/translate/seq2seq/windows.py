@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from ramospeech.lm.counting import BOUNDARY, CODE_POINTS
-from ramospeech.lm.text import VARIANTS, TextFile, blocks
+from ramospeech.lm.counting import BOUNDARY, ids_of_code_points
+from ramospeech.lm.text import TextFile, blocks
 from ramospeech.translate.seq2seq.dataset import TextBatch
 
 LENGTH = 64  # characters of a window
@@ -23,10 +23,7 @@ def running_text(texts: Sequence[TextFile], characters: str, exclude: frozenset[
     A weight w takes a file's text w times over; of the part of w below 1 that fraction of its lines, drawn once.
     A character that is not among `characters` ends a sentence. Raises ListError for a file that cannot be read.
     """
-    ids = np.full(CODE_POINTS, BOUNDARY, np.uint16)
-    ids[[ord(character) for character in characters]] = np.arange(len(characters))
-    for variant, character in VARIANTS.items():
-        ids[ord(variant)] = ids[ord(character)]
+    ids = ids_of_code_points(characters).astype(np.uint16)
     rng = np.random.default_rng(seed)
     parts = [np.array([BOUNDARY], np.uint16)]
     for text in texts:
