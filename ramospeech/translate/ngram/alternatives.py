@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ramospeech.translate.ngram.lattice import Arc, _into, forward
+from ramospeech.translate.ngram.lattice import Arc, arc_of_row, arcs_into, arriving, forward
 
 MAX_POSITIONS = 16  # of a change: a sentence that repeats itself could be shifted as a whole, for each of its states
 State = tuple[int, int, int]  # number of the arc, index of b, index of c
@@ -46,7 +46,7 @@ def backward(arcs: Sequence[Arc]) -> list[np.ndarray]:
         arc = arcs[i]
         if arc.end == arcs[-1].end:
             scores[i][:] = 0.0
-        if not (into := _into(arcs, i)):
+        if not (into := arcs_into(arcs, i)):
             continue
         onwards = arc.bigram + arc.backoff + scores[i]
         best = np.repeat(onwards.max(1)[None], sum(len(arcs[j].bigram) for j in into), 0)  # (rows of a, n_b)
@@ -71,7 +71,7 @@ class Lattice:
         self._following: list[list[tuple[int, int]]] = [[] for _ in arcs]  # (arc, first row of this one among its a)
         for j in range(len(arcs)):
             row = 0
-            for i in _into(arcs, j):
+            for i in arcs_into(arcs, j):
                 self._following[i].append((j, row))
                 row += len(self.before[i])
         last = [(float(s[:, 0].max()), i, int(s[:, 0].argmax())) for i, s in self._at_the_end()]
@@ -130,17 +130,8 @@ class Lattice:
 
     def _previous(self, state: State) -> State:
         i, b, c = state
-        arc, into = self.arcs[i], _into(self.arcs, i)
-        before = np.concatenate([self.before[j][:, b] for j in into])
-        position = b * arc.bigram.shape[1] + c
-        low, high = np.searchsorted(arc.bc, (position, position + 1))
-        before[arc.a[low:high]] += arc.boost[low:high]
-        row = int(before.argmax())
-        for j in into:
-            if row < len(self.before[j]):
-                return j, row, b
-            row -= len(self.before[j])
-        raise AssertionError("the row is one of the arcs before")
+        before, boost = arriving(self.arcs, self.before, i, b, c)
+        return *arc_of_row(self.arcs, self.before, i, int((before + boost).argmax())), b
 
     def _next(self, state: State) -> State:
         i, a, b = state

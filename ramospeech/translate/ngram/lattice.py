@@ -185,7 +185,7 @@ def forward(arcs: Sequence[Arc]) -> list[np.ndarray]:
     scores: list[np.ndarray] = []
     for i, arc in enumerate(arcs):
         best = arc.bigram.astype(np.float64)
-        if into := _into(arcs, i):
+        if into := arcs_into(arcs, i):
             before = np.concatenate([scores[j] for j in into])
             best += before.max(0)[:, None]
             if len(arc.bc):
@@ -201,7 +201,7 @@ def log_total(arcs: Sequence[Arc]) -> float:
     sums: list[np.ndarray] = []
     for i, arc in enumerate(arcs):
         total = arc.bigram.astype(np.float64)
-        if into := _into(arcs, i):
+        if into := arcs_into(arcs, i):
             before = np.concatenate([sums[j] for j in into])
             top = before.max()
             mass = np.exp(before - top)
@@ -243,23 +243,39 @@ def best_paths(arcs: Sequence[Arc], nbest: int) -> list[Path]:
         if arc.start == begin:
             paths.append((-negative, _unwind(suffix, begin, finish)))
             continue
-        into = _into(arcs, i)
-        before = np.concatenate([scores[j][:, b] for j in into])
-        position = b * arc.bigram.shape[1] + c
-        low, high = np.searchsorted(arc.bc, (position, position + 1))
-        boost = np.zeros(len(before))
-        boost[arc.a[low:high]] = arc.boost[low:high]
+        before, boost = arriving(arcs, scores, i, b, c)
         behind += float(arc.bigram[b, c] + arc.backoff[b, c])
-        ends = np.cumsum([len(scores[j]) for j in into])
         for row in _largest(before + boost, nbest):
             rest = behind + float(boost[row])
-            which = int(np.searchsorted(ends, row, side="right"))
-            a = int(row - ends[which]) + len(scores[into[which]])
-            heapq.heappush(heap, (-(float(before[row]) + rest), next(serial), into[which], a, b, rest, suffix))
+            j, a = arc_of_row(arcs, scores, i, int(row))
+            heapq.heappush(heap, (-(float(before[row]) + rest), next(serial), j, a, b, rest, suffix))
     return paths
 
 
-def _into(arcs: Sequence[Arc], i: int) -> list[int]:
+def arriving(
+    arcs: Sequence[Arc], scores: Sequence[np.ndarray], i: int, b: int, c: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `forward` scores of the pairs (a, b) before the pair (b, c) of arc i, and what the trigrams (a, b, c)
+    add, (rows of a,) both; arc i does not start at the boundary."""
+    arc = arcs[i]
+    before = np.concatenate([scores[j][:, b] for j in arcs_into(arcs, i)])
+    position = b * arc.bigram.shape[1] + c
+    low, high = np.searchsorted(arc.bc, (position, position + 1))
+    boost = np.zeros(len(before))
+    boost[arc.a[low:high]] = arc.boost[low:high]
+    return before, boost
+
+
+def arc_of_row(arcs: Sequence[Arc], scores: Sequence[np.ndarray], i: int, row: int) -> tuple[int, int]:
+    """Return the arc before arc i that a row of `arriving` is of, and the index of a there."""
+    for j in arcs_into(arcs, i):
+        if row < len(scores[j]):
+            return j, row
+        row -= len(scores[j])
+    raise IndexError(f"arc {i} has no row {row} more before it")
+
+
+def arcs_into(arcs: Sequence[Arc], i: int) -> list[int]:
     """Return the arcs of the sentence that end where arc i starts; empty if it starts at the boundary."""
     return [i + offset for offset in arcs[i].before if i + offset >= 0]
 
