@@ -14,7 +14,6 @@ arXiv 1803.05407). With --calibrate the weights of linear layers are rounded so 
 up, so that the file is an ordinary one; with --base they stay as they are.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,8 +84,11 @@ def write_average(
     """Write the average of model files, and return a line about it. base: see `save_model`. calibrate: a list of
     recordings, for which weights in 8 bits or fewer are rounded.
 
-    Raises ModelError: models of several kinds; UsageError: the file to write exists, perhaps one of the models.
+    Raises ModelError: models of several kinds; UsageError: the file to write exists, perhaps one of the models, or
+    there is nothing to round.
     """
+    if calibrate and bits > 8:
+        raise UsageError("--calibrate: rounds weights to 8 or 6 bits; give --bits too, or leave it out")
     if output.suffix != ".safetensors":
         raise UsageError(f"{output}: the name of a model file ends in .safetensors")
     if output.exists():
@@ -134,7 +136,7 @@ def info(argv: Sequence[str] | None = None) -> None:
 def average(argv: Sequence[str] | None = None) -> None:
     """Write the average of model files: `ramospeech average`."""
     args = _parser(nargs="+").parse_args(argv)
-    print(_written(args))
+    print(write_average(args.output, args.models, args.bits, args.base, args.calibrate, args.data_root))
 
 
 @program
@@ -142,15 +144,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run `info` of one file, `average` of several: `python -m ramospeech.model`."""
     args = _parser(nargs="*").parse_args(argv)
     if args.models:
-        print(_written(args))
+        print(write_average(args.output, args.models, args.bits, args.base, args.calibrate, args.data_root))
     else:
         print(description(model_path(args.output)))
-
-
-def _written(args: argparse.Namespace) -> str:
-    if args.calibrate and args.bits > 8:
-        raise UsageError("--calibrate: rounds weights to 8 or 6 bits; give --bits too, or leave it out")
-    return write_average(args.output, args.models, args.bits, args.base, args.calibrate, args.data_root)
 
 
 def _parser(nargs: str) -> Parser:
