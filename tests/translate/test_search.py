@@ -8,6 +8,7 @@ import pytest
 from ramospeech.translate import NgramTranslator
 from ramospeech.translate.lexicon import Candidates, Lexicon
 from ramospeech.translate.ngram import lattice
+from ramospeech.translate.ngram.keys import SortedKeys
 from ramospeech.translate.ngram.lattice import BOUNDARY_SLOT
 from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, NgramModel
 
@@ -34,7 +35,7 @@ def random_model(rng: np.random.Generator, size: int = SIZE) -> NgramModel:
         ((b << ID_BITS) | c).astype(np.int32),
         rng.integers(0, 40, len(pairs), dtype=np.uint8),
         rng.integers(0, 20, len(pairs), dtype=np.uint8) * (c != BOUNDARY),
-        np.array(keys, np.int64),
+        SortedKeys(np.array(keys, np.int64)),
         rng.integers(1, 40, len(keys), dtype=np.uint8),
         0.1,
         NO_LEXICON,

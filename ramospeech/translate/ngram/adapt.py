@@ -9,6 +9,7 @@ import numpy as np
 from ramospeech.errors import ListError
 from ramospeech.lm.counting import BOUNDARY, ID_BITS, Counts, count_trigrams
 from ramospeech.lm.text import TextFile
+from ramospeech.translate.ngram.keys import SortedKeys
 from ramospeech.translate.ngram.model import NgramModel
 
 WEIGHT = 0.3  # of the text beside the model, for what follows a character or two that the text has
@@ -70,16 +71,17 @@ def _with_bigrams(
     all_boosts[place], backoffs[place] = model.bigram_boosts, model.bigram_backoffs
     all_boosts[added] = boosts
     first = np.searchsorted(bigrams >> ID_BITS, np.arange(len(model.characters) + 1))
-    ab = model.trigrams >> ID_BITS
+    keys = model.trigrams.unpacked()
+    ab = keys >> ID_BITS
     middle = model.bigrams[ab] & _ID
-    bc = place[model.first_bigram[middle] + (model.trigrams & _ID)]
+    bc = place[model.first_bigram[middle] + (keys & _ID)]
     trigrams = (place[ab] << ID_BITS) | (bc - first[middle])
     return replace(
         model,
         bigrams=bigrams,
         bigram_boosts=all_boosts,
         bigram_backoffs=backoffs,
-        trigrams=trigrams,
+        trigrams=SortedKeys(trigrams),
     )
 
 
@@ -103,8 +105,7 @@ def _with_trigrams(
     strengthened[old[known]] = np.maximum(strengthened[old[known]], boosts[known])
     useful = ~known & (boosts > 0)
     keys = (ab[useful].astype(np.int64) << ID_BITS) | (bc[useful] - model.first_bigram[b[useful]])
-    trigrams = np.concatenate((model.trigrams, keys))
+    trigrams = np.concatenate((model.trigrams.unpacked(), keys))
     order = np.argsort(trigrams, kind="stable")
-    return replace(
-        model, trigrams=trigrams[order], trigram_boosts=np.concatenate((strengthened, boosts[useful]))[order]
-    )
+    boosts = np.concatenate((strengthened, boosts[useful]))[order]
+    return replace(model, trigrams=SortedKeys(trigrams[order]), trigram_boosts=boosts)

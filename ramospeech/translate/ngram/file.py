@@ -18,6 +18,7 @@ from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.malloc import release_freed_memory
 from ramospeech.translate.lexicon import FALLBACK, Lexicon
+from ramospeech.translate.ngram.keys import SortedKeys
 from ramospeech.translate.ngram.model import ID_BITS, MAX_CHARACTERS, NgramModel
 
 FORMAT = "ramospeech character n-gram 1"
@@ -30,7 +31,8 @@ _LEXICON_STEP = 1 / 16  # nats
 def pack(model: NgramModel, training: dict[str, Any] | None = None) -> bytes:
     """Return the model as the bytes of its file; `training` describes how it was trained."""
     b, c = model.bigrams >> ID_BITS, model.bigrams & (MAX_CHARACTERS - 1)
-    context, rank = model.trigrams >> ID_BITS, model.trigrams & (MAX_CHARACTERS - 1)
+    trigrams = model.trigrams.unpacked()
+    context, rank = trigrams >> ID_BITS, trigrams & (MAX_CHARACTERS - 1)
     children = np.bincount(context, minlength=len(model.bigrams))
     lexicon = model.lexicon
     streams = {
@@ -117,7 +119,7 @@ def _assemble(streams: dict[str, bytes], step: float) -> NgramModel:
         (b << ID_BITS) | c,
         array("bigram_boosts"),
         backoffs,
-        trigrams,
+        SortedKeys(trigrams),
         array("trigram_boosts"),
         step,
         Lexicon(syllables, first, ids.astype(np.int32), log_probs),

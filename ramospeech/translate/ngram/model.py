@@ -15,6 +15,7 @@ import numpy as np
 
 from ramospeech.lm.counting import BOUNDARY, ID_BITS
 from ramospeech.translate.lexicon import Lexicon
+from ramospeech.translate.ngram.keys import SortedKeys, find
 
 MAX_CHARACTERS = 1 << ID_BITS  # a bigram is one 26-bit key
 
@@ -28,8 +29,8 @@ class NgramModel:
     unigram, unigram_backoff    (V,) float32, log probabilities
     bigrams                     (N2,) int32 sorted keys `b << 13 | c`
     bigram_boosts, bigram_backoffs   (N2,) uint8, in `step`; a back-off is the negative of its code
-    trigrams                    (N3,) int64 sorted keys `i << 13 | r`: i the index of bigram (a, b), r the index of
-                                (b, c) among the bigrams that start with b
+    trigrams                    (N3,) sorted keys `i << 13 | r`: i the index of bigram (a, b), r the index of (b, c)
+                                among the bigrams that start with b
     trigram_boosts              (N3,) uint8, in `step`
     """
 
@@ -39,7 +40,7 @@ class NgramModel:
     bigrams: np.ndarray
     bigram_boosts: np.ndarray
     bigram_backoffs: np.ndarray
-    trigrams: np.ndarray
+    trigrams: SortedKeys
     trigram_boosts: np.ndarray
     step: float
     lexicon: Lexicon
@@ -52,12 +53,12 @@ class NgramModel:
 
     def find_bigrams(self, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         """Return the indices of the bigrams (b, c), ids of equal shape; -1 for those not in the model."""
-        return _find(self.bigrams, (b.astype(np.int32) << ID_BITS) | c.astype(np.int32))
+        return find(self.bigrams, (b.astype(np.int32) << ID_BITS) | c.astype(np.int32))
 
     def find_trigrams(self, ab: np.ndarray, bc: np.ndarray) -> np.ndarray:
         """Return the indices of the trigrams of bigrams `ab` and `bc` (with equal b); -1 for those not in the model."""
         rank = bc - self.first_bigram[self.bigrams[bc] >> ID_BITS]
-        return _find(self.trigrams, (ab.astype(np.int64) << ID_BITS) | rank)
+        return self.trigrams.find((ab.astype(np.int64) << ID_BITS) | rank)
 
     def log_probs(self, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         """Return log p(c | a, b) of ids of equal shape, float32."""
@@ -73,10 +74,3 @@ class NgramModel:
     def log_prob(self, a: int, b: int, c: int) -> float:
         """Return log p(c | a, b) of one trigram."""
         return float(self.log_probs(*(np.array([i]) for i in (a, b, c)))[0])
-
-
-def _find(table: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    if not len(table):
-        return np.full(keys.shape, -1, np.int64)
-    index = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    return np.where(table[index] == keys, index, -1)

@@ -10,6 +10,7 @@ from ramospeech.lm.characters import Estimate
 from ramospeech.lm.counting import ID_BITS
 from ramospeech.lm.kneser_ney import backoff_weights
 from ramospeech.translate.lexicon import Lexicon
+from ramospeech.translate.ngram.keys import SortedKeys
 from ramospeech.translate.ngram.model import MAX_CHARACTERS, NgramModel
 
 BACKOFF_POWER = 0.5
@@ -47,7 +48,7 @@ def prune(full: Estimate, keep: int, characters: str, lexicon: Lexicon) -> Ngram
         bigrams.astype(np.int32),
         _codes(boost2),
         _codes(-np.log(backoff2[keep2])),
-        trigrams,
+        SortedKeys(trigrams),
         _codes(boost3[useful]),
         STEP,
         lexicon,
