@@ -1,6 +1,8 @@
 """Rescoring by a causal language model: changes of the best path, the network over many texts at once, and both."""
 
 import itertools
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -313,6 +315,15 @@ def test_the_file(tmp_path: Path) -> None:
     seq2seq_file.write(path, make_network(9), characters[:9], {})
     with pytest.raises(ModelError, match="it has 9 of the 7254 characters of this one; give the n-gram model"):
         load_translator(path)
+
+
+def test_loading_it_is_quick() -> None:
+    """Some shapes of torch's meta device load sympy: 25 MB and half a second of every program that translates."""
+    program = (
+        "import sys; from ramospeech.translate import load_translator as load; load(); print('sympy' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 def forest_of(text: list[int]) -> Forest:
