@@ -21,9 +21,9 @@ _WAITING = {
     "GOMP_SPINCOUNT": "0",  # GNU's, where a parent program has set another policy for it
     "KMP_BLOCKTIME": "0",  # Intel's and LLVM's: milliseconds
 }
-# oneDNN keeps a kernel for each size of product it has met. Its own limit of 1,024 takes 80 MB after a few dozen clips,
-# 128 take 40 and save a fifteenth of the time of the accurate model with AMX.
-_ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32"}
+# oneDNN keeps a kernel for each size of product it has met, of up to 1 MB with AMX. 64 hold those of a model and of the
+# second pass, whose products have two sizes (`model/layers/bfloat16.py`), and the last of its LSTM, which has many.
+_ONEDNN_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 OF_HOROVOD = ("HOROVOD_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")  # horovodrun over Gloo, and mpirun
 OF_TORCHRUN = ("RANK", "WORLD_SIZE", "MASTER_ADDR")

@@ -23,7 +23,7 @@ from ramospeech.timing import syllable_times
 from ramospeech.transcript import Token, Transcript, no_speech_warnings, unended_warnings, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
 
-_WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
+_WINDOW_BATCHES = 8  # that pieces are read ahead and sorted by length within
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ import numpy as np
 
 from ramospeech.errors import ModelError
 from ramospeech.lm.counting import BOUNDARY
-from ramospeech.model.layers.bfloat16 import multiplies_bfloat16
 from ramospeech.translate.ngram.alternatives import Change, Found, Lattice, Nodes
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.seq2seq import file as seq2seq_file
@@ -49,8 +48,7 @@ class SecondPass:
 
     def __init__(self, network: CausalTransformer, ngram: NgramModel, weight: float = WEIGHT) -> None:
         self.network = network.eval().requires_grad_(False)
-        if multiplies_bfloat16():
-            self.network.bfloat16()
+        self.network.optimise_for_inference()
         self.ngram, self.weight = ngram, weight
 
     @classmethod

@@ -50,7 +50,7 @@ def test_nothing_set_by_the_user(machine, cores, running, waiting):
     machine(cores, running)
     environment.prepare(3)
     assert present() == waiting | {
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
         "OMP_NUM_THREADS": "3",
         "OPENBLAS_NUM_THREADS": "1",
     }

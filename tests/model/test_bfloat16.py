@@ -9,7 +9,14 @@ from torch import nn
 from ramospeech.model import AcousticModel, ModelConfig
 from ramospeech.model.inference import type_of
 from ramospeech.model.layers import bfloat16
-from ramospeech.model.layers.bfloat16 import Bfloat16Linear, fast_linear, multiplies_bfloat16
+from ramospeech.model.layers.bfloat16 import (
+    Bfloat16Conv1d,
+    Bfloat16Linear,
+    fast_conv,
+    fast_linear,
+    multiplies_bfloat16,
+    packs_weights,
+)
 
 UNITS = ("<blank>", "<UNK>", "hao3", "ni3", "ma")
 CPU = torch.device("cpu")
@@ -31,23 +38,53 @@ def forgotten() -> Iterator[None]:
     multiplies_bfloat16.cache_clear()
 
 
-@pytest.mark.parametrize("shape", [(7, 40), (2, 3, 513), (1, 1, 8), (0, 40)])
+@pytest.fixture(params=[True, False], ids=["packed", "plain"])
+def packed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether weights have the layout of oneDNN's kernels, which not all processors and versions of torch take."""
+    if request.param and not packs_weights():
+        pytest.skip("no packed weights here")
+    monkeypatch.setattr(bfloat16, "packs_weights", lambda: request.param)
+    return bool(request.param)
+
+
+@pytest.mark.parametrize("shape", [(7, 40), (2, 3, 513), (1, 1, 8), (0, 40), (64, 8), (256, 8), (3, 113, 16), (321, 8)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_it_is_the_layer_in_fewer_bits(shape: tuple[int, ...], bias: bool) -> None:
+@pytest.mark.parametrize("gelu", [True, False])
+def test_it_is_the_layer_in_fewer_bits(shape: tuple[int, ...], bias: bool, gelu: bool, packed: bool) -> None:
     torch.manual_seed(0)
     linear, x = nn.Linear(shape[-1], 20, bias=bias), torch.randn(shape)
-    found = Bfloat16Linear(linear)(x)
+    found = Bfloat16Linear(linear.weight, linear.bias, gelu)(x)
     assert found.dtype == torch.bfloat16 and found.shape == (*shape[:-1], 20)
     exact = nn.functional.linear(
         x.bfloat16().double(),
         linear.weight.detach().bfloat16().double(),
         None if linear.bias is None else linear.bias.detach().bfloat16().double(),
     )
-    torch.testing.assert_close(found.double(), exact, atol=0.02, rtol=0.01)
+    torch.testing.assert_close(found.double(), nn.functional.gelu(exact) if gelu else exact, atol=0.02, rtol=0.01)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("gelu", [True, False])
+def test_a_convolution_in_fewer_bits(stride: int, gelu: bool, packed: bool) -> None:
+    torch.manual_seed(0)
+    for bias, shape in ((True, (2, 8, 301)), (False, (1, 8, 1)), (True, (1, 8, 600))):
+        conv, x = nn.Conv1d(8, 12, 3, stride, padding=1, bias=bias), torch.randn(shape)
+        expected = conv(x)
+        found = Bfloat16Conv1d(conv, gelu)(x)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, nn.functional.gelu(expected) if gelu else expected, atol=0.02, rtol=0.02)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert Bfloat16Conv1d(conv)(x).dtype == torch.bfloat16
 
 
 def test_which_layer_a_processor_gets(tiles: bool) -> None:
-    assert isinstance(fast_linear(nn.Linear(8, 4)), Bfloat16Linear) == tiles
+    torch.manual_seed(0)
+    linear, conv = nn.Linear(8, 4), nn.Conv1d(8, 4, 3)
+    assert isinstance(fast_linear(linear), Bfloat16Linear) == tiles
+    assert isinstance(fast_conv(conv), Bfloat16Conv1d) == tiles
+    x, frames = torch.randn(5, 8), torch.randn(1, 8, 9)
+    for found, expected in ((fast_linear(linear, True)(x), linear(x)), (fast_conv(conv, True)(frames), conv(frames))):
+        torch.testing.assert_close(found.float(), nn.functional.gelu(expected), atol=0.03, rtol=0.03)
     meta = nn.Linear(8, 4, device="meta")
     assert fast_linear(meta) is meta
 
@@ -76,7 +113,7 @@ def test_a_whisper_model_stays_near_itself(monkeypatch: pytest.MonkeyPatch) -> N
         with torch.autocast("cpu", torch.bfloat16):
             half, _ = model(*clip)
         alone, _ = model(clip[0][1:, :20_000], clip[1][1:])
-    assert sum(isinstance(module, Bfloat16Linear) for module in model.modules()) == 8
+    assert sum(isinstance(module, Bfloat16Linear) for module in model.modules()) == 8 + 2  # and two convolutions
     for each in (found, half.float()):
         assert (each.exp() - expected.exp()).abs().max() < 0.03
     torch.testing.assert_close(found[1, : lengths[1]], alone[0], atol=0.05, rtol=0.02)

@@ -109,7 +109,7 @@ def test_a_recording_that_breaks_off_has_its_pieces_and_an_error(rng, monkeypatc
 def test_freed_memory_goes_back_between_windows_of_a_long_recording(rng, monkeypatch):
     calls: list[int] = []
     monkeypatch.setattr("ramospeech.stages.release_freed_memory", lambda: calls.append(1))
-    for seconds, expected in ((1, 0), (15, 0), (70, 4)):
+    for seconds, expected in ((1, 0), (7, 0), (70, 8)):
         pieces: list[Piece | End] = [Piece(float(n), wave(1.0, rng)) for n in range(seconds)]
         calls.clear()
         assert len(list(recognise([*pieces, End("a", float(seconds))], Lengths(), 1.0))) == seconds + 1

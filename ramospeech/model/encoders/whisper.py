@@ -3,6 +3,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from ramospeech.model.encoders.base import (
     register_encoder,
     without_rest,
 )
-from ramospeech.model.layers.bfloat16 import fast_linear
+from ramospeech.model.layers.bfloat16 import fast_conv, fast_linear
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
@@ -76,8 +77,9 @@ class WhisperEncoder(Encoder):
         self.reduction, self.dim = (4 if sizes.mean_pairs else 2), (2 * sizes.rnn or width)
         self.window = sizes.attention_window
         self.pairs_after = (sizes.pairs_after or sizes.layers) if sizes.mean_pairs else None
-        self.conv1 = nn.Conv1d(bins, width, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self.conv1: Any = nn.Conv1d(bins, width, kernel_size=3, padding=1)
+        self.conv2: Any = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self.activation: nn.Module = nn.GELU()
         self.layers = nn.ModuleList(Layer(width, sizes.dropout) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(2 * sizes.dropout)
@@ -122,10 +124,10 @@ class WhisperEncoder(Encoder):
         x, padding = features.transpose(1, 2), _mask(frames, features)
         if padding is not None:  # a convolution reads a frame beyond each of its outputs
             x = x.masked_fill(padding.unsqueeze(1), 0.0)
-        x = F.gelu(self.conv1(x))
+        x = self.activation(self.conv1(x))
         if padding is not None:
             x = x.masked_fill(padding.unsqueeze(1), 0.0)
-        x, frames = F.gelu(self.conv2(x)).transpose(1, 2), (frames + 1) // 2
+        x, frames = self.activation(self.conv2(x)).transpose(1, 2), (frames + 1) // 2
         x = x + sinusoids(x.shape[1], x.shape[2], x.device).to(x)
         attended, block = self.attended(x, frames)
         for number, layer in enumerate(self.layers):
@@ -148,10 +150,13 @@ class WhisperEncoder(Encoder):
         return attended[:, None, None], self.window
 
     def optimise_for_inference(self) -> None:
-        """Linear layers of the transformer in bfloat16 or in 8 bits, on a CPU."""
+        """Linear layers of the transformer in bfloat16 or in 8 bits, on a CPU; convolutions in bfloat16."""
+        self.conv1, self.conv2 = fast_conv(self.conv1, gelu=True), fast_conv(self.conv2, gelu=True)
+        self.activation = nn.Identity()
         for layer in self.layers:
-            for name in ("qkv", "out", "fc1", "fc2"):
+            for name in ("qkv", "out", "fc2"):
                 setattr(layer, name, fast_linear(getattr(layer, name)))
+            layer.fc1, layer.activation = fast_linear(layer.fc1, gelu=True), nn.Identity()  # type: ignore[arg-type]
 
     def pretrained_layers(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.conv2]), *self.layers, self.norm]
@@ -166,6 +171,7 @@ class Layer(nn.Module):
         self.attention_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation: nn.Module = nn.GELU()
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, attended: Tensor | None, block: int = 0) -> Tensor:
@@ -180,7 +186,7 @@ class Layer(nn.Module):
         if block:
             y = y.view(len(x), -1, y.shape[2])[:, : x.shape[1]]
         x = x + self.dropout(self.out(y))
-        return x + self.dropout(self.fc2(F.gelu(self.fc1(self.feed_norm(x)))))
+        return x + self.dropout(self.fc2(self.activation(self.fc1(self.feed_norm(x)))))
 
 
 def attended_blocks(frames: Tensor, size: int, block: int) -> Tensor:

@@ -1,5 +1,9 @@
-"""Linear layers in bfloat16 for inference on a CPU that multiplies tiles of it (Intel's AMX): as fast as products of
-bytes there and more exact, and attention over what they give is two to three times as fast as in float32."""
+"""Layers in bfloat16 for inference on a CPU that multiplies tiles of it (Intel's AMX): as fast as products of bytes
+there and more exact, and attention over what they give is two to three times as fast as in float32.
+
+oneDNN makes a kernel for each size of product that it meets, which takes longer than most of the products and 1 MB of
+memory, and keeps those it used last. So rows are multiplied in blocks of two sizes.
+"""
 
 from functools import lru_cache
 
@@ -9,34 +13,106 @@ from torch import Tensor, nn
 
 from ramospeech.model.layers.int8 import int8_linear
 
-ROWS = 128  # a kernel is made for each number of rows, which takes longer than the product: so there are few of them
+MANY, FEW = 256, 64  # rows of a block
 
 
 class Bfloat16Linear(nn.Module):
-    """nn.Linear (..., inputs) -> (..., outputs) bfloat16, with weights in bfloat16. For inference only."""
+    """What nn.Linear does, (..., inputs) -> (..., outputs) bfloat16, with weights in bfloat16. For inference only.
 
-    def __init__(self, linear: nn.Linear) -> None:
+    weight: (outputs, inputs). bias: (outputs,), or None. gelu: whether a Gaussian error linear unit follows
+    (Hendrycks and Gimpel, arXiv 1606.08415).
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, gelu: bool = False) -> None:
         super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-        self.weight = nn.Parameter(linear.weight.detach().bfloat16(), requires_grad=False)
-        self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().bfloat16(), requires_grad=False)
+        (self.out_features, self.in_features), self.gelu = weight.shape, gelu
+        self.bias = None if bias is None else nn.Parameter(bias.detach().bfloat16(), requires_grad=False)
+        self.packed = packs_weights()
+        self.weight = _pack(weight.detach().bfloat16()) if self.packed else weight.detach().bfloat16()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs) bfloat16; under autocast in its type."""
-        count = x.numel() // self.in_features
-        rows = x.new_empty(-(-count // ROWS) * ROWS, self.in_features, dtype=torch.bfloat16)
-        rows[:count] = x.reshape(count, self.in_features)
-        return F.linear(rows, self.weight, self.bias)[:count].view(*x.shape[:-1], self.out_features)
+        rows = x.reshape(-1, self.in_features)
+        count, start = len(rows), 0
+        blocks: list[Tensor] = []
+        while start < count or not blocks:
+            size = MANY if count - start >= MANY else FEW
+            given = rows[start : start + size].to(torch.bfloat16).contiguous()
+            if len(given) < size:
+                given = F.pad(given, (0, 0, 0, size - len(given)))
+            blocks.append(self._product(given))
+            start += size
+        y = blocks[0] if len(blocks) == 1 else torch.cat(blocks)
+        return y[:count].view(*x.shape[:-1], self.out_features)
+
+    def _product(self, rows: Tensor) -> Tensor:
+        if self.packed:
+            return _multiply(rows, self.weight, self.bias, self.gelu)
+        y = F.linear(rows, self.weight, self.bias)
+        return F.gelu(y) if self.gelu else y
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-def fast_linear(linear: nn.Linear) -> nn.Module:
+class Bfloat16Conv1d(nn.Module):
+    """nn.Conv1d (B, C, T) -> (B, outputs, T') as the products of its windows in bfloat16. For inference only.
+
+    gelu: as of `Bfloat16Linear`.
+    """
+
+    def __init__(self, conv: nn.Conv1d, gelu: bool = False) -> None:
+        super().__init__()
+        [self.size], [self.stride], self.padding = conv.kernel_size, conv.stride, int(conv.padding[0])
+        self.linear = Bfloat16Linear(conv.weight.transpose(1, 2).flatten(1), conv.bias, gelu)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) to (B, outputs, T') of the same type; under autocast bfloat16."""
+        frames = F.pad(x.transpose(1, 2), (0, 0, self.padding, self.padding))
+        windows = frames.unfold(1, self.size, self.stride).transpose(2, 3).flatten(2)
+        y = self.linear(windows).transpose(1, 2)
+        return y if torch.is_autocast_enabled("cpu") else y.to(x.dtype)
+
+
+def fast_linear(linear: nn.Linear, gelu: bool = False) -> nn.Module:
     """Return the fastest layer in place of one: in bfloat16 where the CPU multiplies tiles of it, else in 8 bits where
-    it multiplies bytes exactly, else the layer itself; so too on other devices."""
-    on_cpu = linear.weight.device.type == "cpu"
-    return Bfloat16Linear(linear) if on_cpu and multiplies_bfloat16() else int8_linear(linear)
+    it multiplies bytes exactly, else the layer itself; so too on other devices. gelu: as of `Bfloat16Linear`."""
+    if _on_tiles(linear.weight):
+        return Bfloat16Linear(linear.weight, linear.bias, gelu)
+    return nn.Sequential(int8_linear(linear), nn.GELU()) if gelu else int8_linear(linear)
+
+
+def fast_conv(conv: nn.Conv1d, gelu: bool = False) -> nn.Module:
+    """Return the fastest layer in place of a convolution, as `fast_linear` does; never in 8 bits."""
+    if _on_tiles(conv.weight):
+        return Bfloat16Conv1d(conv, gelu)
+    return nn.Sequential(conv, nn.GELU()) if gelu else conv
+
+
+def _on_tiles(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and multiplies_bfloat16()
+
+
+def _pack(weight: Tensor) -> Tensor:
+    """Return weights in the layout of oneDNN's kernels, which otherwise make it anew for each product."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight, None)
+
+
+def _multiply(rows: Tensor, packed: Tensor, bias: Tensor | None, gelu: bool) -> Tensor:
+    unit, kind = ("gelu", "none") if gelu else ("none", "")  # exact, not by a tanh
+    return torch.ops.mkldnn._linear_pointwise(rows, packed, bias, unit, [], kind)
+
+
+@lru_cache(maxsize=1)
+def packs_weights() -> bool:
+    """Return whether torch has what `_pack` and `_multiply` call, and the processor what these need."""
+    weight, rows = (torch.linspace(-1, 1, n * 32).view(n, 32).bfloat16() for n in (16, 4))
+    expected = F.gelu(F.linear(rows.float(), weight.float(), weight[:, 0].float()))
+    try:
+        found = _multiply(rows, _pack(weight), weight[:, 0].contiguous(), gelu=True)
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+    return torch.allclose(found.float(), expected, atol=0.02, rtol=0.02)
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ramospeech.lm.counting import BOUNDARY
+from ramospeech.model.layers.bfloat16 import fast_linear, multiplies_bfloat16
 from ramospeech.translate.seq2seq.transformer import Block, Neighbours, rotary
 
 ROWS = 64  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
@@ -72,6 +73,15 @@ class CausalTransformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         # Small, since a character's own embedding stays in its state and would make it its own likeliest successor.
         nn.init.normal_(self.character.weight, std=0.02)
+
+    def optimise_for_inference(self) -> None:
+        """Compute in bfloat16, on a CPU that multiplies it fast; it can no longer be trained or saved."""
+        if not multiplies_bfloat16():
+            return
+        self.bfloat16()
+        for block in self.blocks:
+            for name in ("attention", "merge", "inner", "outer"):
+                setattr(block, name, fast_linear(getattr(block, name)))
 
     def forward(self, characters: Tensor) -> Tensor:
         """Compute the states of texts of equal length, as in training."""
