@@ -156,7 +156,8 @@ def translate(
 
     The translator searches the alternatives at each position of the best hypothesis, by the posteriors,
     weighted by the language model and the hotwords of a beam search. The hotwords of a piece take part in its search.
-    Where a recogniser has no posteriors it reads the best hypothesis alone, with the hotwords of the piece.
+    Where a recogniser has no posteriors it reads the best hypothesis alone, with the hotwords of the piece. The pinyin
+    of a text is how it is read, as in the lists that models are trained with; confidences are of what was recognised.
     """
     for piece in pieces:
         if isinstance(piece, End):
@@ -180,6 +181,7 @@ def translate(
                 confidences = tuple(confidences[number] for number in texts[0].slots)
             else:
                 confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
+            texts = [replace(text, syllables=text.readings or text.syllables, readings=()) for text in texts]
         yield TranslatedPiece(
             piece.start,
             hypothesis,

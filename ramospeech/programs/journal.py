@@ -111,11 +111,13 @@ def _transcript(values: dict[str, Any]) -> Transcript:
     tuples = {name: tuple(values[name]) for name in ("pinyin", "warnings")}
     tuples["no_speech"] = tuple(map(tuple, values["no_speech"]))
     tokens = tuple(Token(**token) for token in values["tokens"])
-    nbest = tuple(
-        Translation(**{**text, "syllables": tuple(text["syllables"]), "slots": tuple(text["slots"])})
-        for text in values["nbest"]
-    )
+    nbest = tuple(map(_translation, values["nbest"]))
     return Transcript(**{**values, **tuples, "tokens": tokens, "nbest": nbest})
+
+
+def _translation(values: dict[str, Any]) -> Translation:
+    tuples = {name: tuple(values[name]) for name in ("syllables", "slots", "readings")}
+    return Translation(**{**values, **tuples})
 
 
 def _key(source: Source) -> str:

@@ -192,6 +192,22 @@ def test_texts_come_from_networks_and_without_those_from_hypotheses():
     assert piece.confidences == (None, None)
 
 
+class Reader(Echo):
+    """Reads each character otherwise than it was recognised."""
+
+    def translate_networks(self, networks, nbest=1, hotwords=None):
+        for [text] in super().translate_networks(networks, nbest, hotwords):
+            yield [replace(text, readings=tuple(each.upper() for each in text.syllables))]
+
+
+def test_pinyin_is_how_the_text_is_read_and_confidence_of_what_was_recognised():
+    network = ConfusionNetwork((Slot((("a", 0.6), ("b", 0.4)), 3, 5), Slot((("c", 1.0),), 7, 8)))
+    [found] = translate([RecognisedPiece(1.0, None, Recognised([hypothesis("x", "y")], network))], Reader(), 1)
+    assert isinstance(found, TranslatedPiece)
+    assert found.texts == (Translation("bc", 0.0, ("B", "C"), (0, 1)),)
+    assert found.confidences == (0.4, 1.0)
+
+
 def test_recordings_are_joined_from_their_pieces():
     def piece(start: float, *texts: tuple[str, float]) -> TranslatedPiece:
         translations = tuple(Translation(hanzi, score, tuple(hanzi)) for hanzi, score in texts)

@@ -78,6 +78,16 @@ def test_a_hotword_brings_out_a_less_likely_alternative(small_translator: NgramT
         assert not expected or found.syllables[1:3] == ("san1", "hai2")
 
 
+def test_readings_are_those_of_the_text_and_of_hotwords_as_given(shipped: NgramTranslator) -> None:
+    heard = network_of(*({syllable: 0.9, "bie2": 0.1} for syllable in ["wo3", "yi1", "ge4", "peng2", "you3"]))
+    [[found]] = shipped.translate_networks([heard])
+    assert (found.hanzi, found.syllables) == ("我一个朋友", ("wo3", "yi1", "ge4", "peng2", "you3"))
+    assert found.readings == ("wo3", "yi2", "ge4", "peng2", "you3")
+    [[found]] = shipped.translate_networks([heard], 1, Phrases({"yi1 ge4": 12.0}))
+    assert (found.hanzi, found.readings) == ("我一个朋友", ("wo3", "yi1", "ge4", "peng2", "you3"))
+    assert shipped.translate(["yi1", "ge4"])[0].readings == ()
+
+
 def test_near_homophones_if_requested(small_translator: NgramTranslator) -> None:
     observed = ["ni3", "zan4", "guan3", "ma"]
     for near, expected in ((0.0, False), (0.8, True)):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ctc_decode import ConfusionNetwork
 from ramospeech.files import pretrained_folder
+from ramospeech.text.readings import in_context
 from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
 from ramospeech.translate.ngram import lattice
@@ -248,23 +249,26 @@ class NgramTranslator:
     def _translation(self, part: _Part, total: float | None, found: Found) -> Translation:
         """Return the characters of a path through a sentence and the alternatives they belong to."""
         score, of_lattice, path = found
-        taken = []
+        taken, of_hotword = [], []
         for position, n in enumerate(path):
             if n is None:
                 continue
             written = part.written.get((position, n))
+            of_hotword.append(written is not None)
             if written is None:
                 character = int(part.candidates[position].ids[n])
                 spoken = self.model.lexicon.spoken_syllable(part.sentence.positions[position], character)
                 written = Written(self.model.characters[character], spoken)
             taken.append((position, written))
-        return Translation(
-            "".join(written.character for _, written in taken),
-            score,
-            tuple(written.syllable for _, written in taken),
-            tuple(part.sentence.slots[position] for position, _ in taken) if part.sentence.slots else (),
-            None if total is None else min(of_lattice - total, 0.0),
-        )
+        hanzi = "".join(written.character for _, written in taken)
+        syllables = tuple(written.syllable for _, written in taken)
+        log_prob = None if total is None else min(of_lattice - total, 0.0)
+        if not part.sentence.slots:
+            return Translation(hanzi, score, syllables, (), log_prob)
+        slots = tuple(part.sentence.slots[position] for position, _ in taken)
+        of_each = zip(in_context(hanzi), syllables, of_hotword, strict=True)
+        readings = tuple(spoken if given or not reading else reading for reading, spoken, given in of_each)
+        return Translation(hanzi, score, syllables, slots, log_prob, readings)
 
 
 def _characters(candidates: Sequence[Candidates], nodes: Nodes) -> list[int]:
