@@ -11,8 +11,10 @@ from ramospeech.model.inference import type_of
 from ramospeech.model.layers import bfloat16
 from ramospeech.model.layers.bfloat16 import (
     Bfloat16Conv1d,
+    Bfloat16FeedForward,
     Bfloat16Linear,
     fast_conv,
+    fast_feed_forward,
     fast_linear,
     multiplies_bfloat16,
     packs_weights,
@@ -77,14 +79,29 @@ def test_a_convolution_in_fewer_bits(stride: int, gelu: bool, packed: bool) -> N
             assert Bfloat16Conv1d(conv)(x).dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("shape", [(7, 16), (2, 200, 16), (0, 3, 16)])
+def test_a_feed_forward_network_in_fewer_bits(shape: tuple[int, ...], packed: bool) -> None:
+    torch.manual_seed(0)
+    first, second, x = nn.Linear(16, 40), nn.Linear(40, 12), torch.randn(shape)
+    found = Bfloat16FeedForward(first, second)(x)
+    assert found.shape == (*shape[:-1], 12)
+    torch.testing.assert_close(found.float(), second(nn.functional.gelu(first(x))), atol=0.03, rtol=0.03)
+
+
 def test_which_layer_a_processor_gets(tiles: bool) -> None:
     torch.manual_seed(0)
-    linear, conv = nn.Linear(8, 4), nn.Conv1d(8, 4, 3)
+    linear, back, conv = nn.Linear(8, 4), nn.Linear(4, 8), nn.Conv1d(8, 4, 3)
     assert isinstance(fast_linear(linear), Bfloat16Linear) == tiles
     assert isinstance(fast_conv(conv), Bfloat16Conv1d) == tiles
+    assert isinstance(fast_feed_forward(linear, back), Bfloat16FeedForward) == tiles
     x, frames = torch.randn(5, 8), torch.randn(1, 8, 9)
-    for found, expected in ((fast_linear(linear, True)(x), linear(x)), (fast_conv(conv, True)(frames), conv(frames))):
-        torch.testing.assert_close(found.float(), nn.functional.gelu(expected), atol=0.03, rtol=0.03)
+    between = nn.functional.gelu(linear(x))
+    for found, expected in (
+        (fast_linear(linear)(x), linear(x)),
+        (fast_feed_forward(linear, back)(x), back(between)),
+        (fast_conv(conv)(frames), nn.functional.gelu(conv(frames))),
+    ):
+        torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
     meta = nn.Linear(8, 4, device="meta")
     assert fast_linear(meta) is meta
 

@@ -19,7 +19,7 @@ from ramospeech.model.encoders.base import (
     register_encoder,
     without_rest,
 )
-from ramospeech.model.layers.bfloat16 import fast_conv, fast_linear
+from ramospeech.model.layers.bfloat16 import fast_conv, fast_feed_forward, fast_linear
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.recurrent import BiLSTM
 from ramospeech.settings import setting
@@ -151,12 +151,12 @@ class WhisperEncoder(Encoder):
 
     def optimise_for_inference(self) -> None:
         """Linear layers of the transformer in bfloat16 or in 8 bits, on a CPU; convolutions in bfloat16."""
-        self.conv1, self.conv2 = fast_conv(self.conv1, gelu=True), fast_conv(self.conv2, gelu=True)
+        self.conv1, self.conv2 = fast_conv(self.conv1), fast_conv(self.conv2)
         self.activation = nn.Identity()
         for layer in self.layers:
-            for name in ("qkv", "out", "fc2"):
-                setattr(layer, name, fast_linear(getattr(layer, name)))
-            layer.fc1, layer.activation = fast_linear(layer.fc1, gelu=True), nn.Identity()  # type: ignore[arg-type]
+            layer.qkv, layer.out = fast_linear(layer.qkv), fast_linear(layer.out)  # type: ignore[arg-type]
+            layer.fc1 = fast_feed_forward(layer.fc1, layer.fc2)  # type: ignore[arg-type]
+            layer.activation, layer.fc2 = nn.Identity(), nn.Identity()
 
     def pretrained_layers(self) -> list[nn.Module]:
         return [nn.ModuleList([self.conv1, self.conv2]), *self.layers, self.norm]
