@@ -23,7 +23,7 @@ from ramospeech.timing import syllable_times
 from ramospeech.transcript import Token, Transcript, no_speech_warnings, unended_warnings, written_tokens
 from ramospeech.translate import Phrases, Translation, Translator
 
-_WINDOW_BATCHES = 8  # that pieces are read ahead and sorted by length within
+_WINDOW_BATCHES = 16  # that pieces are read ahead and sorted by length within
 
 
 @dataclass(frozen=True)
@@ -181,11 +181,10 @@ def translate(
                 confidences = tuple(confidences[number] for number in texts[0].slots)
             else:
                 confidences = tuple(dict(slot.alternatives).get(syllable, 0.0) for slot, syllable in of_slots)
-            texts = [replace(text, syllables=text.readings or text.syllables, readings=()) for text in texts]
         yield TranslatedPiece(
             piece.start,
             hypothesis,
-            tuple(texts),
+            tuple(replace(text, syllables=text.readings or text.syllables, readings=()) for text in texts),
             frames,
             confidences,
             piece.result.no_speech,

@@ -69,7 +69,7 @@ def _digits(tokens: list[str]) -> list[str]:
 
 def add_options(parser: argparse.ArgumentParser, punctuation: bool) -> None:
     """Add the options of `Display` to a program. punctuation: the default."""
-    group = parser.add_argument_group("what people read (txt, subtitles, pages; tsv and pinyin stay as recognised)")
+    group = parser.add_argument_group("what people read (txt, subtitles, pages; tsv and pinyin have none of it)")
     group.add_argument(
         "--punctuation", action=argparse.BooleanOptionalAction, default=punctuation, help="add ，。？！、"
     )

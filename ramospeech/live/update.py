@@ -82,7 +82,7 @@ def with_settled(settled: Sequence[Token], tokens: Sequence[Token]) -> tuple[Tok
 def agreed(before: Sequence[Token], after: Sequence[Token]) -> int:
     """Return how many of the first tokens two readings have in common, by their text."""
     for number, (a, b) in enumerate(zip(before, after, strict=False)):
-        if (a.pinyin, a.hanzi) != (b.pinyin, b.hanzi):
+        if (a.hanzi or a.pinyin) != (b.hanzi or b.pinyin):  # what follows may change how a character is read
             return number
     return min(len(before), len(after))
 

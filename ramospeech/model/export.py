@@ -24,6 +24,7 @@ from ramospeech.files import model_path, onnx_path, whole_file
 from ramospeech.model.acoustic import AcousticModel
 from ramospeech.model.file import load_model
 from ramospeech.model.heads import Head
+from ramospeech.model.layers.bfloat16 import Bfloat16Linear
 from ramospeech.onnx_model import FORMAT, INPUTS, KEY, OUTPUTS
 
 with extra("onnx"):
@@ -39,13 +40,17 @@ def export_onnx(model: AcousticModel, path: str | Path, int8: bool = False) -> N
 
     int8: weights of linear and recurrent layers in 8 bits, activations rounded to 8 bits as they come; features and
     convolutions stay in float32. The file appears whole or not at all. Raises ModelError where it cannot be written,
-    and for a model without a CTC head.
+    for a model without a CTC head, and for one whose layers `optimise_for_inference` has replaced.
     """
     path = Path(path)
     if "ctc" not in model.heads:
         raise ModelError(
             f"{path}: not written, the model has the {', '.join(model.heads)} head only and an ONNX file gives the "
             "posteriors of CTC; train one with --heads ctc attention"
+        )
+    if any(isinstance(module, Bfloat16Linear) for module in model.modules()):
+        raise ModelError(
+            f"{path}: not written, the model was made ready for inference here; load it again to export it"
         )
     graph = _graph(model)
     if int8:

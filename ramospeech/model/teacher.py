@@ -68,8 +68,8 @@ class Teacher:
     def posteriors(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, S), (B,) samples to log-posteriors (B, T'', V), (B,) frames: 0 of a clip that it cannot take.
 
-        On a GPU in bfloat16, whatever the precision of the student is; on a CPU Whisper's linear layers as
-        `fast_linear` chooses.
+        On a GPU in bfloat16, whatever the precision of the student is; on a CPU Whisper's linear layers
+        and convolutions as `model/layers/bfloat16.py` chooses.
         """
         samples = lengths.cpu()
         taken = (samples >= self.model.min_samples) & self.takes(samples)

@@ -15,6 +15,8 @@ from ramospeech.files import is_device
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Translation
 
+VERSION = "version of the transcripts"  # 1 had the pinyin that was recognised
+
 
 class Journal:
     """A file beside the output that gets each transcript as soon as it is made. A context manager.
@@ -28,7 +30,7 @@ class Journal:
 
     def __init__(self, path: str, options: Mapping[str, object], resume: bool, again: bool = False):
         self.path = None if path == "-" or is_device(Path(path)) else Path(path.rstrip("/") + ".unfinished")
-        self.options = json.loads(json.dumps(options, default=str))
+        self.options = json.loads(json.dumps({VERSION: 2, **options}, default=str))
         self.done: dict[str, Transcript] = {}
         if resume or (again and (self.path is None or self.path.exists())):
             self._read()

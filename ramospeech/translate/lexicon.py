@@ -123,6 +123,10 @@ class Lexicon:
                 best, spoken = likelihood, syllable
         return spoken
 
+    def has_reading(self, character: int, syllable: str) -> bool:
+        """Return whether a character is read so."""
+        return self._probability(syllable, character) > 0
+
     def _probability(self, syllable: str, character: int) -> float:
         """Return p(syllable | character)."""
         index = self._index.get(normalise(syllable))

@@ -15,8 +15,8 @@ class Translation:
     hanzi: one character per syllable. score: log p(hanzi) + log p(syllables | hanzi), for ranking; log p(hanzi) is by
         both language models where there is a second pass.
     syllables: the input; for a confusion network the chosen alternatives, one per character.
-    readings: for a confusion network how each character is read in its context, or as the hotword that it belongs to
-        was given; empty where the translator does not say, and for syllables.
+    readings: how each character is read in its context (`text.readings`), or as the hotword that it belongs to was
+        given; empty where the translator does not say.
     slots: for a confusion network the index of the slot of each character.
     log_prob: log p(hanzi | syllables) by the translator's own model, without the other terms of the score. The seq2seq
         translator always sets it, the n-gram translator only if its `log_probs` is set.

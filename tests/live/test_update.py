@@ -1,5 +1,7 @@
 """Readings of an utterance put together: what is settled stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,8 @@ def test_agreed() -> None:
     assert [agreed(tokens(a), tokens(b)) for a, b in [("", "a"), ("ab", "abc"), ("xb", "ab"), ("abc", "ab")]] == [
         *(0, 2, 0, 2)
     ]
+    one, two = Token("yi1", "一", 0.0, 0.1), Token("yi2", "一", 0.0, 0.1)  # before 个 it is read otherwise
+    assert same_text([one], [two]) and not same_text([replace(one, hanzi="")], [replace(two, hanzi="")])
     assert same_text(tokens("ab"), tokens("ab", 1.0)) and not same_text(tokens("ab"), tokens("a"))
 
 

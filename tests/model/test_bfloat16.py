@@ -1,12 +1,15 @@
 """Layers in bfloat16 on processors that multiply tiles of it, and when they are taken."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from ramospeech.errors import ModelError
 from ramospeech.model import AcousticModel, ModelConfig
+from ramospeech.model.export import export_onnx
 from ramospeech.model.inference import type_of
 from ramospeech.model.layers import bfloat16
 from ramospeech.model.layers.bfloat16 import (
@@ -104,6 +107,25 @@ def test_which_layer_a_processor_gets(tiles: bool) -> None:
         torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
     meta = nn.Linear(8, 4, device="meta")
     assert fast_linear(meta) is meta
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_under_autocast(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    first, second, x = nn.Linear(8, 16), nn.Linear(16, 8), torch.randn(700, 8)
+    expected = second(nn.functional.gelu(first(x)))
+    with torch.autocast("cpu", precision):
+        found = Bfloat16FeedForward(first, second)(x)
+    assert found.dtype == precision
+    torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
+
+
+def test_a_model_made_ready_for_inference_is_not_exported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bfloat16, "multiplies_bfloat16", lambda: True)
+    model = AcousticModel(ModelConfig(UNITS, "whisper", width=64, layers=1, rnn=8)).eval()
+    model.optimise_for_inference()
+    with pytest.raises(ModelError, match="load it again to export it"):
+        export_onnx(model, tmp_path / "model.onnx")
 
 
 def test_auto_is_bfloat16_on_such_a_cpu_alone(tiles: bool) -> None:

@@ -119,6 +119,15 @@ def test_other_rates_and_bytes(say, rate):
     assert transcriber().transcribe(path.read_bytes()).text == "一四"
 
 
+@pytest.mark.parametrize(("tiles", "seconds"), [(False, 8.0), (True, 24.0)])
+def test_how_much_a_batch_holds(say, monkeypatch, tiles, seconds):
+    monkeypatch.setattr("ramospeech.model.layers.bfloat16.multiplies_bfloat16", lambda: tiles)
+    asked: list[float] = []
+    monkeypatch.setattr("ramospeech.stages.recognise", lambda pieces, _, held, __: asked.append(held) or iter(()))
+    assert list(transcriber().transcribe_batch([say("a.wav", 2)])) == []
+    assert asked == [seconds]
+
+
 def test_a_batch_keeps_the_order_and_survives_bad_clips(say, tmp_path, rng):
     said = [tuple(int(u) for u in rng.integers(2, 6, rng.integers(1, 12))) for _ in range(30)]
     paths = [say(f"{i}.wav", *units) for i, units in enumerate(said)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ramospeech.errors import UsageError
-from ramospeech.programs.journal import Journal
+from ramospeech.programs.journal import VERSION, Journal
 from ramospeech.transcript import Token, Transcript
 from ramospeech.translate import Translation
 
@@ -100,7 +100,17 @@ def test_it_refuses_in_one_line(tmp_path: Path, paths: list[Path]) -> None:
         run(tmp_path / "a.tsv", paths, stop="c")
     with pytest.raises(UsageError, match=r"other options \(model\)"):
         run(tmp_path / "a.tsv", paths, resume=True, model="fast")
-    assert json.loads((tmp_path / "a.tsv.unfinished").read_text().splitlines()[0]) == OPTIONS
+    assert json.loads((tmp_path / "a.tsv.unfinished").read_text().splitlines()[0]) == {VERSION: 2, **OPTIONS}
+
+
+def test_a_journal_of_other_transcripts_is_not_resumed(tmp_path: Path, paths: list[Path]) -> None:
+    output = tmp_path / "a.tsv"
+    with pytest.raises(KeyboardInterrupt):
+        run(output, paths, stop="c")
+    journal = tmp_path / "a.tsv.unfinished"
+    journal.write_text(journal.read_text().replace(f'"{VERSION}": 2', f'"{VERSION}": 1'))
+    with pytest.raises(UsageError, match=r"other options \(version of the transcripts\)"):
+        run(output, paths, resume=True)
 
 
 def test_stdout_has_no_journal(tmp_path: Path, paths: list[Path]) -> None:

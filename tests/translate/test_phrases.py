@@ -85,7 +85,9 @@ def test_readings_are_those_of_the_text_and_of_hotwords_as_given(shipped: NgramT
     assert found.readings == ("wo3", "yi2", "ge4", "peng2", "you3")
     [[found]] = shipped.translate_networks([heard], 1, Phrases({"yi1 ge4": 12.0}))
     assert (found.hanzi, found.readings) == ("我一个朋友", ("wo3", "yi1", "ge4", "peng2", "you3"))
-    assert shipped.translate(["yi1", "ge4"])[0].readings == ()
+    assert shipped.translate(["yi1", "ge4"])[0].readings == ("yi2", "ge4")
+    near = shipped.translate(["san4", "tian2", "fang1"], 1, phrases("单田芳", boost=12.0, near=0.8))[0]
+    assert (near.syllables, near.readings) == (("san4", "tian2", "fang1"), ("shan4", "tian2", "fang1"))
 
 
 def test_near_homophones_if_requested(small_translator: NgramTranslator) -> None:

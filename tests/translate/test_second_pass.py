@@ -317,6 +317,12 @@ def test_the_file(tmp_path: Path) -> None:
         load_translator(path)
 
 
+def test_two_passes_share_a_network(small_translator: NgramTranslator) -> None:
+    network = make_network(len(small_translator.model.characters))
+    first, second = (SecondPass(network, small_translator.model) for _ in range(2))
+    assert first.added([2, 3, 4]) == second.added([2, 3, 4])
+
+
 def test_loading_it_is_quick() -> None:
     """Some shapes of torch's meta device load sympy: 25 MB and half a second of every program that translates."""
     program = (

@@ -56,7 +56,7 @@ class Bfloat16FeedForward(nn.Module):
         self.second = Bfloat16Linear(second.weight, second.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs) bfloat16."""
+        """Map (..., inputs) to (..., outputs) bfloat16; under autocast in its type."""
         y = by_blocks(lambda rows: self.second.product(self.first.product(rows)), x.flatten(0, -2))
         return y.unflatten(0, x.shape[:-1])
 
@@ -73,7 +73,7 @@ class Bfloat16Conv1d(nn.Module):
         self.linear = Bfloat16Linear(conv.weight.transpose(1, 2).flatten(1), conv.bias, gelu)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, T) to (B, outputs, T') of the same type; under autocast bfloat16."""
+        """Map (B, C, T) to (B, outputs, T') of the same type; under autocast in its type."""
         frames = F.pad(x.transpose(1, 2), (0, 0, self.padding, self.padding))
         windows = frames.unfold(1, self.size, self.stride).transpose(2, 3).flatten(2)
         y = self.linear(windows).transpose(1, 2)
@@ -81,15 +81,18 @@ class Bfloat16Conv1d(nn.Module):
 
 
 def by_blocks(product: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """Return the products of rows (N, inputs), which are taken in blocks of bfloat16 of two sizes."""
+    """Return the products of rows (N, inputs), which are taken in blocks of bfloat16 of two sizes; under autocast in
+    its type."""
     blocks: list[Tensor] = []
     start = 0
-    while start < len(rows) or not blocks:
-        size = MANY if len(rows) - start >= MANY else FEW
-        block = rows[start : start + size].to(torch.bfloat16).contiguous()
-        blocks.append(product(F.pad(block, (0, 0, 0, size - len(block))) if len(block) < size else block))
-        start += size
-    return (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[: len(rows)]
+    with torch.autocast("cpu", enabled=False):
+        while start < len(rows) or not blocks:
+            size = MANY if len(rows) - start >= MANY else FEW
+            block = rows[start : start + size].to(torch.bfloat16).contiguous()
+            blocks.append(product(F.pad(block, (0, 0, 0, size - len(block))) if len(block) < size else block))
+            start += size
+        y = (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[: len(rows)]
+    return y.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else y
 
 
 def fast_linear(linear: nn.Linear) -> nn.Module:
@@ -107,7 +110,8 @@ def fast_feed_forward(first: nn.Linear, second: nn.Linear) -> nn.Module:
 
 def fast_conv(conv: nn.Conv1d) -> nn.Module:
     """Return the fastest of a convolution and a Gaussian error linear unit, as `fast_linear` does; never in 8 bits."""
-    return Bfloat16Conv1d(conv, gelu=True) if _on_tiles(conv.weight) else nn.Sequential(conv, nn.GELU())
+    plain = conv.dilation == (1,) and conv.groups == 1 and conv.padding_mode == "zeros"
+    return Bfloat16Conv1d(conv, gelu=True) if plain and _on_tiles(conv.weight) else nn.Sequential(conv, nn.GELU())
 
 
 def _on_tiles(weight: Tensor) -> bool:

@@ -16,14 +16,14 @@ class SortedKeys:
     def __init__(self, keys: np.ndarray) -> None:
         tables = int(keys[-1] >> _LOW_BITS) + 1 if len(keys) else 0
         self._low = keys.astype(np.uint32)
-        self._starts = np.searchsorted(keys, np.arange(tables + 1) << _LOW_BITS)
+        self._starts = np.searchsorted(keys, np.arange(tables + 1, dtype=np.int64) << _LOW_BITS)
 
     def __len__(self) -> int:
         return len(self._low)
 
     def unpacked(self) -> np.ndarray:
         """Return the keys (N,) int64."""
-        high = np.repeat(np.arange(len(self._starts) - 1) << _LOW_BITS, np.diff(self._starts))
+        high = np.repeat(np.arange(len(self._starts) - 1, dtype=np.int64) << _LOW_BITS, np.diff(self._starts))
         return high | self._low
 
     def find(self, keys: np.ndarray) -> np.ndarray:

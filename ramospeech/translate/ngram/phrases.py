@@ -101,10 +101,12 @@ def _best(wanted: str, position: int, spoken: Slot, given: Slot, near: bool) -> 
 
 @dataclass(frozen=True)
 class Written:
-    """The output of a candidate of a chain: its character, and the syllable as given."""
+    """The output of a candidate of a chain: its character, the alternative that it matches, and how the phrase has it
+    read; "" where it is of no phrase."""
 
     character: str
     syllable: str
+    reading: str = ""
 
 
 def add_chains(
@@ -139,7 +141,7 @@ def add_chains(
             before = candidates[match.position]
             for offset, character in enumerate(of_position.tolist()):
                 text = phrase.hanzi[number] if phrase.hanzi else characters[character]
-                written[match.position, len(before) + offset] = Written(text, match.syllable)
+                written[match.position, len(before) + offset] = Written(text, match.syllable, phrase.syllables[number])
             candidates[match.position] = before.extended(of_position, costs, enter, leave, bool(phrase.hanzi))
             enter = leave
     return written

@@ -120,6 +120,7 @@ class NgramTranslator:
         self.near_cost = near_cost
         self.log_probs = log_probs
         self.second_pass = second_pass
+        self._number_of = {character: number for number, character in enumerate(model.characters)}
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
@@ -249,12 +250,11 @@ class NgramTranslator:
     def _translation(self, part: _Part, total: float | None, found: Found) -> Translation:
         """Return the characters of a path through a sentence and the alternatives they belong to."""
         score, of_lattice, path = found
-        taken, of_hotword = [], []
+        taken = []
         for position, n in enumerate(path):
             if n is None:
                 continue
             written = part.written.get((position, n))
-            of_hotword.append(written is not None)
             if written is None:
                 character = int(part.candidates[position].ids[n])
                 spoken = self.model.lexicon.spoken_syllable(part.sentence.positions[position], character)
@@ -262,13 +262,19 @@ class NgramTranslator:
             taken.append((position, written))
         hanzi = "".join(written.character for _, written in taken)
         syllables = tuple(written.syllable for _, written in taken)
-        log_prob = None if total is None else min(of_lattice - total, 0.0)
-        if not part.sentence.slots:
-            return Translation(hanzi, score, syllables, (), log_prob)
-        slots = tuple(part.sentence.slots[position] for position, _ in taken)
-        of_each = zip(in_context(hanzi), syllables, of_hotword, strict=True)
-        readings = tuple(spoken if given or not reading else reading for reading, spoken, given in of_each)
-        return Translation(hanzi, score, syllables, slots, log_prob, readings)
+        in_text = in_context(hanzi, syllables, self._has_reading)
+        return Translation(
+            hanzi,
+            score,
+            syllables,
+            tuple(part.sentence.slots[position] for position, _ in taken) if part.sentence.slots else (),
+            None if total is None else min(of_lattice - total, 0.0),
+            tuple(written.reading or reading for (_, written), reading in zip(taken, in_text, strict=True)),
+        )
+
+    def _has_reading(self, character: str, syllable: str) -> bool:
+        number = self._number_of.get(character)
+        return number is not None and self.model.lexicon.has_reading(number, syllable)
 
 
 def _characters(candidates: Sequence[Candidates], nodes: Nodes) -> list[int]:

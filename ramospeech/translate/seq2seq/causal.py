@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ramospeech.lm.counting import BOUNDARY
-from ramospeech.model.layers.bfloat16 import fast_linear, multiplies_bfloat16
+from ramospeech.model.layers.bfloat16 import Bfloat16Linear, fast_linear, multiplies_bfloat16
 from ramospeech.translate.seq2seq.transformer import Block, Neighbours, rotary
 
 ROWS = 64  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
@@ -76,7 +76,7 @@ class CausalTransformer(nn.Module):
 
     def optimise_for_inference(self) -> None:
         """Compute in bfloat16, on a CPU that multiplies it fast; it can no longer be trained or saved."""
-        if not multiplies_bfloat16():
+        if not multiplies_bfloat16() or isinstance(self.blocks[0].attention, Bfloat16Linear):
             return
         self.bfloat16()
         for block in self.blocks:
