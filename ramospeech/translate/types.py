@@ -14,7 +14,8 @@ class Translation:
 
     hanzi: one character per syllable. score: log p(hanzi) + log p(syllables | hanzi), for ranking; log p(hanzi) is by
         both language models where there is a second pass.
-    syllables: the input; for a confusion network the chosen alternatives, one per character.
+    syllables: the input; for a confusion network the chosen alternatives, one per character; in a transcript the
+        readings.
     readings: how each character is read in its context (`text.readings`), or as the hotword that it belongs to was
         given; empty where the translator does not say.
     slots: for a confusion network the index of the slot of each character.
