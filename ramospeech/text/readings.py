@@ -26,8 +26,8 @@ def in_context(text: str, recognised: Sequence[str], has_reading: Callable[[str,
     where one of the two is the other with a neutral tone, nor for the tones of 一 and 不, which the table has as in
     dictionaries. It stays for a character that is not in the table.
 
-    >>> in_context("这个一样长", ["zhe4", "ge", "yi1", "yang4", "chang2"], lambda character, syllable: True)
-    ['zhe4', 'ge4', 'yi2', 'yang4', 'chang2']
+    >>> in_context("一个很长", ["yi1", "ge4", "hen3", "chang2"], lambda character, syllable: True)
+    ['yi2', 'ge4', 'hen3', 'chang2']
     """
     readings = []
     for character, syllable, (reading, in_phrase) in zip(text, recognised, of_table(text), strict=True):
