@@ -33,7 +33,7 @@ class Bfloat16Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs) bfloat16; under autocast in its type."""
-        return by_blocks(self.product, x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
+        return by_blocks(self.product, x)
 
     def product(self, rows: Tensor) -> Tensor:
         """Map one block (N, inputs) bfloat16 to (N, outputs)."""
@@ -57,8 +57,7 @@ class Bfloat16FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs) bfloat16; under autocast in its type."""
-        y = by_blocks(lambda rows: self.second.product(self.first.product(rows)), x.flatten(0, -2))
-        return y.unflatten(0, x.shape[:-1])
+        return by_blocks(lambda rows: self.second.product(self.first.product(rows)), x)
 
 
 class Bfloat16Conv1d(nn.Module):
@@ -80,18 +79,18 @@ class Bfloat16Conv1d(nn.Module):
         return y if torch.is_autocast_enabled("cpu") else y.to(x.dtype)
 
 
-def by_blocks(product: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """Return the products of rows (N, inputs), which are taken in blocks of bfloat16 of two sizes; under autocast in
+def by_blocks(product: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the products of (..., inputs), whose rows are taken in blocks of bfloat16 of two sizes; under autocast in
     its type."""
+    rows, start = x.flatten(0, -2), 0
     blocks: list[Tensor] = []
-    start = 0
     with torch.autocast("cpu", enabled=False):
         while start < len(rows) or not blocks:
             size = MANY if len(rows) - start >= MANY else FEW
             block = rows[start : start + size].to(torch.bfloat16).contiguous()
             blocks.append(product(F.pad(block, (0, 0, 0, size - len(block))) if len(block) < size else block))
             start += size
-        y = (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[: len(rows)]
+        y = (blocks[0] if len(blocks) == 1 else torch.cat(blocks))[: len(rows)].unflatten(0, x.shape[:-1])
     return y.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else y
 
 

@@ -10,6 +10,7 @@ only where the bigrams (a, b) and (b, c) are.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class NgramModel:
         object.__setattr__(self, "first_bigram", first.astype(np.int64))  # (V + 1,) first bigram of each b
 
     first_bigram: np.ndarray = None  # type: ignore[assignment]
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The id of each character."""
+        return {character: number for number, character in enumerate(self.characters)}
 
     def find_bigrams(self, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         """Return the indices of the bigrams (b, c), ids of equal shape; -1 for those not in the model."""

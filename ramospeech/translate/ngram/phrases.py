@@ -13,7 +13,8 @@ from math import log
 import numpy as np
 
 from ctc_decode.similar import similar_syllables
-from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, FALLBACK_ID, Candidates, Lexicon, Slot, normalise
+from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, FALLBACK_ID, Candidates, Slot, normalise
+from ramospeech.translate.ngram.model import NgramModel
 
 ENTRY_COST = 6.5  # nats for the first character of a phrase in hanzi, about the LM cost of a character in text
 NEXT_COST = 1.5  # nats for each further character
@@ -114,14 +115,12 @@ def add_chains(
     positions: Sequence[Slot],
     empty: Sequence[float],
     phrases: Phrases,
-    lexicon: Lexicon,
-    characters: str,
+    model: NgramModel,
 ) -> dict[tuple[int, int], Written]:
     """Extend the candidates of a sentence, in place, by the chains of matching phrases.
 
     Returns the output of the added candidates by (position, index among the candidates).
     """  # fmt: skip
-    ids = {character: number for number, character in enumerate(characters)}
     port = count(1)
     written: dict[tuple[int, int], Written] = {}
     for phrase, found in phrases.matches(positions, empty):
@@ -132,15 +131,15 @@ def add_chains(
             leave = 0 if last else next(port)
             observed = ACOUSTIC_WEIGHT * match.log_prob + (boost if last else 0.0)
             if phrase.hanzi:
-                of_position = np.array([ids.get(phrase.hanzi[number], FALLBACK_ID)], np.int32)
+                of_position = np.array([model.number_of.get(phrase.hanzi[number], FALLBACK_ID)], np.int32)
                 costs = np.array([observed - (NEXT_COST if number else ENTRY_COST)], np.float32)
             else:
-                [fitting] = lexicon.candidates([[(phrase.syllables[number], 1.0)]])
+                [fitting] = model.lexicon.candidates([[(phrase.syllables[number], 1.0)]])
                 of_position = fitting.ids[:MAX_CHARACTERS_OF_SYLLABLE]
                 costs = fitting.log_probs[:MAX_CHARACTERS_OF_SYLLABLE] + np.float32(observed)
             before = candidates[match.position]
             for offset, character in enumerate(of_position.tolist()):
-                text = phrase.hanzi[number] if phrase.hanzi else characters[character]
+                text = phrase.hanzi[number] if phrase.hanzi else model.characters[character]
                 written[match.position, len(before) + offset] = Written(text, match.syllable, phrase.syllables[number])
             candidates[match.position] = before.extended(of_position, costs, enter, leave, bool(phrase.hanzi))
             enter = leave

@@ -120,7 +120,6 @@ class NgramTranslator:
         self.near_cost = near_cost
         self.log_probs = log_probs
         self.second_pass = second_pass
-        self._number_of = {character: number for number, character in enumerate(model.characters)}
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
@@ -177,8 +176,7 @@ class NgramTranslator:
             found, triples = self._bounded(found, sentence.empty)
             written: dict[tuple[int, int], Written] = {}
             if phrases is not None:
-                lexicon, characters = self.model.lexicon, self.model.characters
-                written = add_chains(found, sentence.positions, sentence.empty, phrases, lexicon, characters)
+                written = add_chains(found, sentence.positions, sentence.empty, phrases, self.model)
             batch.append(_Part(sentence, found, written))
             waiting += triples
             if waiting >= BATCH_TRIPLES:
@@ -273,7 +271,7 @@ class NgramTranslator:
         )
 
     def _has_reading(self, character: str, syllable: str) -> bool:
-        number = self._number_of.get(character)
+        number = self.model.number_of.get(character)
         return number is not None and self.model.lexicon.has_reading(number, syllable)
 
 
