@@ -28,6 +28,27 @@ while True:
     w.all_reduce(torch.ones(3))
 """
 
+ENDS = """
+import atexit, sys, threading, time
+import torch.distributed as dist
+
+sys.path.insert(0, ".")
+from ramospeech.parallel import watch
+
+store = dist.TCPStore("127.0.0.1", 0, is_master=True)
+begun = threading.Event()
+
+def put(key, text):  # as long as the process takes to end
+    print("put", flush=True)
+    begun.set()
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        store.set(key, text)
+
+atexit.register(watch.Watch(0, 1, put, lambda key: "").end)
+begun.wait()
+"""
+
 
 class Server:
     """What is put on a launcher's server; a worker whose signs of life are lost looks stopped."""
@@ -95,6 +116,14 @@ def test_nobody_is_named_where_all_wait(monkeypatch, capsys, workers):
     with both[0].waiting(), both[1].waiting():
         time.sleep(0.5)
     assert capsys.readouterr().err == ""
+
+
+def test_a_process_ends_well_in_the_middle_of_a_sign_of_life(tmp_path, root):
+    """A thread in torch's server would abort it: "terminate called without an active exception"."""
+    script = tmp_path / "ends.py"
+    script.write_text(ENDS)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=root, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "put\n"), done.stderr
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 PERIOD = 3.0  # seconds between signs of life of a worker
 LATE = 12.0  # seconds of waiting after which workers without one are named; Gloo gives up after 30
 SLOW = 120.0  # and those that live, but have not come as far
+END = 10.0  # seconds to wait at the end for a call of the server that is under way
 
 
 class Watch:
@@ -29,11 +30,16 @@ class Watch:
         self._since: float | None = None
         self._seen: dict[int, tuple[str, float]] = {}
         self._ended = threading.Event()
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
-        """Publish nothing more."""
+        """Publish nothing more; returns when the thread has ended.
+
+        A thread that comes back from torch's server after the interpreter has begun to end aborts the process.
+        """
         self._ended.set()
+        self._thread.join(END)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
