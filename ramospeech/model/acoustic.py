@@ -201,7 +201,7 @@ class AcousticModel(nn.Module):
         """Make inference faster on the device of the model; it can no longer be trained or saved."""
         self.encoder.optimise_for_inference()
         for head in self._heads():
-            head.merge_shared_rows()
+            head.optimise_for_inference()
         release_freed_memory()  # the weights that were replaced
 
     def tree(self) -> str:

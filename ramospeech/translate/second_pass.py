@@ -9,7 +9,8 @@ and those that gain most together and do not overlap are made.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -25,10 +26,14 @@ from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest
 
 WEIGHT = 0.55  # tuned on dev recordings, as what follows
 MIN_CHARACTERS = 5  # of a text that is changed: shorter ones are words by themselves, which no training sentence is
-MAX_LOSS = 6.0  # nats that a change may lose in the n-gram search
+MAX_LOSS = 4.5  # nats that a change may lose in the n-gram search; of those that lose more hardly one is made
 CHANGES_PER_POSITION = 2.0  # that are looked at, on average
 BEHIND = 4  # characters behind a change that it is judged by
 WINDOW, BEFORE = 32, 24  # characters that are judged at once, and those before them that they are read after
+NODES_AT_ONCE = 1024  # of windows that the network reads together
+
+Node = tuple[int, int]
+OfNodes = Callable[[Nodes], list[int]]  # the ids of their characters
 
 
 class Edit(NamedTuple):
@@ -59,79 +64,160 @@ class SecondPass:
             raise ModelError(f"{path}: not a causal language model; train_translator.py --kind causal makes one")
         return cls(seq2seq_file.for_characters(network, known, ngram.characters, path), ngram)
 
-    def added(self, text: Sequence[int]) -> float:
-        """Return what is added to the score that the search gave a text of character ids."""
-        return self._gains(text, ())[0]
+    def added(self, texts: Sequence[Sequence[int]]) -> list[float]:
+        """Return what is added to the score that the search gave each text of character ids."""
+        return [added for added, _ in self._gains([(text, ()) for text in texts])]
 
-    def best_path(
-        self, lattice: Lattice, characters: Callable[[Nodes], list[int]], fixed: Collection[tuple[int, int]] = ()
-    ) -> Found:
-        """Return the best path with the changes that gain most.
+    def best_paths(self, asked: Sequence[tuple[Lattice, OfNodes, Collection[Node]]]) -> list[Found]:
+        """Return the best path of each sentence with the changes that gain most; those of a batch are judged together.
 
-        characters: returns the ids of those of nodes. fixed: nodes that are not to be taken out, nor put in.
+        asked: of each sentence the lattice, what returns the character ids of nodes, and nodes that are not to be taken
+        out, nor put in.
         """
-        limit = 1 + round(CHANGES_PER_POSITION * lattice.positions)
-        places = [position for position, _ in lattice.best]
-        room = [round(CHANGES_PER_POSITION * WINDOW)] * (1 + len(places) // WINDOW)  # for changes, by window
-        changes, edits = [], []
-        for change in lattice.changes(MAX_LOSS, limit) if len(places) >= MIN_CHARACTERS else ():
-            start, end = bisect_left(places, change.start), bisect_right(places, change.end)
-            differing = set(change.nodes) ^ set(lattice.best[start:end])
-            if room[start // WINDOW] and not any(node in fixed for node in differing):
-                room[start // WINDOW] -= 1
-                changes.append(change)
-                edits.append(Edit(start, end, characters(change.nodes)))
-        added, more = self._gains(characters(lattice.best), edits)
-        gains = [gain - change.loss for gain, change in zip(more, changes, strict=True)]
-        chosen = best_together(changes, gains)
-        rank = lattice.score + added + sum(gains[n] for n in chosen)
-        own = lattice.score - sum(changes[n].loss for n in chosen)
-        return rank, own, changed(lattice, [changes[n] for n in chosen])
+        proposed = [_proposed(*each) for each in asked]
+        gains = self._gains([(each.text, each.edits) for each in proposed])
+        return [_with_best_changes(each, *of_each) for each, of_each in zip(proposed, gains, strict=True)]
 
-    def _gains(self, text: Sequence[int], edits: Sequence[Edit]) -> tuple[float, list[float]]:
-        """Return what is added to the score of a text, and by how much more or less that is with each edit."""
-        whole = [BOUNDARY, *text, BOUNDARY]
-        of_text, of_edits = self._by_network(whole, edits)
-        spans = [(max(0, edit.start - 1), edit.start + 1, edit.end + 1, edit.end + 3) for edit in edits]
-        texts, firsts = [whole], [1]
-        for (left, start, end, right), edit in zip(spans, edits, strict=True):
-            texts += [whole[left:right], [*whole[left:start], *edit.text, *whole[end:right]]]
-            firsts += [start - left] * 2
-        of_ngram = _by_ngram(self.ngram, texts, firsts)
-        added = self.weight * (of_text - of_ngram[0])
-        pairs = zip(of_ngram[1::2], of_ngram[2::2], strict=True)
-        return added, [self.weight * (gain - (new - old)) for gain, (old, new) in zip(of_edits, pairs, strict=True)]
+    def _gains(self, asked: Sequence[tuple[Sequence[int], Sequence[Edit]]]) -> list[tuple[float, list[float]]]:
+        """Return what is added to the score of each text, and by how much more or less that is with each edit of it."""
+        wholes = [[BOUNDARY, *text, BOUNDARY] for text, _ in asked]
+        edits_of = [edits for _, edits in asked]
+        by_network = self._by_network(wholes, edits_of)
+        texts, firsts = [], []
+        for whole, edits in zip(wholes, edits_of, strict=True):
+            texts.append(whole)
+            firsts.append(1)
+            for edit in edits:
+                left, start, end = max(0, edit.start - 1), edit.start + 1, edit.end + 1
+                texts += [whole[left : end + 2], [*whole[left:start], *edit.text, *whole[end : end + 2]]]
+                firsts += [start - left] * 2
+        by_ngram = iter(_by_ngram(self.ngram, texts, firsts))
+        result = []
+        for of_text, of_edits in by_network:
+            added = self.weight * (of_text - next(by_ngram))
+            more = [self.weight * (gain + next(by_ngram) - next(by_ngram)) for gain in of_edits]
+            result.append((added, more))
+        return result
 
-    def _by_network(self, whole: Sequence[int], edits: Sequence[Edit]) -> tuple[float, list[float]]:
-        """Return the log probability of a text between boundaries, and what each edit changes of it.
+    def _by_network(
+        self, wholes: Sequence[Sequence[int]], edits_of: Sequence[Sequence[Edit]]
+    ) -> list[tuple[float, list[float]]]:
+        """Return the log probability of each text between boundaries, and what each edit changes of it.
 
-        The text is read in windows, each behind the characters before it, so that time and memory are linear.
+        Texts are read in windows, each behind the characters before it, so that time and memory are linear.
         """
-        length = len(whole) - 1  # with the boundary at the end
-        total, gains = 0.0, [0.0] * len(edits)
-        of_window: list[list[int]] = [[] for _ in range(0, length, WINDOW)]
-        for n, edit in enumerate(edits):
-            of_window[edit.start // WINDOW].append(n)
-        for number, here in enumerate(of_window):
-            start, stop = number * WINDOW, min((number + 1) * WINDOW, length)
-            ends = [min(edits[n].end + BEHIND, length) for n in here]  # up to which each is judged
-            first = max(0, start - BEFORE)
-            forest = Forest()
-            trunk = forest.add(whole[first : max([stop, *ends]) + 1])
-            branches = [
-                forest.add([*edits[n].text, *whole[edits[n].end + 1 : end + 1]], trunk[edits[n].start - first])
-                for n, end in zip(here, ends, strict=True)
-            ]
-            log_probs = self.network.log_probs(forest, normalised=False)
-            sums = np.cumsum(log_probs[trunk])
-            total += float(sums[stop - first] - sums[start - first])
-            for n, end, branch in zip(here, ends, branches, strict=True):
-                gains[n] = float(log_probs[branch].sum() - (sums[end - first] - sums[edits[n].start - first]))
-        return total, gains
+        windows = [
+            window
+            for number, (whole, edits) in enumerate(zip(wholes, edits_of, strict=True))
+            for window in _windows(number, whole, edits)
+        ]
+        totals, gains = [0.0] * len(wholes), [[0.0] * len(edits) for edits in edits_of]
+        windows.sort(key=lambda window: len(window.forest))
+        for group in _groups(windows):
+            found = self.network.log_probs_of_each([window.forest for window in group], normalised=False)
+            for window, log_probs in zip(group, found, strict=True):
+                totals[window.number] += window.total(log_probs)
+                for n, gain in window.gains(log_probs):
+                    gains[window.number][n] = gain
+        return list(zip(totals, gains, strict=True))
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """The best path of a lattice, its characters, and its changes, which are edits of these."""
+
+    lattice: Lattice
+    text: list[int]
+    changes: list[Change]
+    edits: list[Edit]
+
+
+def _proposed(lattice: Lattice, characters: OfNodes, fixed: Collection[Node]) -> _Proposal:
+    """Return the changes that lose least, none of which takes out or puts in one of the nodes `fixed`."""
+    limit = 1 + round(CHANGES_PER_POSITION * lattice.positions)
+    places = [position for position, _ in lattice.best]
+    room = [round(CHANGES_PER_POSITION * WINDOW)] * (1 + len(places) // WINDOW)  # for changes, by window
+    changes, edits = [], []
+    for change in lattice.changes(MAX_LOSS, limit) if len(places) >= MIN_CHARACTERS else ():
+        start, end = bisect_left(places, change.start), bisect_right(places, change.end)
+        differing = set(change.nodes) ^ set(lattice.best[start:end])
+        if room[start // WINDOW] and not any(node in fixed for node in differing):
+            room[start // WINDOW] -= 1
+            changes.append(change)
+            edits.append(Edit(start, end, characters(change.nodes)))
+    return _Proposal(lattice, characters(lattice.best), changes, edits)
+
+
+def _with_best_changes(proposed: _Proposal, added: float, more: Sequence[float]) -> Found:
+    lattice, changes = proposed.lattice, proposed.changes
+    gains = [gain - change.loss for gain, change in zip(more, changes, strict=True)]
+    chosen = best_together(changes, gains)
+    rank = lattice.score + added + sum(gains[n] for n in chosen)
+    own = lattice.score - sum(changes[n].loss for n in chosen)
+    return rank, own, changed(lattice, [changes[n] for n in chosen])
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window of the text of that `number` in a batch: the nodes of the text in a forest, the `trunk`, from the
+    character `first` on, of which those from `start` to before `stop` count; of each edit its number, where it begins,
+    the character up to which it is judged, and its nodes."""
+
+    number: int
+    forest: Forest
+    trunk: list[int]
+    first: int
+    start: int
+    stop: int
+    branches: list[tuple[int, int, int, list[int]]]
+
+    def total(self, log_probs: np.ndarray) -> float:
+        return float(log_probs[self.trunk[self.start - self.first + 1 : self.stop - self.first + 1]].sum())
+
+    def gains(self, log_probs: np.ndarray) -> list[tuple[int, float]]:
+        """Return the numbers of the edits here and what each changes."""
+        sums = np.cumsum(log_probs[self.trunk])
+        return [
+            (n, float(log_probs[branch].sum() - (sums[end - self.first] - sums[start - self.first])))
+            for n, start, end, branch in self.branches
+        ]
+
+
+def _windows(number: int, whole: Sequence[int], edits: Sequence[Edit]) -> Iterator[_Window]:
+    """Yield the windows of a text between boundaries."""
+    length = len(whole) - 1  # with the boundary at the end
+    of_window: list[list[int]] = [[] for _ in range(0, length, WINDOW)]
+    for n, edit in enumerate(edits):
+        of_window[edit.start // WINDOW].append(n)
+    for k, here in enumerate(of_window):
+        start, stop = k * WINDOW, min((k + 1) * WINDOW, length)
+        ends = [min(edits[n].end + BEHIND, length) for n in here]  # up to which each is judged
+        first = max(0, start - BEFORE)
+        forest = Forest()
+        trunk = forest.add(whole[first : max([stop, *ends]) + 1])
+        branches = [
+            (n, edits[n].start, end, forest.add([*edits[n].text, *whole[edits[n].end + 1 : end + 1]], trunk[at]))
+            for n, end, at in zip(here, ends, (edits[n].start - first for n in here), strict=True)
+        ]
+        yield _Window(number, forest, trunk, first, start, stop, branches)
+
+
+def _groups(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+    """Yield windows, sorted by size, in groups that are computed at once."""
+    group: list[_Window] = []
+    for window in windows:
+        if group and len(window.forest) * (len(group) + 1) > NODES_AT_ONCE:
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group
 
 
 def _by_ngram(ngram: NgramModel, texts: Sequence[Sequence[int]], firsts: Sequence[int]) -> list[float]:
     """Return log p of the characters of each text from the number `firsts` on; before the first is a boundary."""
+    if not texts:
+        return []
     joined = np.concatenate([[BOUNDARY, *text] for text in texts])
     starts = np.cumsum([0, *(len(text) + 1 for text in texts)])
     places = [np.arange(a + 1 + first, b) for (a, b), first in zip(pairwise(starts), firsts, strict=True)]

@@ -4,7 +4,7 @@ import itertools
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +49,8 @@ class Unigram:
     def __init__(self, scores: np.ndarray) -> None:
         self.of_each = scores
 
-    def log_probs(self, forest: Forest, normalised: bool = True) -> np.ndarray:
-        return np.where(np.array(forest.parents) < 0, 0.0, self.of_each[forest.ids])
+    def log_probs_of_each(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]:
+        return [np.where(np.array(forest.parents) < 0, 0.0, self.of_each[forest.ids]) for forest in forests]
 
 
 def second_pass(network, ngram: NgramModel, weight: float = 0.4) -> SecondPass:
@@ -153,6 +153,21 @@ def test_a_forest_gives_what_each_text_alone_gives() -> None:
     assert network.log_probs(Forest()).tolist() == []
 
 
+def test_several_forests_at_once_are_each_alone() -> None:
+    network = make_network(40)
+    generator = np.random.default_rng(4)
+    forests = [Forest() for _ in range(5)]  # the last stays empty
+    for forest, lengths in zip(forests, [(5, 3), (150,), (1,), (70, 2, 9)], strict=False):
+        for length in lengths:
+            forest.add([BOUNDARY, *generator.integers(2, 40, length).tolist()])
+    forests[1].add([7, 8], 20)
+    for normalised in (True, False):
+        together = network.log_probs_of_each(forests, normalised)
+        for forest, found in zip(forests, together, strict=True):
+            assert found == pytest.approx(network.log_probs(forest, normalised), abs=1e-4)
+    assert network.log_probs_of_each([]) == [] and len(network.log_probs_of_each([Forest()])[0]) == 0
+
+
 def test_a_position_sees_nothing_behind_it() -> None:
     network = make_network(30)
     read = torch.randint(0, 30, (2, 12))
@@ -185,15 +200,16 @@ def test_the_best_path_has_the_score_that_is_promised(
             of_network = float(judge.network.of_each[[*ids(nodes), BOUNDARY]].sum())
             return scores[nodes] + 0.4 * (of_network - of_ngram)
 
-        rank, own, path = judge.best_path(found, ids)
-        assert judge.added(ids(found.best)) == pytest.approx(total(found.best) - found.score, abs=1e-4)
+        fixed = {(2, n) for n in range(5)}
+        (rank, own, path), beside_fixed = judge.best_paths([(found, ids, ()), (found, ids, fixed)])
+        [added] = judge.added([ids(found.best)])
+        assert added == pytest.approx(total(found.best) - found.score, abs=1e-4)
         nodes = nodes_of(path)
         assert scores[nodes] == pytest.approx(own, abs=1e-4) and total(nodes) == pytest.approx(rank, abs=1e-4)
         for change in found.changes(6.0, 1000):
             assert total(with_change(found, change)) <= rank + 1e-4
         changes += nodes != found.best
-        fixed = {(2, n) for n in range(5)}
-        rank, own, path = judge.best_path(found, ids, fixed)
+        rank, own, path = beside_fixed
         kept = nodes_of(path)
         assert [node for node in kept if node[0] == 2] == [node for node in found.best if node[0] == 2]
         for change in found.changes(6.0, 1000):
@@ -214,7 +230,10 @@ def translator(small_translator: NgramTranslator) -> NgramTranslator:
 LINES = ["ni3 hao3 ma", "jin1 tian1 tian1 qi4 hen3 hao3", "qqq", "", "wo3", "yin2 hang2 zai4 na3 li3"]
 
 
-def test_translations_keep_their_form(translator: NgramTranslator, small_translator: NgramTranslator) -> None:
+def test_translations_keep_their_form(
+    translator: NgramTranslator, small_translator: NgramTranslator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ramospeech.translate.second_pass.MAX_LOSS", 12.0)
     differing = 0
     for line in LINES:
         syllables = line.split()
@@ -224,6 +243,12 @@ def test_translations_keep_their_form(translator: NgramTranslator, small_transla
         assert [text.score for text in several] == sorted((text.score for text in several), reverse=True)
         differing += one.hanzi != small_translator.translate(syllables)[0].hanzi
     assert differing  # an untrained network does not know better
+    lines = [line.split() for line in LINES]
+    for nbest in (1, 3):
+        together = list(translator.translate_batch(lines, nbest))
+        assert [[text.hanzi for text in texts] for texts in together] == [
+            [text.hanzi for text in translator.translate(line, nbest)] for line in lines
+        ]
 
 
 def test_without_weight_nothing_changes(
@@ -283,13 +308,13 @@ def test_the_network_stands_for_the_model_without_own_text(translator: NgramTran
 def test_a_line_that_repeats_itself(translator: NgramTranslator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each state offers the whole line shifted; time and memory stay linear in its length all the same."""
     sizes = []
-    original = CausalTransformer.log_probs
+    original = CausalTransformer.log_probs_of_each
 
-    def counting(self, forest: Forest, normalised: bool = True) -> np.ndarray:
-        sizes.append(len(forest))
-        return original(self, forest, normalised)
+    def counting(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]:
+        sizes.append(len(forests) * max(map(len, forests)))
+        return original(self, forests, normalised)
 
-    monkeypatch.setattr(CausalTransformer, "log_probs", counting)
+    monkeypatch.setattr(CausalTransformer, "log_probs_of_each", counting)
     for syllables in (["shi4", "shi2"] * 500, ["qqq"] * 1000 + ["shi4", "yi1"] * 16, ["ta1"] * 1000):
         [text] = translator.translate(syllables)
         assert len(text.hanzi) == len(syllables)
@@ -320,7 +345,7 @@ def test_the_file(tmp_path: Path) -> None:
 def test_two_passes_share_a_network(small_translator: NgramTranslator) -> None:
     network = make_network(len(small_translator.model.characters))
     first, second = (SecondPass(network, small_translator.model) for _ in range(2))
-    assert first.added([2, 3, 4]) == second.added([2, 3, 4])
+    assert first.added([[2, 3, 4]]) == second.added([[2, 3, 4]])
 
 
 def test_loading_it_is_quick() -> None:
@@ -404,7 +429,8 @@ def test_a_long_text_is_read_in_windows(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("ramospeech.translate.second_pass.BEHIND", 200)
     monkeypatch.setattr("ramospeech.translate.second_pass.BEFORE", 200)
     edits = [Edit(*span, new) for span, new in zip(spans, texts, strict=True)]
-    total, more = rough._gains(text, edits)
+    [(total, more), (alone, none)] = rough._gains([(text, edits), (text[:3], ())])
+    assert alone == pytest.approx(rough.added([text[:3]])[0], abs=1e-3) and none == []
 
     def difference(text: list[int]) -> float:
         of_ngram = sum(model.log_prob(*three) for three in triples(text))

@@ -46,3 +46,7 @@ class Head(nn.Module, ABC):
 
     def merge_shared_rows(self) -> None:
         """Replace weights that units share by the weights they amount to; a no-op where none are shared."""
+
+    def optimise_for_inference(self) -> None:
+        """Make inference faster on the device of the head; it can no longer be trained or saved."""
+        self.merge_shared_rows()

@@ -12,6 +12,7 @@ from ramospeech import losses
 from ramospeech.corpora import frames_needed
 from ramospeech.losses import Loss
 from ramospeech.model.heads.base import Head
+from ramospeech.model.layers.bfloat16 import fast_output
 from ramospeech.model.layers.output import FactoredLinear, output_layer
 
 
@@ -74,3 +75,9 @@ class CtcHead(Head):
     def merge_shared_rows(self) -> None:
         if isinstance(self.output, FactoredLinear):
             self.output = self.output.merged()
+
+    def optimise_for_inference(self) -> None:
+        """Compute the output layer in bfloat16, on a CPU that multiplies tiles of it."""
+        super().optimise_for_inference()
+        if isinstance(self.output, nn.Linear):
+            self.output = fast_output(self.output)

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,35 +215,46 @@ class NgramTranslator:
             stream += [*part.candidates, lattice.BOUNDARY_SLOT]
             empty += [*part.sentence.empty, -math.inf]
         arcs = lattice.connect(self.model, stream, np.array(empty), BATCH_TRIPLES)
-        low = end = 0
+        cuts, end = [0], 0
         for part in batch:
             end += len(part.candidates) + 1
-            high = bisect_left(arcs, end, low, key=lambda arc: arc.start)
-            total = lattice.log_total(arcs[low:high]) if self.log_probs else None
+            cuts.append(bisect_left(arcs, end, cuts[-1], key=lambda arc: arc.start))
+        arcs_of = [arcs[low:high] for low, high in pairwise(cuts)]
+        count = max(nbest, 1)
+        for part, own, paths in zip(batch, arcs_of, self._found(batch, arcs_of, count), strict=True):
+            total = lattice.log_total(own) if self.log_probs else None
             texts: dict[str, Translation] = {}
-            for found in self._found(part, arcs[low:high], max(nbest, 1)):
+            for found in paths:
                 text = self._translation(part, total, found)
                 texts.setdefault(text.hanzi if part.written else str(len(texts)), text)
-            low = high
-            yield list(texts.values())[: max(nbest, 1)]
+            yield list(texts.values())[:count]
 
-    def _found(self, part: _Part, arcs: Sequence[lattice.Arc], nbest: int) -> list[Found]:
-        """Return up to `nbest` paths through a part, and as many again where there are phrases: a phrase also has a
+    def _found(
+        self, batch: Sequence[_Part], arcs_of: Sequence[Sequence[lattice.Arc]], nbest: int
+    ) -> Iterator[list[Found]]:
+        """Yield up to `nbest` paths through each part, and as many again where there are phrases: a phrase also has a
         path of single characters, the same text with a lower score."""
-        several = 2 * nbest if part.written and nbest > 1 else nbest
-        if self.second_pass is None or not part.candidates:
-            return [(score, score, path) for score, path in lattice.best_paths(arcs, several)]
-        of_nodes = partial(_characters, part.candidates)
-        best = self.second_pass.best_path(Lattice(arcs), of_nodes, part.written)
-        if nbest == 1:
-            return [best]
-        others = [(score, path) for score, path in lattice.best_paths(arcs, several) if path != best[2]]
-        added = [self.second_pass.added(of_nodes(nodes_of(path))) for _, path in others]
-        # The best is what it is without others, so none may have a higher score than that sum of single gains.
-        rescored = [
-            (min(score + more, best[0]), score, path) for more, (score, path) in zip(added, others, strict=True)
-        ]
-        return [best, *sorted(rescored, key=lambda each: -each[0])]
+        rescored: Iterator[Found] = iter(())
+        if self.second_pass is not None:
+            asked = [
+                (Lattice(arcs), partial(_characters, part.candidates), part.written)
+                for part, arcs in zip(batch, arcs_of, strict=True)
+                if part.candidates
+            ]
+            rescored = iter(self.second_pass.best_paths(asked))
+        for part, arcs in zip(batch, arcs_of, strict=True):
+            several = 2 * nbest if part.written and nbest > 1 else nbest
+            if self.second_pass is None or not part.candidates:
+                yield [(score, score, path) for score, path in lattice.best_paths(arcs, several)]
+                continue
+            best = next(rescored)
+            others = [each for each in lattice.best_paths(arcs, several) if each[1] != best[2]] if nbest > 1 else []
+            added = self.second_pass.added([_characters(part.candidates, nodes_of(path)) for _, path in others])
+            # The best is what it is without others, so none may have a higher score than that sum of single gains.
+            ranked = [
+                (min(score + more, best[0]), score, path) for more, (score, path) in zip(added, others, strict=True)
+            ]
+            yield [best, *sorted(ranked, key=lambda each: -each[0])]
 
     def _translation(self, part: _Part, total: float | None, found: Found) -> Translation:
         """Return the characters of a path through a sentence and the alternatives they belong to."""

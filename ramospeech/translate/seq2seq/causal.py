@@ -59,6 +59,37 @@ class Forest:
         return path
 
 
+class _Inner:
+    """The nodes of a forest that have others behind them, which are computed; of the rest no state is needed.
+
+    nodes: their numbers in the forest. behind: the nodes that have one before them, and of each of these `parents`, the
+    number of that one among the computed ones, and `characters`.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        self._ids, self._before = np.array(forest.ids, np.int64), np.array(forest.parents, np.int64)
+        self.behind = np.flatnonzero(self._before >= 0)
+        self.nodes, self.parents = np.unique(self._before[self.behind], return_inverse=True)
+        self.characters = self._ids[self.behind]
+
+    def fill(self, characters: np.ndarray, depth: np.ndarray, before: np.ndarray, seen: np.ndarray) -> None:
+        """Write what the network reads into the first rows of (rows,), (rows,), (rows, 2) and (rows, rows)."""
+        characters[: len(self.nodes)] = self._ids[self.nodes]
+        above = self._before[self.nodes]
+        up = np.searchsorted(self.nodes, above)
+        for row in np.flatnonzero(above >= 0).tolist():
+            parent = up[row]
+            before[row] = before[parent, 1], parent
+            seen[row] |= seen[parent]
+            depth[row] = depth[parent] + 1
+
+    def scattered(self, scores: np.ndarray) -> np.ndarray:
+        """Return the scores of the nodes `behind` as those of all nodes, 0 where a text begins."""
+        result = np.zeros(len(self._ids))
+        result[self.behind] = scores
+        return result
+
+
 class CausalTransformer(nn.Module):
     """Maps characters (B, U) to states (B, U, D), whose products with the embeddings are the logits of what follows."""
 
@@ -102,53 +133,52 @@ class CausalTransformer(nn.Module):
         """Map states (..., D) to the logits (..., V) of the characters that follow, float32."""
         return functional.linear(states, self.character.weight, self.bias.to(states.dtype)).float()
 
-    @torch.inference_mode()
     def log_probs(self, forest: Forest, normalised: bool = True) -> np.ndarray:
         """Return the log probability of each node given those before it, (N,) float64; 0 where a text begins.
 
         normalised: False takes the sum over all characters to be 1, to which training keeps it near, and saves a third
         of the time and more.
         """
-        parents = np.array(forest.parents, np.int64)
-        behind = np.flatnonzero(parents >= 0)
-        result = np.zeros(len(forest))
-        inner = np.unique(parents[behind])  # nodes with others behind them; of the rest no state is needed
-        if not len(inner):
-            return result
-        number = np.zeros(len(forest), np.int64)  # of each among these
-        number[inner] = np.arange(len(inner))
-        rows = -(-len(inner) // ROWS) * ROWS
-        before = np.full((rows, 2), rows)  # the two before each node; `rows`: a row of zeros
-        seen, depth = np.eye(rows, dtype=bool), np.zeros(rows, np.int64)
-        for row, node in enumerate(inner.tolist()):
-            if (parent := parents[node]) >= 0:
-                up = number[parent]
-                before[row] = before[up, 1], up
-                seen[row] |= seen[up]
-                depth[row] = depth[up] + 1
-        characters = np.full((1, rows), BOUNDARY)
-        characters[0, : len(inner)] = np.array(forest.ids)[inner]
-        first, second = torch.from_numpy(before).T
+        return self.log_probs_of_each([forest], normalised)[0]
+
+    @torch.inference_mode()
+    def log_probs_of_each(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]:
+        """Return the log probabilities of each forest, as `log_probs` does; several at once take little longer than the
+        largest of them alone."""
+        nodes = [_Inner(forest) for forest in forests]
+        longest = max((len(each.nodes) for each in nodes), default=0)
+        if not longest:
+            return [np.zeros(len(forest)) for forest in forests]
+        rows = -(-longest // ROWS) * ROWS
+        batch = len(forests)
+        characters, depth = np.full((batch, rows), BOUNDARY), np.zeros((batch, rows), np.int64)
+        before = np.full((batch, rows, 2), rows)  # the two before each node; `rows`: a row of zeros
+        seen = np.broadcast_to(np.eye(rows, dtype=bool), (batch, 1, rows, rows)).copy()
+        for b, each in enumerate(nodes):
+            each.fill(characters[b], depth[b], before[b], seen[b, 0])
+        first, second = torch.from_numpy(before + np.arange(batch)[:, None, None] * (rows + 1)).flatten(0, 1).T
 
         def beside(h: Tensor) -> Neighbours:
-            filled = functional.pad(h, (0, 0, 0, 1))
-            return filled[:, first], filled[:, second], h
+            filled = functional.pad(h, (0, 0, 0, 1)).flatten(0, 1)
+            return filled[first].view(h.shape), filled[second].view(h.shape), h
 
         read, numbers, visible = (torch.from_numpy(array) for array in (characters, depth, seen))
-        states = self._states(read, numbers, visible, beside)[0]
-        of_parent = torch.from_numpy(number[parents[behind]])
-        following = torch.from_numpy(np.array(forest.ids)[behind])
+        states = self._states(read, numbers[:, None], visible, beside).flatten(0, 1)
+        of_parent = torch.from_numpy(np.concatenate([b * rows + each.parents for b, each in enumerate(nodes)]))
+        following = torch.from_numpy(np.concatenate([each.characters for each in nodes]))
         products = states.float()[of_parent] * self.character.weight[following].float()
         scores = products.sum(-1) + self.bias[following].float()
         if normalised:
             scores = scores - self.logits(states).logsumexp(-1)[of_parent]
-        result[behind] = scores.double().numpy()
-        return result
+        ends = np.cumsum([len(each.behind) for each in nodes])[:-1]
+        parts = np.split(scores.double().numpy(), ends)
+        return [each.scattered(part) for each, part in zip(nodes, parts, strict=True)]
 
     def _states(
         self, characters: Tensor, numbers: Tensor, seen: Tensor, beside: Callable[[Tensor], Neighbours]
     ) -> Tensor:
-        """numbers: the position of each in its text, (U,). seen: which positions (U, U) each position sees, bool."""
+        """numbers: the position of each in its text, (U,) or (B, 1, U). seen: which positions each position sees, bool,
+        (U, U) or (B, 1, U, U)."""
         x = self.dropout(self.character(characters))
         positions = rotary(numbers, self.config.width // self.config.heads)
         for block in self.blocks:

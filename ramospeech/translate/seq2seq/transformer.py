@@ -67,9 +67,9 @@ class Block(nn.Module):
         of_first, of_second, of_third = self.neighbours
         h = first * of_first + second * of_second + third * of_third
         batch, length, width = x.shape
-        query, key, value = self.attention(h).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key = turned(query, positions), turned(key, positions)
-        found = functional.scaled_dot_product_attention(query, key, value, mask)
+        parts = self.attention(h).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key = turned(parts[:2], positions)
+        found = functional.scaled_dot_product_attention(query, key, parts[2], mask)
         x = x + self.dropout(self.merge(found.transpose(1, 2).reshape(batch, length, width)))
         return x + self.dropout(self.outer(self.inner(self.before_inner(x)).relu().square()))
 
@@ -104,9 +104,9 @@ class Transformer(EmbeddingNetwork):
 
 
 def rotary(positions: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Return the cosine and the sine of each of U positions and each frequency, (U, width / 2)."""
+    """Return the cosine and the sine of each of (..., U) positions and each frequency, (..., U, width / 2)."""
     rates = 10_000.0 ** (-torch.arange(0, width, 2, device=positions.device) / width)
-    angles = positions[:, None] * rates
+    angles = positions.unsqueeze(-1) * rates
     return angles.cos(), angles.sin()
 
 
