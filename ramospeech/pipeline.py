@@ -42,7 +42,7 @@ PRETRAINED = pretrained_folder()
 
 # Audio per batch. On a CPU more takes twice the time and three times the memory, since activations leave the caches; a
 # CPU that multiplies bfloat16 fast does so in blocks, and saves an eighth of the time by larger batches.
-_CPU_SECONDS, _TILES_SECONDS, _GPU_SECONDS = 8.0, 24.0, 60.0
+_CPU_SECONDS, _TILES_SECONDS, _GPU_SECONDS = 8.0, 12.0, 60.0
 
 __all__ = ["PRETRAINED", "Decoder", "Token", "Transcriber", "Transcript", "Translation", "recordings"]
 
@@ -202,7 +202,7 @@ class Transcriber:
     ) -> Iterator[Transcript]:
         """Transcribe many recordings, several at a time; gives transcripts in the order of the sources.
 
-        batch_seconds: audio per batch, padding included; None is 8 on a CPU, 24 on one that multiplies tiles of
+        batch_seconds: audio per batch, padding included; None is 8 on a CPU, 12 on one that multiplies tiles of
             bfloat16, 60 on a GPU.
         hotwords: of each source its own; None is those of the transcriber for all.
         progress: is called with the seconds of audio of each batch that was recognised.

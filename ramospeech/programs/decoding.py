@@ -84,7 +84,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         "--batch_seconds",
         type=positive,
         metavar="S",
-        help="audio per batch (default: 8 on a CPU, 24 on one that multiplies tiles of bfloat16, 60 on a GPU)",
+        help="audio per batch (default: 8 on a CPU, 12 on one that multiplies tiles of bfloat16, 60 on a GPU)",
     )
 
 

@@ -119,7 +119,7 @@ def test_other_rates_and_bytes(say, rate):
     assert transcriber().transcribe(path.read_bytes()).text == "一四"
 
 
-@pytest.mark.parametrize(("tiles", "seconds"), [(False, 8.0), (True, 24.0)])
+@pytest.mark.parametrize(("tiles", "seconds"), [(False, 8.0), (True, 12.0)])
 def test_how_much_a_batch_holds(say, monkeypatch, tiles, seconds):
     monkeypatch.setattr("ramospeech.model.layers.bfloat16.multiplies_bfloat16", lambda: tiles)
     asked: list[float] = []
