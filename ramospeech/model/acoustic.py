@@ -197,11 +197,14 @@ class AcousticModel(nn.Module):
         """Return frames of posteriors that a clip with these labels needs."""
         return max(head.min_frames(labels) for head in self._heads())
 
-    def optimise_for_inference(self) -> None:
-        """Make inference faster on the device of the model; it can no longer be trained or saved."""
+    def optimise_for_inference(self, exact_output: bool = True) -> None:
+        """Make inference faster on the device of the model; it can no longer be trained or saved.
+
+        exact_output: whether the output layer stays in float32.
+        """
         self.encoder.optimise_for_inference()
         for head in self._heads():
-            head.optimise_for_inference()
+            head.optimise_for_inference(exact_output)
         release_freed_memory()  # the weights that were replaced
 
     def tree(self) -> str:

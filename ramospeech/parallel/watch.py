@@ -34,7 +34,7 @@ class Watch:
         self._thread.start()
 
     def end(self) -> None:
-        """Publish nothing more; returns when the thread has ended.
+        """Publish nothing more, and wait up to END seconds until the thread has ended.
 
         A thread that comes back from torch's server after the interpreter has begun to end aborts the process.
         """

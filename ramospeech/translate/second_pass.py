@@ -19,7 +19,7 @@ import numpy as np
 
 from ramospeech.errors import ModelError
 from ramospeech.lm.counting import BOUNDARY
-from ramospeech.translate.ngram.alternatives import Change, Found, Lattice, Nodes
+from ramospeech.translate.ngram.alternatives import Change, Found, Lattice, Node, Nodes
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest
@@ -30,9 +30,8 @@ MAX_LOSS = 4.5  # nats that a change may lose in the n-gram search; of those tha
 CHANGES_PER_POSITION = 2.0  # that are looked at, on average
 BEHIND = 4  # characters behind a change that it is judged by
 WINDOW, BEFORE = 32, 24  # characters that are judged at once, and those before them that they are read after
-NODES_AT_ONCE = 1024  # of windows that the network reads together
+ROWS_AT_ONCE = 512  # of the network, for windows that it reads together: short ones take up to half the time so
 
-Node = tuple[int, int]
 OfNodes = Callable[[Nodes], list[int]]  # the ids of their characters
 
 
@@ -108,17 +107,17 @@ class SecondPass:
         """
         windows = [
             window
-            for number, (whole, edits) in enumerate(zip(wholes, edits_of, strict=True))
-            for window in _windows(number, whole, edits)
+            for text, (whole, edits) in enumerate(zip(wholes, edits_of, strict=True))
+            for window in _windows(text, whole, edits)
         ]
         totals, gains = [0.0] * len(wholes), [[0.0] * len(edits) for edits in edits_of]
         windows.sort(key=lambda window: len(window.forest))
         for group in _groups(windows):
             found = self.network.log_probs_of_each([window.forest for window in group], normalised=False)
             for window, log_probs in zip(group, found, strict=True):
-                totals[window.number] += window.total(log_probs)
+                totals[window.text] += window.total(log_probs)
                 for n, gain in window.gains(log_probs):
-                    gains[window.number][n] = gain
+                    gains[window.text][n] = gain
         return list(zip(totals, gains, strict=True))
 
 
@@ -133,7 +132,7 @@ class _Proposal:
 
 
 def _proposed(lattice: Lattice, characters: OfNodes, fixed: Collection[Node]) -> _Proposal:
-    """Return the changes that lose least, none of which takes out or puts in one of the nodes `fixed`."""
+    """Return the best path and the changes that lose least, none of which takes out or puts in a node of `fixed`."""
     limit = 1 + round(CHANGES_PER_POSITION * lattice.positions)
     places = [position for position, _ in lattice.best]
     room = [round(CHANGES_PER_POSITION * WINDOW)] * (1 + len(places) // WINDOW)  # for changes, by window
@@ -159,11 +158,14 @@ def _with_best_changes(proposed: _Proposal, added: float, more: Sequence[float])
 
 @dataclass(frozen=True)
 class _Window:
-    """A window of the text of that `number` in a batch: the nodes of the text in a forest, the `trunk`, from the
-    character `first` on, of which those from `start` to before `stop` count; of each edit its number, where it begins,
-    the character up to which it is judged, and its nodes."""
+    """A window of a text that stands between boundaries; characters are numbered with these.
 
-    number: int
+    text: the number of the text in its batch. trunk: its nodes in the forest, from the character `first` on; those from
+    `start` to `stop` count. branches: of each edit its number, the characters before and up to which it is judged, and
+    its nodes.
+    """
+
+    text: int
     forest: Forest
     trunk: list[int]
     first: int
@@ -172,7 +174,7 @@ class _Window:
     branches: list[tuple[int, int, int, list[int]]]
 
     def total(self, log_probs: np.ndarray) -> float:
-        return float(log_probs[self.trunk[self.start - self.first + 1 : self.stop - self.first + 1]].sum())
+        return float(log_probs[self.trunk[self.start - self.first : self.stop - self.first + 1]].sum())
 
     def gains(self, log_probs: np.ndarray) -> list[tuple[int, float]]:
         """Return the numbers of the edits here and what each changes."""
@@ -183,7 +185,7 @@ class _Window:
         ]
 
 
-def _windows(number: int, whole: Sequence[int], edits: Sequence[Edit]) -> Iterator[_Window]:
+def _windows(text: int, whole: Sequence[int], edits: Sequence[Edit]) -> Iterator[_Window]:
     """Yield the windows of a text between boundaries."""
     length = len(whole) - 1  # with the boundary at the end
     of_window: list[list[int]] = [[] for _ in range(0, length, WINDOW)]
@@ -199,14 +201,14 @@ def _windows(number: int, whole: Sequence[int], edits: Sequence[Edit]) -> Iterat
             (n, edits[n].start, end, forest.add([*edits[n].text, *whole[edits[n].end + 1 : end + 1]], trunk[at]))
             for n, end, at in zip(here, ends, (edits[n].start - first for n in here), strict=True)
         ]
-        yield _Window(number, forest, trunk, first, start, stop, branches)
+        yield _Window(text, forest, trunk, first, start + 1, stop, branches)
 
 
 def _groups(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
     """Yield windows, sorted by size, in groups that are computed at once."""
     group: list[_Window] = []
     for window in windows:
-        if group and len(window.forest) * (len(group) + 1) > NODES_AT_ONCE:
+        if group and window.forest.rows * (len(group) + 1) > ROWS_AT_ONCE:
             yield group
             group = []
         group.append(window)

@@ -147,7 +147,7 @@ def test_a_whisper_model_stays_near_itself(monkeypatch: pytest.MonkeyPatch) -> N
     clip = 0.1 * torch.randn(2, 32_000), torch.tensor([32_000, 20_000])
     with torch.inference_mode():
         expected, lengths = model(*clip)
-        model.optimise_for_inference()
+        model.optimise_for_inference(exact_output=False)
         found, _ = model(*clip)
         with torch.autocast("cpu", torch.bfloat16):
             half, _ = model(*clip)

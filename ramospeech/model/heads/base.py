@@ -47,6 +47,9 @@ class Head(nn.Module, ABC):
     def merge_shared_rows(self) -> None:
         """Replace weights that units share by the weights they amount to; a no-op where none are shared."""
 
-    def optimise_for_inference(self) -> None:
-        """Make inference faster on the device of the head; it can no longer be trained or saved."""
+    def optimise_for_inference(self, exact: bool) -> None:
+        """Make inference faster on the device of the head; it can no longer be trained or saved.
+
+        exact: whether it stays in float32.
+        """
         self.merge_shared_rows()

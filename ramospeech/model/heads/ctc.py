@@ -76,8 +76,8 @@ class CtcHead(Head):
         if isinstance(self.output, FactoredLinear):
             self.output = self.output.merged()
 
-    def optimise_for_inference(self) -> None:
-        """Compute the output layer in bfloat16, on a CPU that multiplies tiles of it."""
-        super().optimise_for_inference()
-        if isinstance(self.output, nn.Linear):
+    def optimise_for_inference(self, exact: bool) -> None:
+        """Compute the output layer in bfloat16 where it need not be exact, on a CPU that multiplies tiles of it."""
+        super().optimise_for_inference(exact)
+        if not exact and isinstance(self.output, nn.Linear):
             self.output = fast_output(self.output)

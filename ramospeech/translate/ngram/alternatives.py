@@ -15,7 +15,8 @@ from ramospeech.translate.ngram.lattice import Arc, arc_of_row, arcs_into, arriv
 
 MAX_POSITIONS = 16  # of a change: a sentence that repeats itself could be shifted as a whole, for each of its states
 State = tuple[int, int, int]  # number of the arc, index of b, index of c
-Nodes = tuple[tuple[int, int], ...]  # (position, index of the candidate) of each position that is not skipped
+Node = tuple[int, int]  # position, index of the candidate
+Nodes = tuple[Node, ...]  # of each position that is not skipped
 Found = tuple[float, float, list[int | None]]  # what a path is ranked by, its score in the lattice, and the path
 
 

@@ -30,8 +30,8 @@ TONE_COST = 6.0  # nats for a wrong tone: CER +0.1 points on clean syllables, -5
 NEAR_COST = 6.3  # nats for a similar sound: CER +0.0 and -1.5 points on 300 sentences of AISHELL-1 dev
 EASE = 0.77  # times both costs in a line with a second pass: CER +0.07 and -0.47 points on 1,000 of these sentences
 # Pruning of the characters of a slot with several alternatives, by log p(character) + log p(observed | character):
-# maximum number, and maximum difference from the best in nats. Twice as many gain less than 0.1 points. Of a line's
-# syllables only characters with another reading are left out, by the difference: CER +0.02 if a tenth are wrong.
+# maximum number, and maximum difference from the best in nats. Twice as many gain less than 0.1 points. Of a
+# line's syllable only characters that seldom have this reading are left out so: CER +0.02 points if a tenth are wrong.
 MAX_CHARACTERS_PER_SLOT, MAX_NATS_BELOW_BEST = 64, 8.0
 MAX_ALTERNATIVES = 48  # of a slot; speech has fewer, flat posteriors could have all
 SKIP_COST = 6.5  # nats for skipping a slot, to offset the LM cost of a character; tuned on dev recordings
@@ -171,10 +171,11 @@ class NgramTranslator:
         of_each = repeat(hotwords) if hotwords is None or isinstance(hotwords, Phrases) else hotwords
         for sentence, phrases in zip(sentences, of_each, strict=False):
             found = self.model.lexicon.candidates(sentence.positions, *self._costs(sentence))
-            found = [
-                self._most_probable(c) if len(p) > 1 else self._without_improbable(c)
-                for p, c in zip(sentence.positions, found, strict=True)
-            ]
+            if sentence.slots:
+                several = [len(alternatives) > 1 for alternatives in sentence.positions]
+                found = [self._most_probable(c) if many else c for c, many in zip(found, several, strict=True)]
+            else:
+                found = [self._without_improbable(c) for c in found]
             found, triples = self._bounded(found, sentence.empty)
             written: dict[tuple[int, int], Written] = {}
             if phrases is not None:
@@ -212,7 +213,7 @@ class NgramTranslator:
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
     def _without_improbable(self, candidates: Candidates) -> Candidates:
-        """Return the candidates of a syllable without those that are read in another way and too rare for that."""
+        """Return the candidates of a syllable without those that seldom have this reading and are rare themselves."""
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
         keep = (candidates.log_probs > -NEUTRAL_COST) | (rank >= rank.max() - MAX_NATS_BELOW_BEST)
         return candidates if keep.all() else Candidates(candidates.ids[keep], candidates.log_probs[keep])
