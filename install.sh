@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds .venv: Python packages and the compiled core of ctc_decode; with --horovod also Horovod, against that torch,
-# for training with several processes. A second run installs nothing, and builds the core again only where its sources
-# changed. Without a compiler decoding is slower and several processes do not work; a line for each says what to do.
+# Builds .venv: Python packages and the two compiled searches (ctc_decode's core and the n-gram translator's); with
+# --horovod also Horovod, against that torch, for training with several processes. A second run installs nothing, and
+# builds the searches again only where their sources changed. Without a compiler decoding is slower and several processes do not work; a line for each says what to do.
 #   ./install.sh                       all but Horovod
 #   ./install.sh --horovod             Horovod too, again after a failed build
 #   ./install.sh --horovod-once        Horovod too, unless its build failed before (make demo, make test)
-#   ./install.sh --core                try the core again after a failed build
+#   ./install.sh --core                try the searches again after a failed build
 #   PYTHON=python3.12 ./install.sh     another interpreter
 set -eu
 cd "$(dirname "$0")"
@@ -15,6 +15,7 @@ STAMP=$VENV/requirements.sha256
 FAILED=$VENV/horovod-failed
 HOROVOD_LOG=$VENV/horovod-build.log
 CORE_STAMP=$VENV/core.sha256
+SEARCH=ramospeech/translate/ngram
 CORE_LOG=$VENV/core-build.log
 PACKAGES_LOG=$VENV/packages.log
 . packaging/progress.sh
@@ -22,7 +23,10 @@ PACKAGES_LOG=$VENV/packages.log
 say() { printf '%s\n' "$*" >&2; }
 fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
 
-core_fingerprint() { { $PY -V; cat ctc_decode/CMakeLists.txt ctc_decode/pyproject.toml ctc_decode/src/*; } | sha256sum | cut -d' ' -f1; }
+core_fingerprint() {
+    { $PY -V; cat CMakeLists.txt packaging/compiled/pyproject.toml ctc_decode/CMakeLists.txt ctc_decode/src/* \
+        $SEARCH/CMakeLists.txt $SEARCH/src/*; } | sha256sum | cut -d' ' -f1
+}
 
 make_venv() {
     "${PYTHON:-python3}" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
@@ -39,23 +43,24 @@ install_packages() {
         { grep -a ^ERROR $PACKAGES_LOG | tail -n 5 >&2; say "error: packages were not installed, see $PACKAGES_LOG"; exit 1; }
 }
 
-# The build of `pip install ./ctc_decode`; its one compiled file goes into the checkout.
+# The build of `pip install .` without the rest of the wheel; its two compiled files go into the checkout.
 build_core() {
     if ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1 && ! command -v clang++ >/dev/null 2>&1; then
-        say "note: no C++ compiler, so ctc_decode searches in numpy, many times slower: apt-get install g++ python3-dev, then make"
+        say "note: no C++ compiler, so decoding searches in numpy, many times slower: apt-get install g++ python3-dev, then make"
         return 0
     fi
-    say "Building the core of ctc_decode (once, about a minute; log: $CORE_LOG) ..."
-    rm -f ctc_decode/_core*.so
+    say "Building the compiled searches (once, about a minute; log: $CORE_LOG) ..."
+    rm -f ctc_decode/_core*.so $SEARCH/_search*.so
     wheel=$(mktemp -d)
     : > $CORE_LOG
-    if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" ./ctc_decode &&
+    if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" ./packaging/compiled &&
         $PY -m zipfile -e "$wheel"/*.whl "$wheel/files" && cp "$wheel"/files/ctc_decode/_core*.so ctc_decode/ 2>> $CORE_LOG &&
-        $PY -c 'import ctc_decode._core' 2>> $CORE_LOG; then
+        cp "$wheel"/files/$SEARCH/_search*.so $SEARCH/ 2>> $CORE_LOG &&
+        $PY -c 'import ctc_decode._core, ramospeech.translate.ngram._search' 2>> $CORE_LOG; then
         :
     else
-        rm -f ctc_decode/_core*.so
-        say "note: the core of ctc_decode did not build, see $CORE_LOG; it searches in numpy, many times slower. Again: ./install.sh --core"
+        rm -f ctc_decode/_core*.so $SEARCH/_search*.so
+        say "note: the compiled searches did not build, see $CORE_LOG; decoding searches in numpy, many times slower. Again: ./install.sh --core"
     fi
     rm -rf "$wheel"
     core_fingerprint > $CORE_STAMP

@@ -4,7 +4,7 @@ A text is ranked by its score in the n-gram search, where for log p(text) of the
 
     (1 - weight) * log p(text) of the n-gram model + weight * log p(text) of the network.
 
-Of the changes of the best path that lose least (`alternatives.Lattice`) each is judged with the best path around it,
+Of the changes of the best path that lose least (`engine.Lattice`) each is judged with the best path around it,
 and those that gain most together and do not overlap are made.
 """
 
@@ -19,7 +19,8 @@ import numpy as np
 
 from ramospeech.errors import ModelError
 from ramospeech.lm.counting import BOUNDARY
-from ramospeech.translate.ngram.alternatives import Change, Found, Lattice, Node, Nodes
+from ramospeech.translate.ngram.alternatives import Change, Found, Node, Nodes
+from ramospeech.translate.ngram.engine import Lattice
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.seq2seq import file as seq2seq_file
 from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest

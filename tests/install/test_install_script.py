@@ -20,9 +20,11 @@ def install(root, tmp_path, monkeypatch):
     for name in ("install.sh", *(path.name for path in root.glob("requirements*.txt"))):
         shutil.copy(root / name, tmp_path)
     shutil.copytree(root / "packaging", tmp_path / "packaging")
-    (tmp_path / "ctc_decode" / "src").mkdir(parents=True)
-    for name in ("CMakeLists.txt", "pyproject.toml", "src/core.cpp"):
-        (tmp_path / "ctc_decode" / name).write_text("")
+    (tmp_path / "CMakeLists.txt").write_text("")
+    for folder in ("ctc_decode", "ramospeech/translate/ngram"):
+        (tmp_path / folder / "src").mkdir(parents=True)
+        for name in ("CMakeLists.txt", "src/core.cpp"):
+            (tmp_path / folder / name).write_text("")
     programs = {".venv/bin/python": PYTHON, "path/g++": "#!/bin/sh\n", "path/make": "#!/bin/sh\n"}
     for name, text in programs.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,12 @@
 """A translator trained in the test on a few sentences."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ramospeech.translate import NgramTranslator, train_ngram
+from ramospeech.translate.ngram import engine
 
 SENTENCES = """你好吗
 我们今天去北京
@@ -37,3 +39,11 @@ def small_model(text_file: Path) -> Path:
 @pytest.fixture(scope="session")
 def small_translator(small_model: Path) -> NgramTranslator:
     return NgramTranslator.load(small_model)
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def lattices(request: pytest.FixtureRequest) -> Callable:
+    """Each of the two searches, as `engine.lattices`."""
+    if request.param == "compiled":
+        pytest.importorskip("ramospeech.translate.ngram._search")
+    return getattr(engine, f"{request.param}_lattices")

@@ -13,15 +13,17 @@ UNITS = Vocabulary.inventory().units
 
 @pytest.fixture
 def triples(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The triples of each stream that is searched."""
+    """The triples of each sentence that is searched."""
     seen: list[int] = []
-    connect = lattice.connect
+    lattices = translator.lattices
 
-    def spy(model, stream, empty, triples_at_once):
-        seen.append(lattice.count_triples([len(position) for position in stream], empty))
-        return connect(model, stream, empty, triples_at_once)
+    def spy(model, sentences):
+        for candidates, empty in sentences:
+            sizes = [1, *map(len, candidates), 1]
+            seen.append(lattice.count_triples(sizes, np.array([-np.inf, *empty, -np.inf])))
+        return lattices(model, sentences)
 
-    monkeypatch.setattr(lattice, "connect", spy)
+    monkeypatch.setattr(translator, "lattices", spy)
     return seen
 
 

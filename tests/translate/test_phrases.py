@@ -1,6 +1,7 @@
 """Hotwords in the search of the n-gram translator."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from ctc_decode import ConfusionNetwork, Slot
 from ramospeech.text import HotwordReadings
 from ramospeech.translate import NgramTranslator, Phrases
 from ramospeech.translate.lexicon import Candidates
-from ramospeech.translate.ngram import lattice
 
 
 def phrases(*texts: str, boost: float = 5.0, near: float = 0.0) -> Phrases:
@@ -109,7 +109,7 @@ def test_a_phrase_in_pinyin_is_found_in_whatever_characters(small_translator: Ng
     assert plain.syllables[1] == "xiang3" and found.syllables[1] == "men" and found.hanzi.startswith("我们")
 
 
-def test_chains_are_entered_and_left_at_their_ends_only(small_translator: NgramTranslator) -> None:
+def test_chains_are_entered_and_left_at_their_ends_only(small_translator: NgramTranslator, lattices: Callable) -> None:
     """The search compared with all paths through a lattice of plain candidates and two chains."""
     model = small_translator.model
     rng = np.random.default_rng(5)
@@ -121,10 +121,8 @@ def test_chains_are_entered_and_left_at_their_ends_only(small_translator: NgramT
         for position, (enter, leave, fixed) in enumerate(chain):
             costs = rng.normal(size=1).astype(np.float32)
             positions[position] = positions[position].extended(np.array([6], np.int32), costs, enter, leave, fixed)
-    arcs = lattice.connect(
-        model, [lattice.BOUNDARY_SLOT, *positions, lattice.BOUNDARY_SLOT], np.full(5, -np.inf), 10**6
-    )
-    found = lattice.best_paths(arcs, 10**4)
+    [searched] = lattices(model, [(positions, [-np.inf] * 3)])
+    found = searched.best_paths(10**4)
     allowed = set()
     for path in itertools.product(*(range(len(position)) for position in positions)):
         ports = [(position.ports()[0][n], position.ports()[1][n]) for position, n in zip(positions, path, strict=True)]

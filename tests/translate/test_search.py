@@ -1,13 +1,15 @@
 """The search compared with an enumeration of all paths."""
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ramospeech.translate import NgramTranslator
 from ramospeech.translate.lexicon import Candidates, Lexicon
-from ramospeech.translate.ngram import lattice
+from ramospeech.translate.ngram import engine, lattice, translator
 from ramospeech.translate.ngram.keys import SortedKeys
 from ramospeech.translate.ngram.lattice import BOUNDARY_SLOT
 from ramospeech.translate.ngram.model import BOUNDARY, ID_BITS, NgramModel
@@ -16,9 +18,9 @@ SIZE = 12  # characters, the boundary included
 NO_LEXICON = Lexicon((), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
-def random_model(rng: np.random.Generator, size: int = SIZE) -> NgramModel:
+def random_model(rng: np.random.Generator, size: int = SIZE, bigrams: int = 90) -> NgramModel:
     """A model dense enough for explicit trigrams to decide most paths."""
-    pairs = np.sort(rng.choice(size * size, size=90, replace=False))
+    pairs = np.sort(rng.choice(size * size, size=bigrams, replace=False))
     b, c = pairs // size, pairs % size
     first = np.searchsorted(b, np.arange(size + 1))
     keys = [
@@ -42,10 +44,10 @@ def random_model(rng: np.random.Generator, size: int = SIZE) -> NgramModel:
     )
 
 
-def random_sentence(rng: np.random.Generator, length: int) -> list[Candidates]:
+def random_sentence(rng: np.random.Generator, length: int, size: int = SIZE, most: int = 4) -> list[Candidates]:
     sentence = []
     for _ in range(length):
-        ids = np.sort(rng.choice(np.arange(1, SIZE), size=rng.integers(1, 5), replace=False))
+        ids = np.sort(rng.choice(np.arange(1, size), size=rng.integers(1, most + 1), replace=False))
         sentence.append(Candidates(ids.astype(np.int32), rng.normal(-1, 1, len(ids)).astype(np.float32)))
     return sentence
 
@@ -72,10 +74,16 @@ def all_paths(model: NgramModel, sentence: list[Candidates], empty: np.ndarray) 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
 @pytest.mark.parametrize("empty_fraction", [0.0, 0.5, 1.0])
 def test_nbest_is_what_enumeration_finds(
-    rng: np.random.Generator, length: int, triples_at_once: int, empty_fraction: float
+    rng: np.random.Generator,
+    lattices: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    length: int,
+    triples_at_once: int,
+    empty_fraction: float,
 ) -> None:
     """Also with positions that may be empty, including all of a sentence."""
-    explicit = 0
+    monkeypatch.setattr(engine, "BATCH_TRIPLES", triples_at_once)
+    decided = 0
     for _ in range(5):
         model = random_model(rng)
         opening = model.find_bigrams(np.array([0]), np.array([0]))  # the reference pays no back-off for it
@@ -83,23 +91,62 @@ def test_nbest_is_what_enumeration_finds(
             model.bigram_backoffs[opening] = 0
         sentences = [random_sentence(rng, length) for _ in range(3)]
         nothing = np.where(rng.random((3, length)) < empty_fraction, rng.uniform(-2.5, 1.0, (3, length)), -np.inf)
-        stream, empty = [BOUNDARY_SLOT], [-np.inf]
-        for sentence, none in zip(sentences, nothing, strict=True):
-            stream += [*sentence, BOUNDARY_SLOT]
-            empty += [*none, -np.inf]
-        arcs = lattice.connect(model, stream, np.array(empty), triples_at_once)
-        explicit += sum(len(arc.bc) for arc in arcs)
-        for i, sentence in enumerate(sentences):
-            own = [arc for arc in arcs if arc.start // (length + 1) == i]
+        searched = lattices(model, list(zip(sentences, nothing, strict=True)))
+        for i, (sentence, own) in enumerate(zip(sentences, searched, strict=True)):
             expected = all_paths(model, sentence, nothing[i])
-            found = lattice.best_paths(own, 7)
+            found = own.best_paths(7)
             np.testing.assert_allclose([s for s, _ in found], [s for s, _ in expected[:7]], rtol=1e-5)
             assert [p for _, p in found] == [p for _, p in expected[:7]]
-            assert lattice.best_paths(own, 1)[0][1] == found[0][1]
-            assert len(lattice.best_paths(own, 10**4)) == len(expected)
+            assert own.best_paths(1)[0][1] == found[0][1]
+            assert len(own.best_paths(10**4)) == len(expected)
             total = np.logaddexp.reduce([score for score, _ in expected])
-            np.testing.assert_allclose(lattice.log_total(own), total, rtol=1e-5, atol=1e-5)
-    assert explicit > 20 or length < 2
+            np.testing.assert_allclose(own.log_total(), total, rtol=1e-5, atol=1e-5)
+            plain = replace(model, trigrams=SortedKeys(np.zeros(0, np.int64)), trigram_boosts=np.zeros(0, np.uint8))
+            [without] = lattices(plain, [(sentence, nothing[i])])
+            decided += without.score < own.score
+    assert decided or length < 2
+
+
+@pytest.mark.parametrize("most", [1, 3, 60])
+def test_both_searches_find_the_same(rng: np.random.Generator, most: int) -> None:
+    """To the bit, for few and for many candidates, with phrases and with positions that may be empty."""
+    pytest.importorskip("ramospeech.translate.ngram._search")
+    model = random_model(rng, 150, 9000)
+    sentences = []
+    for length in (0, 1, 4, 30):
+        sentence = random_sentence(rng, length, 150, most)
+        if length > 1:
+            sentence[1] = sentence[1].extended(np.array([7, 3], np.int32), np.zeros(2, np.float32), 0, 1, True)
+            sentence[2] = sentence[2].extended(np.array([5], np.int32), np.zeros(1, np.float32), 1, 0, length == 4)
+        empty = np.where(rng.random(length) < 0.3, rng.uniform(-2.5, 1.0, length), -np.inf)
+        sentences.append((sentence, empty.tolist()))
+    pairs = (engine.numpy_lattices(model, sentences), engine.compiled_lattices(model, sentences))
+    for plain, compiled in zip(*pairs, strict=True):
+        assert (plain.positions, plain.score, plain.best) == (compiled.positions, compiled.score, compiled.best)
+        assert plain.best_paths(1) == compiled.best_paths(1) and plain.best_paths(9) == compiled.best_paths(9)
+        assert compiled.log_total() == pytest.approx(plain.log_total(), abs=1e-5)
+        for max_loss, limit in ((3.0, 5), (20.0, 10**4)):
+            assert plain.changes(max_loss, limit) == compiled.changes(max_loss, limit)
+
+
+def test_translations_do_not_depend_on_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ramospeech.translate.ngram._search")
+    lines = [
+        "jin1 tian1 tian1 qi4 hen3 hao3",
+        "wo3 men shi4 xue2 sheng1",
+        "ni3",
+        "zhong1 guo2 ren2 min2 yin2 hang2",
+        "ab",
+    ]
+    shipped = NgramTranslator.load()
+    shipped.log_probs = True
+    found = []
+    for lattices in (engine.numpy_lattices, engine.compiled_lattices):
+        monkeypatch.setattr(translator, "lattices", lattices)
+        found.append(list(shipped.translate_batch([line.split() for line in lines], 5)))
+    for plain, compiled in zip(*(itertools.chain(*each) for each in found), strict=True):
+        assert replace(plain, log_prob=None) == replace(compiled, log_prob=None)
+        assert plain.log_prob == pytest.approx(compiled.log_prob, abs=1e-5)
 
 
 def test_arcs_over_skipped_positions_are_bounded(rng: np.random.Generator) -> None:

@@ -8,10 +8,20 @@ score up to it (`lattice.forward`) and the best score of what may follow it (`ba
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ramospeech.translate.ngram.lattice import Arc, arc_of_row, arcs_into, arriving, forward
+from ramospeech.translate.ngram.lattice import (
+    Arc,
+    Path,
+    arc_of_row,
+    arcs_into,
+    arriving,
+    best_paths,
+    forward,
+    log_total,
+)
 
 MAX_POSITIONS = 16  # of a change: a sentence that repeats itself could be shifted as a whole, for each of its states
 State = tuple[int, int, int]  # number of the arc, index of b, index of c
@@ -61,25 +71,46 @@ def backward(arcs: Sequence[Arc]) -> list[np.ndarray]:
     return scores
 
 
-class Lattice:
-    """The best path of one sentence and what may be changed in it. arcs: as for `lattice.best_paths`."""
+class ArcLattice:
+    """The best paths of one sentence and what may be changed in the best. arcs: as for `lattice.best_paths`.
+
+    positions: of the sentence. score and best: of the best path, and its nodes.
+    """
 
     def __init__(self, arcs: Sequence[Arc]) -> None:
         self.arcs = arcs
         self.begin, self.finish = arcs[0].start, arcs[-1].end
         self.positions = self.finish - self.begin - 1
-        self.before, self.after = forward(arcs), backward(arcs)
-        self._following: list[list[tuple[int, int]]] = [[] for _ in arcs]  # (arc, first row of this one among its a)
-        for j in range(len(arcs)):
-            row = 0
-            for i in arcs_into(arcs, j):
-                self._following[i].append((j, row))
-                row += len(self.before[i])
+        self.before = forward(arcs)
         last = [(float(s[:, 0].max()), i, int(s[:, 0].argmax())) for i, s in self._at_the_end()]
         self.score, i, b = max(last)
         chain = self._back_to_start((i, b, 0), frozenset())
         self._on_best = frozenset(chain)
         self.best = self._nodes(chain)
+
+    @cached_property
+    def after(self) -> list[np.ndarray]:
+        """What `backward` returns."""
+        return backward(self.arcs)
+
+    @cached_property
+    def _following(self) -> list[list[tuple[int, int]]]:
+        """The arcs behind each arc, and the first row of this one among the rows of a there."""
+        following: list[list[tuple[int, int]]] = [[] for _ in self.arcs]
+        for j in range(len(self.arcs)):
+            row = 0
+            for i in arcs_into(self.arcs, j):
+                following[i].append((j, row))
+                row += len(self.before[i])
+        return following
+
+    def best_paths(self, nbest: int) -> list[Path]:
+        """Return up to `nbest` paths, best first, as `lattice.best_paths` does."""
+        return best_paths(self.arcs, nbest, self.before)
+
+    def log_total(self) -> float:
+        """Return the log of the sum over all paths of exp(score)."""
+        return log_total(self.arcs)
 
     def changes(self, max_loss: float, limit: int) -> list[Change]:
         """Return up to `limit` changes of the best path, of the least loss first, none of more than `max_loss` nor

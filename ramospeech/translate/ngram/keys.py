@@ -26,6 +26,10 @@ class SortedKeys:
         high = np.repeat(np.arange(len(self._starts) - 1, dtype=np.int64) << _LOW_BITS, np.diff(self._starts))
         return high | self._low
 
+    def parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the low 32 bits of the keys, uint32, and where each value of the others starts and ends, int64."""
+        return self._low, self._starts
+
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Return the indices of keys, -1 for those that are not there."""
         found = np.full(keys.shape, -1, np.int64)

@@ -215,16 +215,17 @@ def log_total(arcs: Sequence[Arc]) -> float:
     return float(last.max() + np.log(np.exp(last - last.max()).sum()))
 
 
-def best_paths(arcs: Sequence[Arc], nbest: int) -> list[Path]:
+def best_paths(arcs: Sequence[Arc], nbest: int, scores: Sequence[np.ndarray] | None = None) -> list[Path]:
     """Return up to `nbest` paths of one sentence, best first.
 
     Args:
         arcs: from the boundary before the sentence to the boundary after it.
+        scores: of `forward`, where they are there already.
 
     Returns:
         (score, index of the candidate at each position between the boundaries, None if skipped) per path.
     """
-    scores = forward(arcs)
+    scores = forward(arcs) if scores is None else scores
     begin, finish = arcs[0].start, arcs[-1].end
     # A state is a pair (b, c) at an arc; `behind` is the score of what follows it, `suffix` its linked list.
     heap: list[tuple[float, int, int, int, int, float, tuple]] = []

@@ -11,12 +11,16 @@ only where the bigrams (a, b) and (b, c) are.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ramospeech.lm.counting import BOUNDARY, ID_BITS
 from ramospeech.translate.lexicon import Lexicon
 from ramospeech.translate.ngram.keys import SortedKeys, find
+
+if TYPE_CHECKING:
+    from ramospeech.translate.ngram import _search
 
 MAX_CHARACTERS = 1 << ID_BITS  # a bigram is one 26-bit key
 
@@ -56,6 +60,15 @@ class NgramModel:
     def number_of(self) -> dict[str, int]:
         """The id of each character."""
         return {character: number for number, character in enumerate(self.characters)}
+
+    @cached_property
+    def compiled(self) -> "_search.Model":
+        """The same model for the compiled search, with the arrays of this one; only where that is built."""
+        from ramospeech.translate.ngram import _search
+
+        arrays = self.bigrams, self.bigram_boosts, self.bigram_backoffs, self.first_bigram
+        trigrams = *self.trigrams.parts(), self.trigram_boosts
+        return _search.Model(self.unigram, self.unigram_backoff, *arrays, *trigrams, self.step)
 
     def find_bigrams(self, b: np.ndarray, c: np.ndarray) -> np.ndarray:
         """Return the indices of the bigrams (b, c), ids of equal shape; -1 for those not in the model."""

@@ -1,11 +1,10 @@
 """NgramTranslator: toned pinyin and confusion networks to hanzi with a character n-gram model."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,10 @@ from ramospeech.files import pretrained_folder
 from ramospeech.text.readings import in_context
 from ramospeech.translate.lexicon import ACOUSTIC_WEIGHT, NEUTRAL_COST, Candidates, Slot
 from ramospeech.translate.ngram import file as ngram_file
-from ramospeech.translate.ngram import lattice
 from ramospeech.translate.ngram.adapt import adapted
-from ramospeech.translate.ngram.alternatives import Found, Lattice, Nodes, nodes_of
+from ramospeech.translate.ngram.alternatives import Found, Nodes, nodes_of
+from ramospeech.translate.ngram.engine import BATCH_TRIPLES, Lattice, lattices
+from ramospeech.translate.ngram.lattice import count_triples
 from ramospeech.translate.ngram.model import NgramModel
 from ramospeech.translate.ngram.phrases import Phrases, Written, add_chains
 from ramospeech.translate.types import Translation
@@ -39,7 +39,6 @@ ALWAYS_SKIPPED = -2.0  # nats: a slot that is skipped for less is left out; so n
 # Triples of neighbouring candidates for each position, on average over a sentence: the time of the search. Clear speech
 # has 30,000 and seldom more than 150,000; noise has millions, and gets fewer characters for each slot.
 MAX_TRIPLES = 150_000
-BATCH_TRIPLES = 2_000_000  # looked up at once: some 50 MB
 
 HotwordsOfEach = Phrases | Iterable[Phrases | None] | None
 
@@ -199,7 +198,7 @@ class NgramTranslator:
         """Return the candidates of a sentence, fewer where a search would take too long, and their triples."""
         limit = MAX_CHARACTERS_PER_SLOT
         while True:
-            triples = lattice.count_triples([1, *map(len, candidates), 1], np.array([-math.inf, *empty, -math.inf]))
+            triples = count_triples([1, *map(len, candidates), 1], np.array([-math.inf, *empty, -math.inf]))
             if triples <= MAX_TRIPLES * len(candidates) or limit == 1:
                 return candidates, triples
             limit //= 2
@@ -219,45 +218,34 @@ class NgramTranslator:
         return candidates if keep.all() else Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
     def _search(self, batch: Sequence[_Part], nbest: int) -> Iterator[list[Translation]]:
-        stream, empty = [lattice.BOUNDARY_SLOT], [-math.inf]
-        for part in batch:
-            stream += [*part.candidates, lattice.BOUNDARY_SLOT]
-            empty += [*part.sentence.empty, -math.inf]
-        arcs = lattice.connect(self.model, stream, np.array(empty), BATCH_TRIPLES)
-        cuts, end = [0], 0
-        for part in batch:
-            end += len(part.candidates) + 1
-            cuts.append(bisect_left(arcs, end, cuts[-1], key=lambda arc: arc.start))
-        arcs_of = [arcs[low:high] for low, high in pairwise(cuts)]
+        searched = lattices(self.model, [(part.candidates, part.sentence.empty) for part in batch])
         count = max(nbest, 1)
-        for part, own, paths in zip(batch, arcs_of, self._found(batch, arcs_of, count), strict=True):
-            total = lattice.log_total(own) if self.log_probs else None
+        for part, own, paths in zip(batch, searched, self._found(batch, searched, count), strict=True):
+            total = own.log_total() if self.log_probs else None
             texts: dict[str, Translation] = {}
             for found in paths:
                 text = self._translation(part, total, found)
                 texts.setdefault(text.hanzi if part.written else str(len(texts)), text)
             yield list(texts.values())[:count]
 
-    def _found(
-        self, batch: Sequence[_Part], arcs_of: Sequence[Sequence[lattice.Arc]], nbest: int
-    ) -> Iterator[list[Found]]:
+    def _found(self, batch: Sequence[_Part], lattices_of: Sequence[Lattice], nbest: int) -> Iterator[list[Found]]:
         """Yield up to `nbest` paths through each part, and as many again where there are phrases: a phrase also has a
         path of single characters, the same text with a lower score."""
         rescored: Iterator[Found] = iter(())
         if self.second_pass is not None:
             asked = [
-                (Lattice(arcs), partial(_characters, part.candidates), part.written)
-                for part, arcs in zip(batch, arcs_of, strict=True)
+                (own, partial(_characters, part.candidates), part.written)
+                for part, own in zip(batch, lattices_of, strict=True)
                 if part.candidates
             ]
             rescored = iter(self.second_pass.best_paths(asked))
-        for part, arcs in zip(batch, arcs_of, strict=True):
+        for part, own in zip(batch, lattices_of, strict=True):
             several = 2 * nbest if part.written and nbest > 1 else nbest
             if self.second_pass is None or not part.candidates:
-                yield [(score, score, path) for score, path in lattice.best_paths(arcs, several)]
+                yield [(score, score, path) for score, path in own.best_paths(several)]
                 continue
             best = next(rescored)
-            others = [each for each in lattice.best_paths(arcs, several) if each[1] != best[2]] if nbest > 1 else []
+            others = [each for each in own.best_paths(several) if each[1] != best[2]] if nbest > 1 else []
             added = self.second_pass.added([_characters(part.candidates, nodes_of(path)) for _, path in others])
             # The best is what it is without others, so none may have a higher score than that sum of single gains.
             ranked = [
