@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ramospeech.lm.counting import BOUNDARY
 from ramospeech.model.layers.bfloat16 import Bfloat16Linear, fast_linear, multiplies_bfloat16
-from ramospeech.translate.seq2seq.transformer import Block, Neighbours, rotary
+from ramospeech.translate.seq2seq.transformer import Attention, Block, Neighbours, attention, rotary
 
-ROWS = 64  # a forest is filled up to a multiple: a CPU makes a kernel for each number of rows, which takes its time
+ROWS = 32  # for attention a forest is filled up to a multiple: a CPU makes a kernel for each number of rows
 
 
 @dataclass(frozen=True)
@@ -64,35 +63,54 @@ class Forest:
         return path
 
 
-class _Computed:
-    """The nodes of a forest that have others behind them, which are computed; of the rest no state is needed.
+class _Packed:
+    """The nodes of some forests that have others behind them, one after another, which are computed: N rows. Of the
+    other nodes no state is needed.
 
-    nodes: their numbers in the forest. behind: the nodes that have one before them, and of each of these `parents`, the
-    number of that one among the computed ones, and `characters`.
+    characters, depth: of each row, (N,). before: the rows of the two nodes before it, (2, N); N where there is none.
+    behind: the nodes that have one before them, and of each of these `parents`, the row of that one, and `following`,
+    its character. forest, place: the forest of each row and its number there, (N,). longest: the most rows of a forest.
     """
 
-    def __init__(self, forest: Forest) -> None:
-        self._ids, self._before = np.array(forest.ids, np.int64), np.array(forest.parents, np.int64)
-        self.behind = np.flatnonzero(self._before >= 0)
-        self.nodes, self.parents = np.unique(self._before[self.behind], return_inverse=True)
-        self.characters = self._ids[self.behind]
+    def __init__(self, forests: Sequence[Forest]) -> None:
+        self._starts = np.cumsum([0, *map(len, forests)])
+        ids = np.concatenate([np.array(forest.ids, np.int64) for forest in forests])
+        parents = [np.array(forest.parents, np.int64) for forest in forests]
+        up = np.concatenate([np.where(p < 0, -1, p + at) for p, at in zip(parents, self._starts, strict=False)])
+        self.behind = np.flatnonzero(up >= 0)
+        nodes, self.parents = np.unique(up[self.behind], return_inverse=True)
+        self.characters, self.following = ids[nodes], ids[self.behind]
+        firsts = np.searchsorted(nodes, self._starts)
+        self.forest = np.repeat(np.arange(len(forests)), np.diff(firsts))
+        self.place = np.arange(len(nodes)) - firsts[self.forest]
+        self.longest = int(np.diff(firsts).max(initial=0))
+        above = up[nodes]
+        self._up = np.where(above < 0, len(nodes), np.searchsorted(nodes, above))
+        self.before = np.stack((np.append(self._up, len(nodes))[self._up], self._up))
+        self.depth = np.zeros(len(nodes), np.int64)
 
-    def fill(self, characters: np.ndarray, depth: np.ndarray, before: np.ndarray, seen: np.ndarray) -> None:
-        """Write what the network reads into the first rows of (rows,), (rows,), (rows, 2) and (rows, rows)."""
-        characters[: len(self.nodes)] = self._ids[self.nodes]
-        above = self._before[self.nodes]
-        up = np.searchsorted(self.nodes, above)
-        for row in np.flatnonzero(above >= 0).tolist():
-            parent = up[row]
-            before[row] = before[parent, 1], parent
-            seen[row] |= seen[parent]
-            depth[row] = depth[parent] + 1
+    def __len__(self) -> int:
+        return len(self.characters)
 
-    def scattered(self, scores: np.ndarray) -> np.ndarray:
-        """Return the scores of the nodes `behind` as those of all nodes, 0 where a text begins."""
-        result = np.zeros(len(self._ids))
+    def seen(self, forests: int, rows: int) -> np.ndarray:
+        """Return which rows of its forest each one sees, itself and those before it, (forests, 1, rows, rows); each of
+        the rows that fill up a forest sees itself. Counts the `depth` on the way."""
+        seen = np.broadcast_to(np.eye(rows, dtype=bool), (forests, 1, rows, rows)).copy()
+        row, above = np.arange(len(self)), self._up
+        while True:
+            alive = above < len(self)
+            row, above = row[alive], above[alive]
+            if not len(row):
+                return seen
+            seen[self.forest[row], 0, self.place[row], self.place[above]] = True
+            self.depth[row] += 1
+            above = self._up[above]
+
+    def split(self, scores: np.ndarray) -> list[np.ndarray]:
+        """Return the scores of the nodes `behind` as those of all nodes of each forest, 0 where a text begins."""
+        result = np.zeros(self._starts[-1])
         result[self.behind] = scores
-        return result
+        return np.split(result, self._starts[1:-1])
 
 
 class CausalTransformer(nn.Module):
@@ -130,9 +148,9 @@ class CausalTransformer(nn.Module):
 
         seen = numbers <= numbers[:, None]
         if characters.device.type != "cpu":
-            return self._states(characters, numbers, seen, beside)
+            return self._states(characters, numbers, attention(seen), beside)
         with sdpa_kernel(SDPBackend.MATH):  # the fused kernel's backward pass is slow for texts as short as these
-            return self._states(characters, numbers, seen, beside)
+            return self._states(characters, numbers, attention(seen), beside)
 
     def logits(self, states: Tensor) -> Tensor:
         """Map states (..., D) to the logits (..., V) of the characters that follow, float32."""
@@ -148,43 +166,47 @@ class CausalTransformer(nn.Module):
 
     @torch.inference_mode()
     def log_probs_of_each(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]:
-        """Return the log probabilities of each forest, as `log_probs` does; small ones take up to half the time so."""
-        nodes = [_Computed(forest) for forest in forests]
-        longest = max((len(each.nodes) for each in nodes), default=0)
-        if not longest:
-            return [np.zeros(len(forest)) for forest in forests]
-        rows = -(-longest // ROWS) * ROWS
-        batch = len(forests)
-        characters, depth = np.full((batch, rows), BOUNDARY), np.zeros((batch, rows), np.int64)
-        before = np.full((batch, rows, 2), rows)  # the two before each node; `rows`: a row of zeros
-        seen = np.broadcast_to(np.eye(rows, dtype=bool), (batch, 1, rows, rows)).copy()
-        for b, each in enumerate(nodes):
-            each.fill(characters[b], depth[b], before[b], seen[b, 0])
-        first, second = torch.from_numpy(before + np.arange(batch)[:, None, None] * (rows + 1)).flatten(0, 1).T
+        """Return the log probabilities of each forest, as `log_probs` does; small ones take up to half the time so.
+
+        All but the attention is computed of the rows of all forests together, so that there is nothing to fill up.
+        """
+        if not forests:
+            return []
+        packed = _Packed(forests)
+        if not len(packed):
+            return packed.split(np.zeros(0))
+        rows = -(-packed.longest // ROWS) * ROWS
+        visible = torch.from_numpy(packed.seen(len(forests), rows))
+        place = torch.from_numpy(packed.forest * rows + packed.place)
+        first, second = torch.from_numpy(packed.before)
+        heads = self.config.heads
 
         def beside(h: Tensor) -> Neighbours:
-            filled = functional.pad(h, (0, 0, 0, 1)).flatten(0, 1)
-            return filled[first].view(h.shape), filled[second].view(h.shape), h
+            filled = functional.pad(h, (0, 0, 0, 1))
+            return filled[first], filled[second], h
 
-        read, numbers, visible = (torch.from_numpy(array) for array in (characters, depth, seen))
-        states = self._states(read, numbers[:, None], visible, beside).flatten(0, 1)
-        of_parent = torch.from_numpy(np.concatenate([b * rows + each.parents for b, each in enumerate(nodes)]))
-        following = torch.from_numpy(np.concatenate([each.characters for each in nodes]))
+        def attend(turned: Tensor, values: Tensor) -> Tensor:
+            spread = values.new_zeros(3, len(forests) * rows, *values.shape[1:])
+            spread[:2, place], spread[2, place] = turned, values
+            query, key, value = spread.view(3, len(forests), rows, heads, -1).transpose(2, 3)
+            found = functional.scaled_dot_product_attention(query, key, value, visible)
+            return found.transpose(1, 2).flatten(0, 1)[place]
+
+        characters, depth = torch.from_numpy(packed.characters), torch.from_numpy(packed.depth)
+        states = self._states(characters, depth, attend, beside)
+        of_parent, following = torch.from_numpy(packed.parents), torch.from_numpy(packed.following)
         products = states.float()[of_parent] * self.character.weight[following].float()
         scores = products.sum(-1) + self.bias[following].float()
         if normalised:
             scores = scores - self.logits(states).logsumexp(-1)[of_parent]
-        ends = np.cumsum([len(each.behind) for each in nodes])[:-1]
-        parts = np.split(scores.double().numpy(), ends)
-        return [each.scattered(part) for each, part in zip(nodes, parts, strict=True)]
+        return packed.split(scores.double().numpy())
 
     def _states(
-        self, characters: Tensor, numbers: Tensor, seen: Tensor, beside: Callable[[Tensor], Neighbours]
+        self, characters: Tensor, numbers: Tensor, attend: Attention, beside: Callable[[Tensor], Neighbours]
     ) -> Tensor:
-        """numbers: the position of each in its text, (U,) or (B, 1, U). seen: which positions each position sees, bool,
-        (U, U) or (B, 1, U, U)."""
+        """numbers: the position of each character in its text, (U,) for characters (B, U) or (U,)."""
         x = self.dropout(self.character(characters))
         positions = rotary(numbers, self.config.width // self.config.heads)
         for block in self.blocks:
-            x = block(x, positions, seen, beside)
+            x = block(x, positions, attend, beside)
         return self.last(x)

@@ -34,10 +34,11 @@ class TransformerConfig:
 
 
 Neighbours = tuple[Tensor, Tensor, Tensor]  # of each position, (B, U, D)
+Attention = Callable[[Tensor, Tensor], Tensor]  # queries and keys (2, B, U, heads, D / heads), values -> like values
 
 
 class Block(nn.Module):
-    """Attention and rectifiers, (B, U, D) -> (B, U, D).
+    """Attention and rectifiers, (B, U, D) -> (B, U, D), or (N, D) where the arguments of `forward` are made for it.
 
     here: which of the three neighbouring positions of the convolution is the position itself.
     """
@@ -59,18 +60,17 @@ class Block(nn.Module):
             nn.init.zeros_(linear.weight)
 
     def forward(
-        self, x: Tensor, positions: tuple[Tensor, Tensor], mask: Tensor | None, beside: Callable[[Tensor], Neighbours]
+        self, x: Tensor, positions: tuple[Tensor, Tensor], attend: Attention, beside: Callable[[Tensor], Neighbours]
     ) -> Tensor:
-        """positions: of `rotary`. mask: bool, which positions (B, 1, U, U) sees which; None: all see all. beside: what
-        the three neighbours of each position have, of (B, U, D)."""
+        """positions: of `rotary`, to be turned with (..., heads, D / heads). attend: what each position finds, from the
+        turned queries and keys (2, ..., heads, D / heads) and the values. beside: what the three neighbours of each
+        position have, of (..., D)."""
         first, second, third = beside(self.before_attention(x))
         of_first, of_second, of_third = self.neighbours
         h = first * of_first + second * of_second + third * of_third
-        batch, length, width = x.shape
-        parts = self.attention(h).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key = turned(parts[:2], positions)
-        found = functional.scaled_dot_product_attention(query, key, parts[2], mask)
-        x = x + self.dropout(self.merge(found.transpose(1, 2).reshape(batch, length, width)))
+        parts = self.attention(h).unflatten(-1, (3, self.heads, -1)).movedim(-3, 0)
+        found = attend(turned(parts[:2], positions), parts[2])
+        x = x + self.dropout(self.merge(found.flatten(-2)))
         return x + self.dropout(self.outer(self.inner(self.before_inner(x)).relu().square()))
 
 
@@ -99,19 +99,29 @@ class Transformer(EmbeddingNetwork):
             return h[:, :-2], h[:, 1:-1], h[:, 2:]
 
         for block in self.blocks:
-            x = block(x, positions, mask, beside)
+            x = block(x, positions, attention(mask), beside)
         return self.last(x)
 
 
+def attention(mask: Tensor | None) -> Attention:
+    """Return the attention of (B, U) positions. mask: bool, (..., U, U), which of them each one sees; None: all."""
+
+    def attend(turned: Tensor, values: Tensor) -> Tensor:
+        query, key, value = (part.transpose(1, 2) for part in (*turned, values))
+        return functional.scaled_dot_product_attention(query, key, value, mask).transpose(1, 2)
+
+    return attend
+
+
 def rotary(positions: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Return the cosine and the sine of each of (..., U) positions and each frequency, (..., U, width / 2)."""
+    """Return the cosine and the sine of each of (..., U) positions and each frequency, (..., U, 1, width / 2)."""
     rates = 10_000.0 ** (-torch.arange(0, width, 2, device=positions.device) / width)
-    angles = positions.unsqueeze(-1) * rates
+    angles = (positions.unsqueeze(-1) * rates).unsqueeze(-2)
     return angles.cos(), angles.sin()
 
 
 def turned(x: Tensor, positions: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs of (..., U, width), the two halves of it, by the angles of their positions."""
+    """Turn the pairs of (..., U, heads, width), the two halves of it, by the angles of their positions."""
     cos, sin = (table.to(x.dtype) for table in positions)
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
