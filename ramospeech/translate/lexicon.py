@@ -35,7 +35,7 @@ ACOUSTIC_WEIGHT = 1.3  # of log p(alternative) relative to the characters' log p
 MAX_LENIENT = 32  # characters of a syllable by readings at a cost; the most frequent ones are kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidates:
     """Candidate characters of a slot: ids (n,) int32 ascending, log_probs (n,) float32.
 
@@ -88,10 +88,15 @@ class Lexicon:
     ids: np.ndarray
     log_probs: np.ndarray
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
+    # Of syllables with all that decides about their readings, and of these: most of a search's time without them.
+    _readings_of: dict[tuple[str, bool, bool, float | None, float | None], tuple[Reading, ...]] = field(
+        init=False, repr=False, compare=False
+    )
     _memory: dict[tuple[Reading, ...], Candidates] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", {s: i for i, s in enumerate(self.syllables)})
+        object.__setattr__(self, "_readings_of", {})
         object.__setattr__(self, "_memory", {})
 
     @classmethod
@@ -164,7 +169,15 @@ class Lexicon:
     def _readings(
         self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None, near_cost: float | None
     ) -> tuple[Reading, ...]:
-        """Return the syllables of the lexicon that match one syllable, with their costs."""
+        """Return the syllables of the lexicon that match one syllable, with their costs; remembered."""
+        key = syllable, toneless, before_third, tone_cost, near_cost
+        if key not in self._readings_of:
+            self._readings_of[key] = self._match(*key)
+        return self._readings_of[key]
+
+    def _match(
+        self, syllable: str, toneless: bool, before_third: bool, tone_cost: float | None, near_cost: float | None
+    ) -> tuple[Reading, ...]:
         if not syllable:
             return ()
         base, tone = pinyin.toneless(syllable), pinyin.tone(syllable)

@@ -120,6 +120,7 @@ class NgramTranslator:
         self.near_cost = near_cost
         self.log_probs = log_probs
         self.second_pass = second_pass
+        self._probable: dict[Candidates, Candidates] = {}  # of those that the lexicon remembers
 
     @classmethod
     def load(cls, path: str | Path | None = None, tone_cost: float | None = TONE_COST) -> "NgramTranslator":
@@ -212,10 +213,14 @@ class NgramTranslator:
         return Candidates(candidates.ids[keep], candidates.log_probs[keep])
 
     def _without_improbable(self, candidates: Candidates) -> Candidates:
-        """Return the candidates of a syllable without those that seldom have this reading and are rare themselves."""
+        """Return the candidates of a syllable without those that seldom have this reading and are rare themselves;
+        remembered."""
+        if candidates in self._probable:
+            return self._probable[candidates]
         rank = candidates.log_probs + self.model.unigram[candidates.ids]
         keep = (candidates.log_probs > -NEUTRAL_COST) | (rank >= rank.max() - MAX_NATS_BELOW_BEST)
-        return candidates if keep.all() else Candidates(candidates.ids[keep], candidates.log_probs[keep])
+        kept = candidates if keep.all() else Candidates(candidates.ids[keep], candidates.log_probs[keep])
+        return self._probable.setdefault(candidates, kept)
 
     def _search(self, batch: Sequence[_Part], nbest: int) -> Iterator[list[Translation]]:
         searched = lattices(self.model, [(part.candidates, part.sentence.empty) for part in batch])
