@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ramospeech.model.layers import BiLSTM
+from ramospeech.model.layers.recurrent import ForwardLSTM
 
 
 @pytest.mark.parametrize("lengths", [[7, 3, 5], [7, 7, 7], [1, 7, 2]])
@@ -31,3 +32,19 @@ def test_dropout_between_layers_in_training_only() -> None:
     assert not torch.equal(lstm(x, frames), lstm(x, frames))
     lstm.eval()
     assert torch.equal(lstm(x, frames), lstm(x, frames))
+
+
+@pytest.mark.parametrize("supported", [None, False], ids=["this processor", "no LSTM in bfloat16"])
+def test_an_lstm_under_autocast(monkeypatch: pytest.MonkeyPatch, supported: bool | None) -> None:
+    """Also on a processor for which oneDNN has none in bfloat16, where torch raises a RuntimeError."""
+    if supported is not None:
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    torch.manual_seed(0)
+    both, forwards = BiLSTM(8, 6, 2), ForwardLSTM(8, 6)
+    x, lengths = torch.randn(2, 9, 8), torch.tensor([9, 5])
+    for layer in (both, forwards):
+        expected = layer(x, lengths)
+        for given in (x, x.bfloat16()):
+            with torch.autocast("cpu", torch.bfloat16):
+                found = layer(given, lengths)
+            torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)

@@ -1,5 +1,6 @@
 """Recurrent layers whose padding changes nothing."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,14 @@ from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.padding import padding_rows
 
 KERNELS: dict[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh}
+
+
+def supported_autocast(x: Tensor) -> AbstractContextManager:
+    """Return a context without autocast where oneDNN has no LSTM in bfloat16, as on CPUs without AVX-512: torch would
+    raise a RuntimeError. What is given to the layer must then have its own type."""
+    if x.is_cuda or not torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
+        return nullcontext()
+    return nullcontext() if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.autocast("cpu", enabled=False)
 
 
 class Bidirectional(nn.RNNBase):
@@ -42,10 +51,13 @@ class Bidirectional(nn.RNNBase):
         time = torch.arange(x.shape[1], device=x.device)
         mirror = torch.where(padding, time, lengths.unsqueeze(1) - 1 - time).unsqueeze(2)  # t -> length - 1 - t
         start = x.new_zeros(1, x.shape[0], self.hidden_size)
-        state = (start, start) if self.mode == "LSTM" else start
 
         def run(x: Tensor, weights: list[nn.Parameter]) -> Tensor:
-            return KERNELS[self.mode](x, state, weights, self.bias, 1, 0.0, self.training, False, True)[0]
+            with supported_autocast(x):
+                x = x if torch.is_autocast_enabled(x.device.type) else x.to(weights[0].dtype)
+                first = start.to(x.dtype)
+                state = (first, first) if self.mode == "LSTM" else first
+                return KERNELS[self.mode](x, state, weights, self.bias, 1, 0.0, self.training, False, True)[0]
 
         for layer in range(self.num_layers):
             if layer:
@@ -100,7 +112,9 @@ class Forward(nn.RNNBase):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """Map x (B, T', inputs), lengths (B,) to (B, T', cells), 0 in the padding."""
         padding = padding_mask(lengths.to(x.device), x.shape[1])
-        return super().forward(x)[0].masked_fill(padding.unsqueeze(2), 0.0)
+        with supported_autocast(x):
+            x = x if torch.is_autocast_enabled(x.device.type) else x.to(self.all_weights[0][0].dtype)
+            return super().forward(x)[0].masked_fill(padding.unsqueeze(2), 0.0)
 
 
 class ForwardLSTM(Forward, nn.LSTM):  # type: ignore[misc]  # another forward
