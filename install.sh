@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds .venv: Python packages and the two compiled searches (ctc_decode's core and the n-gram translator's); with
 # --horovod also Horovod, against that torch, for training with several processes. A second run installs nothing, and
-# builds the searches again only where their sources changed. Without a compiler decoding is slower and several processes do not work; a line for each says what to do.
+# builds the searches again only where their sources changed. Without a compiler decoding is slower and several
+# processes do not work; a line for each says what to do.
 #   ./install.sh                       all but Horovod
 #   ./install.sh --horovod             Horovod too, again after a failed build
 #   ./install.sh --horovod-once        Horovod too, unless its build failed before (make demo, make test)
@@ -24,8 +25,8 @@ say() { printf '%s\n' "$*" >&2; }
 fingerprint() { cat requirements.txt requirements-dev.txt requirements-horovod.txt install.sh | sha256sum | cut -d' ' -f1; }
 
 core_fingerprint() {
-    { $PY -V; cat CMakeLists.txt packaging/compiled/pyproject.toml ctc_decode/CMakeLists.txt ctc_decode/src/* \
-        $SEARCH/CMakeLists.txt $SEARCH/src/*; } | sha256sum | cut -d' ' -f1
+    { $PY -V; cat CMakeLists.txt packaging/compiled/pyproject.toml ctc_decode/CMakeLists.txt \
+        ctc_decode/python_module.cmake ctc_decode/src/* $SEARCH/CMakeLists.txt $SEARCH/src/*; } | sha256sum | cut -d' ' -f1
 }
 
 make_venv() {

@@ -20,7 +20,9 @@ def install(root, tmp_path, monkeypatch):
     for name in ("install.sh", *(path.name for path in root.glob("requirements*.txt"))):
         shutil.copy(root / name, tmp_path)
     shutil.copytree(root / "packaging", tmp_path / "packaging")
-    (tmp_path / "CMakeLists.txt").write_text("")
+    for name in ("CMakeLists.txt", "ctc_decode/python_module.cmake"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
     for folder in ("ctc_decode", "ramospeech/translate/ngram"):
         (tmp_path / folder / "src").mkdir(parents=True)
         for name in ("CMakeLists.txt", "src/core.cpp"):

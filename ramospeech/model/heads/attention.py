@@ -20,7 +20,7 @@ from ramospeech.model.heads.base import Head
 from ramospeech.model.layers.attention import Attention, DotProductAttention, LocationAwareAttention
 from ramospeech.model.layers.dropout import Dropout
 from ramospeech.model.layers.output import FactoredLinear, output_layer
-from ramospeech.model.layers.recurrent import supported_autocast
+from ramospeech.model.layers.recurrent import in_supported_type
 from ramospeech.settings import setting
 from ramospeech.text import Vocabulary
 
@@ -231,10 +231,7 @@ class AttentionHead(Head):
             x = torch.cat([x, state.context.to(x.dtype)], 1)
         hidden, cell = (part.transpose(0, 1).contiguous() for part in (state.hidden, state.cell))
         if isinstance(self.rnn, nn.LSTM):
-            with supported_autocast(x):
-                if not torch.is_autocast_enabled(x.device.type):
-                    x, hidden, cell = (part.to(self.embedding.weight.dtype) for part in (x, hidden, cell))
-                out, (hidden, cell) = self.rnn(x.unsqueeze(1), (hidden, cell))
+            out, (hidden, cell) = in_supported_type(lambda x, *state: self.rnn(x, state), x.unsqueeze(1), hidden, cell)
         else:
             out, hidden = self.rnn(x.unsqueeze(1), hidden)
         query = out.squeeze(1)

@@ -1,6 +1,6 @@
 """Recurrent layers whose padding changes nothing."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,12 +16,15 @@ from ramospeech.model.layers.padding import padding_rows
 KERNELS: dict[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh}
 
 
-def supported_autocast(x: Tensor) -> AbstractContextManager:
-    """Return a context without autocast where oneDNN has no LSTM in bfloat16, as on CPUs without AVX-512: torch would
-    raise a RuntimeError. What is given to the layer must then have its own type."""
-    if x.is_cuda or not torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
-        return nullcontext()
-    return nullcontext() if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.autocast("cpu", enabled=False)
+def in_supported_type(layer: Callable[..., Any], *tensors: Tensor) -> Any:
+    """Return what a recurrent layer makes of tensors. Under autocast it is computed in float32 where oneDNN has no LSTM
+    in bfloat16, as on CPUs without AVX-512: torch would raise a RuntimeError."""
+    if tensors[0].is_cuda or not torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
+        return layer(*tensors)
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return layer(*tensors)
+    with torch.autocast("cpu", enabled=False):
+        return layer(*(tensor.float() for tensor in tensors))
 
 
 class Bidirectional(nn.RNNBase):
@@ -53,11 +56,11 @@ class Bidirectional(nn.RNNBase):
         start = x.new_zeros(1, x.shape[0], self.hidden_size)
 
         def run(x: Tensor, weights: list[nn.Parameter]) -> Tensor:
-            with supported_autocast(x):
-                x = x if torch.is_autocast_enabled(x.device.type) else x.to(weights[0].dtype)
-                first = start.to(x.dtype)
-                state = (first, first) if self.mode == "LSTM" else first
+            def layer(x: Tensor, start: Tensor) -> Tensor:
+                state = (start, start) if self.mode == "LSTM" else start
                 return KERNELS[self.mode](x, state, weights, self.bias, 1, 0.0, self.training, False, True)[0]
+
+            return in_supported_type(layer, x, start)
 
         for layer in range(self.num_layers):
             if layer:
@@ -112,9 +115,7 @@ class Forward(nn.RNNBase):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """Map x (B, T', inputs), lengths (B,) to (B, T', cells), 0 in the padding."""
         padding = padding_mask(lengths.to(x.device), x.shape[1])
-        with supported_autocast(x):
-            x = x if torch.is_autocast_enabled(x.device.type) else x.to(self.all_weights[0][0].dtype)
-            return super().forward(x)[0].masked_fill(padding.unsqueeze(2), 0.0)
+        return in_supported_type(super().forward, x)[0].masked_fill(padding.unsqueeze(2), 0.0)
 
 
 class ForwardLSTM(Forward, nn.LSTM):  # type: ignore[misc]  # another forward

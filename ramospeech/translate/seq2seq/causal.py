@@ -67,7 +67,7 @@ class _Packed:
     """The nodes of some forests that have others behind them, one after another, which are computed: N rows. Of the
     other nodes no state is needed.
 
-    characters, depth: of each row, (N,). before: the rows of the two nodes before it, (2, N); N where there is none.
+    characters: of each row, (N,). before: the rows of the two nodes before it, (2, N); N where there is none.
     behind: the nodes that have one before them, and of each of these `parents`, the row of that one, and `following`,
     its character. forest, place: the forest of each row and its number there, (N,). longest: the most rows of a forest.
     """
@@ -87,15 +87,14 @@ class _Packed:
         above = up[nodes]
         self._up = np.where(above < 0, len(nodes), np.searchsorted(nodes, above))
         self.before = np.stack((np.append(self._up, len(nodes))[self._up], self._up))
-        self.depth = np.zeros(len(nodes), np.int64)
 
     def __len__(self) -> int:
         return len(self.characters)
 
-    def seen(self, forests: int, rows: int) -> np.ndarray:
+    def seen(self, rows: int) -> np.ndarray:
         """Return which rows of its forest each one sees, itself and those before it, (forests, 1, rows, rows); each of
-        the rows that fill up a forest sees itself. Counts the `depth` on the way."""
-        seen = np.broadcast_to(np.eye(rows, dtype=bool), (forests, 1, rows, rows)).copy()
+        the rows that fill up a forest sees itself."""
+        seen = np.broadcast_to(np.eye(rows, dtype=bool), (len(self._starts) - 1, 1, rows, rows)).copy()
         row, above = np.arange(len(self)), self._up
         while True:
             alive = above < len(self)
@@ -103,7 +102,6 @@ class _Packed:
             if not len(row):
                 return seen
             seen[self.forest[row], 0, self.place[row], self.place[above]] = True
-            self.depth[row] += 1
             above = self._up[above]
 
     def split(self, scores: np.ndarray) -> list[np.ndarray]:
@@ -176,10 +174,11 @@ class CausalTransformer(nn.Module):
         if not len(packed):
             return packed.split(np.zeros(0))
         rows = -(-packed.longest // ROWS) * ROWS
-        visible = torch.from_numpy(packed.seen(len(forests), rows))
+        visible = torch.from_numpy(packed.seen(rows))
         place = torch.from_numpy(packed.forest * rows + packed.place)
+        depth = visible.sum(-1).flatten()[place] - 1
         first, second = torch.from_numpy(packed.before)
-        heads = self.config.heads
+        within = attention(visible)
 
         def beside(h: Tensor) -> Neighbours:
             filled = functional.pad(h, (0, 0, 0, 1))
@@ -188,12 +187,10 @@ class CausalTransformer(nn.Module):
         def attend(turned: Tensor, values: Tensor) -> Tensor:
             spread = values.new_zeros(3, len(forests) * rows, *values.shape[1:])
             spread[:2, place], spread[2, place] = turned, values
-            query, key, value = spread.view(3, len(forests), rows, heads, -1).transpose(2, 3)
-            found = functional.scaled_dot_product_attention(query, key, value, visible)
-            return found.transpose(1, 2).flatten(0, 1)[place]
+            spread = spread.unflatten(1, (len(forests), rows))
+            return within(spread[:2], spread[2]).flatten(0, 1)[place]
 
-        characters, depth = torch.from_numpy(packed.characters), torch.from_numpy(packed.depth)
-        states = self._states(characters, depth, attend, beside)
+        states = self._states(torch.from_numpy(packed.characters), depth, attend, beside)
         of_parent, following = torch.from_numpy(packed.parents), torch.from_numpy(packed.following)
         products = states.float()[of_parent] * self.character.weight[following].float()
         scores = products.sum(-1) + self.bias[following].float()

@@ -35,6 +35,22 @@ class Index {
     std::vector<int32_t> first_, next_, numbers_;
 };
 
+// Calls visit(entry, trigram) for each trigram of a bigram whose rank an entry of the index has.
+template <typename Visit>
+void visit_trigrams(const Model& model, int32_t bigram, const Index& ranks, Visit visit) {
+    const Children children = model.children(bigram);
+    if (children.last - children.first <= kSearched * ranks.size()) {
+        for (uint32_t i = children.first; i < children.last; ++i) {
+            for (int32_t entry = ranks.first(model.rank(i)); entry != kNone; entry = ranks.next(entry)) visit(entry, i);
+        }
+        return;
+    }
+    for (size_t entry = 0; entry < ranks.size(); ++entry) {
+        const int64_t trigram = model.find_trigram(children, ranks.numbers()[entry]);
+        if (trigram != kNone) visit(static_cast<int32_t>(entry), trigram);
+    }
+}
+
 }  // namespace
 
 std::pair<const Trigram*, const Trigram*> Arc::explicit_of(int low, int high) const {
@@ -69,17 +85,15 @@ void Lattice::span(const Positions& positions) {
     finish_ = positions.count() - 1;
     into_.resize(positions.count());
     out_of_.resize(positions.count());
-    rows_.assign(positions.count(), 0);
+    std::vector<int> rows(positions.count(), 0);  // of the arcs that end at each position
     for (int start = 0; start < finish_; ++start) {
         float cost = 0.0f;
         for (int end = start + 1; end <= finish_; ++end) {
-            Arc arc{start, end, positions.size(start), positions.size(end), cost, into_[start], 0, {}, {}, {}, {}, {}};
-            arc.row = rows_[end];
-            rows_[end] += arc.heights;
-            const int number = static_cast<int>(arcs_.size());
+            const int heights = positions.size(start), number = static_cast<int>(arcs_.size());
+            arcs_.push_back({start, end, heights, positions.size(end), cost, rows[end], {}, {}, {}, {}, {}});
+            rows[end] += heights;
             into_[end].push_back(number);
             out_of_[start].push_back(number);
-            arcs_.push_back(std::move(arc));
             cost = static_cast<float>(static_cast<double>(cost) + positions.empty[end]);
             if (!(cost > kMinSkipLogProb)) break;
         }
@@ -155,27 +169,16 @@ void Lattice::find_trigrams(const Model& model, const std::vector<std::vector<in
                     pairs.push_back({i, bc});
                 }
             }
-            for (const int j : pairs.empty() ? std::vector<int>() : into_[position]) {
+            if (pairs.empty()) continue;
+            for (const int j : into_[position]) {
                 const Arc& before = arcs_[j];
                 for (int a = 0; a < before.heights; ++a) {
                     const int32_t ab = known[j][static_cast<size_t>(a) * before.widths + b];
                     if (ab == kNone) continue;
-                    const Children children = model.children(ab);
-                    const auto add = [&](int32_t entry, int64_t trigram) {
+                    visit_trigrams(model, ab, index, [&](int32_t entry, int64_t trigram) {
                         const float boost = static_cast<float>(model.trigram_boosts[trigram]) * model.step;
                         arcs_[pairs[entry].arc].trigrams.push_back({before.row + a, pairs[entry].bc, boost});
-                    };
-                    if (children.last - children.first <= kSearched * index.size()) {
-                        for (uint32_t i = children.first; i < children.last; ++i) {
-                            int32_t entry = index.first(model.rank(i));
-                            for (; entry != kNone; entry = index.next(entry)) add(entry, i);
-                        }
-                    } else {
-                        for (size_t entry = 0; entry < index.size(); ++entry) {
-                            const int64_t trigram = model.find_trigram(children, index.numbers()[entry]);
-                            if (trigram != kNone) add(static_cast<int32_t>(entry), trigram);
-                        }
-                    }
+                    });
                 }
             }
             index.clear();
@@ -193,9 +196,9 @@ void Lattice::run_forward() {
     for (Arc& arc : arcs_) {
         const size_t widths = arc.widths;
         arc.forward.assign(arc.bigram.begin(), arc.bigram.end());
-        if (!arc.before.empty()) {
+        if (!before(arc).empty()) {
             highest.assign(arc.heights, -kInfinity);
-            for (const int j : arc.before) {
+            for (const int j : before(arc)) {
                 const double* row = arcs_[j].forward.data();
                 for (int a = 0; a < arcs_[j].heights; ++a, row += arc.heights) {
                     for (int b = 0; b < arc.heights; ++b) highest[b] = std::max(highest[b], row[b]);
@@ -208,9 +211,9 @@ void Lattice::run_forward() {
             for (const Trigram& each : arc.trigrams) {
                 const int b = each.bc / arc.widths;
                 const State ab = of_row(static_cast<int>(&arc - arcs_.data()), each.a, b);
-                const double before = arcs_[ab.arc].forward[static_cast<size_t>(ab.b) * arc.heights + b];
+                const double up_to = arcs_[ab.arc].forward[static_cast<size_t>(ab.b) * arc.heights + b];
                 double& score = arc.forward[each.bc];
-                score = std::max(score, before + each.boost + arc.bigram[each.bc]);
+                score = std::max(score, up_to + each.boost + arc.bigram[each.bc]);
             }
         }
         for (size_t bc = 0; bc < arc.pairs(); ++bc) arc.forward[bc] += arc.backoff[bc];
@@ -222,7 +225,7 @@ void Lattice::run_backward() {
     std::vector<double> onwards, highest;
     for (size_t i = arcs_.size(); i-- > 0;) {
         const Arc& arc = arcs_[i];
-        if (arc.before.empty()) continue;
+        if (before(arc).empty()) continue;
         onwards.resize(arc.pairs());
         highest.assign(arc.heights, -kInfinity);
         for (int b = 0; b < arc.heights; ++b) {
@@ -231,7 +234,7 @@ void Lattice::run_backward() {
                 highest[b] = std::max(highest[b], onwards[bc]);
             }
         }
-        for (const int j : arc.before) {
+        for (const int j : before(arc)) {
             double* row = arcs_[j].backward.data();
             for (int a = 0; a < arcs_[j].heights; ++a, row += arc.heights) {
                 for (int b = 0; b < arc.heights; ++b) row[b] = std::max(row[b], highest[b]);
@@ -247,10 +250,10 @@ void Lattice::run_backward() {
 }
 
 State Lattice::of_row(int arc, int row, int b) const {
-    const std::vector<int>& before = arcs_[arc].before;
-    size_t n = before.size() - 1;
-    while (arcs_[before[n]].row > row) --n;
-    return {before[n], row - arcs_[before[n]].row, b};
+    const std::vector<int>& arcs = before(arcs_[arc]);
+    size_t n = arcs.size() - 1;
+    while (arcs_[arcs[n]].row > row) --n;
+    return {arcs[n], row - arcs_[arcs[n]].row, b};
 }
 
 }  // namespace ngram

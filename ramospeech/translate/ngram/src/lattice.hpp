@@ -34,8 +34,7 @@ struct Trigram {
 struct Arc {
     int start, end, heights, widths;
     float cost;
-    std::vector<int> before;  // the arcs that end where this one starts, in ascending order
-    int row = 0;              // its first row among those of all arcs that end where it does
+    int row;  // its first row among those of all arcs that end where it does
     std::vector<float> bigram, backoff;
     std::vector<Trigram> trigrams;  // sorted by bc
     std::vector<double> forward, backward;
@@ -79,8 +78,9 @@ class Lattice {
     void run_backward();
 
     // What precedes the pairs (b, c) of an arc: for each row of a, the forward score and the explicit boost.
-    void arriving(int arc, int b, int c, std::vector<double>& before, std::vector<double>& boost) const;
+    void arriving(int arc, int b, int c, std::vector<double>& scores, std::vector<double>& boost) const;
     State of_row(int arc, int row, int b) const;
+    const std::vector<int>& before(const Arc& arc) const { return into_[arc.start]; }
     State previous(const State& state) const;
     State next(const State& state) const;
     bool begins(const State& state) const { return arcs_[state.arc].start == 0; }
@@ -89,8 +89,7 @@ class Lattice {
     std::vector<Node> nodes(const std::vector<State>& chain) const;
 
     std::vector<Arc> arcs_;
-    std::vector<std::vector<int>> into_, out_of_;  // the arcs that end and that start at each position
-    std::vector<int> rows_;                        // of all arcs that end at each position
+    std::vector<std::vector<int>> into_, out_of_;  // the arcs that end and that start at each position, ascending
     int finish_ = 0;
     double score_ = 0.0;
     std::vector<State> best_;

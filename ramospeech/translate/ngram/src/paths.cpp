@@ -25,25 +25,25 @@ std::vector<int> largest(const std::vector<double>& values, size_t count) {
 
 }  // namespace
 
-void Lattice::arriving(int arc, int b, int c, std::vector<double>& before, std::vector<double>& boost) const {
+void Lattice::arriving(int arc, int b, int c, std::vector<double>& scores, std::vector<double>& boost) const {
     const Arc& here = arcs_[arc];
-    before.clear();
-    for (const int j : here.before) {
-        const std::vector<double>& scores = arcs_[j].forward;
-        for (size_t ab = b; ab < scores.size(); ab += here.heights) before.push_back(scores[ab]);
+    scores.clear();
+    for (const int j : before(here)) {
+        const std::vector<double>& forward = arcs_[j].forward;
+        for (size_t ab = b; ab < forward.size(); ab += here.heights) scores.push_back(forward[ab]);
     }
-    boost.assign(before.size(), 0.0);
+    boost.assign(scores.size(), 0.0);
     const int bc = b * here.widths + c;
     const auto [first, last] = here.explicit_of(bc, bc + 1);
     for (const Trigram* each = first; each != last; ++each) boost[each->a] = each->boost;
 }
 
 State Lattice::previous(const State& state) const {
-    static thread_local std::vector<double> before, boost;
-    arriving(state.arc, state.b, state.c, before, boost);
-    for (size_t row = 0; row < before.size(); ++row) before[row] += boost[row];
-    const auto best = std::max_element(before.begin(), before.end());
-    return of_row(state.arc, static_cast<int>(best - before.begin()), state.b);
+    static thread_local std::vector<double> scores, boost;
+    arriving(state.arc, state.b, state.c, scores, boost);
+    for (size_t row = 0; row < scores.size(); ++row) scores[row] += boost[row];
+    const auto best = std::max_element(scores.begin(), scores.end());
+    return of_row(state.arc, static_cast<int>(best - scores.begin()), state.b);
 }
 
 State Lattice::next(const State& state) const {
@@ -106,7 +106,7 @@ std::vector<Path> Lattice::best_paths(size_t nbest) const {
         for (const int b : largest(arcs_[i].forward, nbest)) heap.push({arcs_[i].forward[b], age++, {i, b, 0}, 0.0, -1});
     }
     std::vector<Path> paths;
-    std::vector<double> before, boost, sums;
+    std::vector<double> scores, boost, sums;
     while (!heap.empty() && paths.size() < nbest) {
         const Item item = heap.top();
         heap.pop();
@@ -123,14 +123,14 @@ std::vector<Path> Lattice::best_paths(size_t nbest) const {
             paths.push_back(std::move(path));
             continue;
         }
-        arriving(state.arc, state.b, state.c, before, boost);
+        arriving(state.arc, state.b, state.c, scores, boost);
         const size_t bc = static_cast<size_t>(state.b) * arc.widths + state.c;
         const double behind = item.behind + static_cast<double>(arc.bigram[bc] + arc.backoff[bc]);
-        sums.resize(before.size());
-        for (size_t row = 0; row < before.size(); ++row) sums[row] = before[row] + boost[row];
+        sums.resize(scores.size());
+        for (size_t row = 0; row < scores.size(); ++row) sums[row] = scores[row] + boost[row];
         for (const int row : largest(sums, nbest)) {
             const double rest = behind + boost[row];
-            heap.push({before[row] + rest, age++, of_row(state.arc, row, state.b), rest, suffix});
+            heap.push({scores[row] + rest, age++, of_row(state.arc, row, state.b), rest, suffix});
         }
     }
     return paths;
@@ -142,11 +142,11 @@ double Lattice::log_total() const {
     for (size_t i = 0; i < arcs_.size(); ++i) {
         const Arc& arc = arcs_[i];
         sums[i].assign(arc.bigram.begin(), arc.bigram.end());
-        if (!arc.before.empty()) {
+        if (!before(arc).empty()) {
             double top = -kInfinity;
-            for (const int j : arc.before) top = std::max(top, *std::max_element(sums[j].begin(), sums[j].end()));
+            for (const int j : before(arc)) top = std::max(top, *std::max_element(sums[j].begin(), sums[j].end()));
             std::vector<double> mass(arc.heights, 0.0);
-            for (const int j : arc.before) {
+            for (const int j : before(arc)) {
                 for (size_t ab = 0; ab < sums[j].size(); ++ab) mass[ab % arc.heights] += std::exp(sums[j][ab] - top);
             }
             into.resize(arc.pairs());
@@ -154,8 +154,8 @@ double Lattice::log_total() const {
             for (const Trigram& each : arc.trigrams) {
                 const int b = each.bc / arc.widths;
                 const State ab = of_row(static_cast<int>(i), each.a, b);
-                const double before = sums[ab.arc][static_cast<size_t>(ab.b) * arc.heights + b];
-                into[each.bc] += std::exp(before - top) * std::expm1(static_cast<double>(each.boost));
+                const double up_to = sums[ab.arc][static_cast<size_t>(ab.b) * arc.heights + b];
+                into[each.bc] += std::exp(up_to - top) * std::expm1(static_cast<double>(each.boost));
             }
             for (size_t bc = 0; bc < into.size(); ++bc) sums[i][bc] += std::log(into[bc]) + top;
         }
