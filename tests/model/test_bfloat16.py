@@ -69,15 +69,14 @@ def test_it_is_the_layer_in_fewer_bits(shape: tuple[int, ...], bias: bool, gelu:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("gelu", [True, False])
-def test_a_convolution_in_fewer_bits(stride: int, gelu: bool, packed: bool) -> None:
+def test_a_convolution_in_fewer_bits(stride: int, packed: bool) -> None:
     torch.manual_seed(0)
     for bias, shape in ((True, (2, 8, 301)), (False, (1, 8, 1)), (True, (1, 8, 600))):
         conv, x = nn.Conv1d(8, 12, 3, stride, padding=1, bias=bias), torch.randn(shape)
         expected = conv(x)
-        found = Bfloat16Conv1d(conv, gelu)(x)
+        found = Bfloat16Conv1d(conv)(x)
         assert found.dtype == torch.float32
-        torch.testing.assert_close(found, nn.functional.gelu(expected) if gelu else expected, atol=0.02, rtol=0.02)
+        torch.testing.assert_close(found, nn.functional.gelu(expected), atol=0.02, rtol=0.02)
         with torch.autocast("cpu", torch.bfloat16):
             assert Bfloat16Conv1d(conv)(x).dtype == torch.bfloat16
 

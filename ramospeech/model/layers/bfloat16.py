@@ -61,15 +61,13 @@ class Bfloat16FeedForward(nn.Module):
 
 
 class Bfloat16Conv1d(nn.Module):
-    """nn.Conv1d (B, C, T) -> (B, outputs, T') as the products of its windows in bfloat16. For inference only.
+    """A convolution (B, C, T) -> (B, outputs, T') and a Gaussian error linear unit, as the products of its windows in
+    bfloat16. For inference only."""
 
-    gelu: as of `Bfloat16Linear`.
-    """
-
-    def __init__(self, conv: nn.Conv1d, gelu: bool = False) -> None:
+    def __init__(self, conv: nn.Conv1d) -> None:
         super().__init__()
         [self.size], [self.stride], self.padding = conv.kernel_size, conv.stride, int(conv.padding[0])
-        self.linear = Bfloat16Linear(conv.weight.transpose(1, 2).flatten(1), conv.bias, gelu)
+        self.linear = Bfloat16Linear(conv.weight.transpose(1, 2).flatten(1), conv.bias, gelu=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T) to (B, outputs, T') of the same type; under autocast in its type."""
@@ -115,7 +113,7 @@ def fast_feed_forward(first: nn.Linear, second: nn.Linear) -> nn.Module:
 def fast_conv(conv: nn.Conv1d) -> nn.Module:
     """Return the fastest of a convolution and a Gaussian error linear unit, as `fast_linear` does; never in 8 bits."""
     plain = conv.dilation == (1,) and conv.groups == 1 and conv.padding_mode == "zeros"
-    return Bfloat16Conv1d(conv, gelu=True) if plain and _on_tiles(conv.weight) else nn.Sequential(conv, nn.GELU())
+    return Bfloat16Conv1d(conv) if plain and _on_tiles(conv.weight) else nn.Sequential(conv, nn.GELU())
 
 
 def _on_tiles(weight: Tensor) -> bool:
