@@ -182,11 +182,22 @@ class Layer(nn.Module):
         """
         qkv = self.qkv(self.attention_norm(x)).unflatten(2, (3, self.heads, HEAD_DIM))
         q, k, v = in_blocks(qkv, block) if block else qkv.permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=attended).transpose(1, 2).flatten(2)
+        attend = attention_by_head if torch.onnx.is_in_onnx_export() else F.scaled_dot_product_attention
+        y = attend(q, k, v, attended).transpose(1, 2).flatten(2)
         if block:
             y = y.view(len(x), -1, y.shape[2])[:, : x.shape[1]]
         x = x + self.dropout(self.out(y))
         return x + self.dropout(self.fc2(self.activation(self.fc1(self.feed_norm(x)))))
+
+
+def attention_by_head(q: Tensor, k: Tensor, v: Tensor, attended: Tensor | None) -> Tensor:
+    """F.scaled_dot_product_attention, (B, H, T', D), for a graph that would hold the (T', T') of all heads at once."""
+    outside = None if attended is None else torch.where(attended[:, 0], 0.0, -math.inf)
+    found = []
+    for queries, keys, values in zip(q.unbind(1), k.unbind(1), v.unbind(1), strict=True):
+        scores = queries * HEAD_DIM**-0.5 @ keys.transpose(1, 2)
+        found.append((scores if outside is None else scores + outside).softmax(2) @ values)
+    return torch.stack(found, 1)
 
 
 def attended_blocks(frames: Tensor, size: int, block: int) -> Tensor:
