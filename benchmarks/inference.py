@@ -1,6 +1,6 @@
 """From audio to hanzi: speed, memory and errors of the whole pipeline beside Whisper base, on the same recordings.
 
-    python benchmarks/inference.py --data_root DIR [--threads 1 2] [--limit N] LIST...
+    python benchmarks/inference.py LIST... --data_root DIR [--threads 1 2] [--limit N] [--model a.onnx ...]
     PEER=~/.cache/ramospeech-peers python benchmarks/inference.py ...       where Whisper is
 
 Each system runs in a process of its own for each number of threads, transcribes one second of silence to warm up, then
@@ -28,6 +28,7 @@ from table import write_section
 
 from ramospeech import errors
 from ramospeech.corpora import Clip, read_list
+from ramospeech.files import SHIPPED
 from ramospeech.score import cer, ser
 from ramospeech.text import hanzi, pinyin
 
@@ -73,7 +74,7 @@ def row(name: str, threads: int, clips: list[Clip], audio: float, found: Run, ti
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("lists", nargs="*", type=Path, metavar="LIST", help="of recordings")
-    parser.add_argument("--model", type=Path, help="a third acoustic model")
+    parser.add_argument("--model", type=Path, nargs="+", default=(), help="more acoustic models, such as ONNX files")
     parser.add_argument("--data_root", type=Path, default=Path("data"))
     parser.add_argument("--threads", type=int, nargs="+", default=(1, 2))
     parser.add_argument("--limit", type=int, default=0, help="recordings of each list, 0 for all")
@@ -86,13 +87,8 @@ def main() -> None:
         raise errors.ListError(f"{arguments.lists[0]}: the lists must have the seconds of every recording")
     paths, audio = [arguments.data_root / clip.path for clip in clips], sum(clip.seconds or 0.0 for clip in clips)
     whisper, python = PEER / "models" / "whisper-base", PEER / "venv" / "bin" / "python"
-    models = {
-        "accurate": Path("accurate"),
-        "fast": Path("fast"),
-        "dfcnn": Path("dfcnn"),
-        **({"--model": arguments.model} if arguments.model else {}),
-    }
-    systems = [(f"ramospeech, {name}", "ramospeech", Path(sys.executable), model) for name, model in models.items()]
+    models = [*map(Path, SHIPPED), *arguments.model]
+    systems = [(f"ramospeech, {model.name}", "ramospeech", Path(sys.executable), model) for model in models]
     if whisper.is_dir() and python.is_file():
         systems.append(("Whisper base, int8", "whisper", python, whisper))
     else:

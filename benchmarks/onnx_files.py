@@ -61,7 +61,7 @@ def megabytes(names: set[str]) -> float:
 def row(name: str, model: Path, found: Run, audio: float, clips: list[Clip]) -> str:
     errors_of = shown(ser([clip.pinyin for clip in clips], found.syllables))
     size = f"{model.stat().st_size / 1e6:.1f}"
-    return f"| {name} | {size} | {found.cpu / audio:.4f} | {errors_of} |"
+    return f"| {name} | {size} | {found.cpu / audio:.4f} | {found.memory:.0f} | {errors_of} |"
 
 
 @errors.program
@@ -99,7 +99,8 @@ def main() -> None:
         f"one thread: {len(clips)} recordings, {audio / 60:.1f} minutes, of {names}. Packages on disk: "
         f"{with_torch:.0f} MB with {versions['torch']}, {with_onnx:.0f} MB with {versions['onnxruntime']} "
         f"({megabytes(both):.0f} MB of either are {', '.join(NEEDED)}); ramospeech and its models come on top.\n\n"
-        "| model | MB | CPU seconds per second of audio | SER in % |\n|---|---|---|---|\n" + "\n".join(lines),
+        "| model | MB of its file | CPU seconds per second of audio | peak MB of the process | SER in % |\n"
+        "|---|---|---|---|---|\n" + "\n".join(lines),
     )
 
 

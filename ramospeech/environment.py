@@ -78,6 +78,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_bfloat16_tiles(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the CPU multiplies tiles of bfloat16 (Intel's AMX), as far as the system says; without torch."""
+    return cpuinfo.is_file() and " amx_bf16" in cpuinfo.read_text("utf-8", "replace")
+
+
 def running_elsewhere(stat: Path = Path("/proc/stat")) -> int:
     """Return how many threads of other programs compute now. Where the system does not say, its load of the last
     minute."""

@@ -29,9 +29,7 @@ from ramospeech.translate import (
     Translation,
     Translator,
     load_translator,
-    ngram_path,
     pretrained_folder,
-    translator_path,
 )
 
 if TYPE_CHECKING:  # transcribing by an ONNX file needs no torch
@@ -121,8 +119,7 @@ class Transcriber:
 
         model: a file, or `accurate` (None is that), `fast` or `dfcnn`, which are shipped. The model is made ready for
         inference only: see `AcousticModel.optimise_for_inference`.
-        translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty; None for an ONNX model is the
-        n-gram model alone, since the second pass needs torch. decoder: makes the decoder
+        translator: False leaves it out: `pinyin` is then the hypothesis, `text` is empty. decoder: makes the decoder
         for the model's units (`BeamSearchDecoder` itself, or a function); None: see the class. min_confidence: None is
         `ramospeech.speech.MIN_CONFIDENCE`, or what the model's summary has under that name. punctuation, itn, script:
         what `Transcript.display` has: marks, by the shipped model; numbers in digits; `simplified` or `traditional`.
@@ -145,9 +142,7 @@ class Transcriber:
         if loaded.units.writes_text:
             refuse_translation(path, translator, None if decoder else hotwords)  # the decoder's may be characters
             translator = False
-        if translator is None:
-            translator = ngram_path() if isinstance(loaded, OnnxModel) else translator_path()
-        chosen = None if translator is False else load_translator(translator)
+        chosen = None if translator is False else load_translator(translator, isinstance(loaded, OnnxModel))
         if own_text:
             if not isinstance(chosen, NgramTranslator):
                 raise UsageError(f"{own_text[0]}: text of one's own needs the n-gram translator, and a model of pinyin")

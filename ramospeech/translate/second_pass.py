@@ -13,17 +13,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ramospeech.errors import ModelError
+from ramospeech.environment import has_bfloat16_tiles
 from ramospeech.lm.counting import BOUNDARY
+from ramospeech.translate.causal import NumpyCausal
+from ramospeech.translate.forest import Forest
 from ramospeech.translate.ngram.alternatives import Change, Found, Node, Nodes
 from ramospeech.translate.ngram.engine import Lattice
 from ramospeech.translate.ngram.model import NgramModel
-from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.causal import CausalTransformer, Forest
 
 WEIGHT = 0.55  # tuned on dev recordings, as what follows
 MIN_CHARACTERS = 5  # of a text that is changed: shorter ones are words by themselves, which no training sentence is
@@ -44,25 +44,30 @@ class Edit(NamedTuple):
     text: Sequence[int]
 
 
+class CausalModel(Protocol):
+    """A causal language model of characters: `causal.NumpyCausal` or `seq2seq.causal.CausalTransformer`."""
+
+    def log_probs_of_each(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]: ...
+
+
 class SecondPass:
     """Rescoring by a causal language model, whose characters have the ids of those of the n-gram model.
 
-    network: on CPUs that multiply bfloat16 fast it is turned into that. ngram: the model instead of which the network
-    counts; the search may be by one that knows other text too, whose own part stays. weight: of the network.
+    ngram: the model instead of which the network counts; the search may be by one that knows other text too, whose own
+    part stays. weight: of the network.
     """
 
-    def __init__(self, network: CausalTransformer, ngram: NgramModel, weight: float = WEIGHT) -> None:
-        self.network = network.eval().requires_grad_(False)
-        self.network.optimise_for_inference()
-        self.ngram, self.weight = ngram, weight
+    def __init__(self, network: CausalModel, ngram: NgramModel, weight: float = WEIGHT) -> None:
+        self.network, self.ngram, self.weight = network, ngram, weight
 
     @classmethod
-    def load(cls, path: str | Path, ngram: NgramModel) -> "SecondPass":
-        """Read the language model, which may have been trained with another n-gram model; raises ModelError."""
-        network, known = seq2seq_file.read(Path(path))
-        if not isinstance(network, CausalTransformer):
-            raise ModelError(f"{path}: not a causal language model; train_translator.py --kind causal makes one")
-        return cls(seq2seq_file.for_characters(network, known, ngram.characters, path), ngram)
+    def load(cls, path: str | Path, ngram: NgramModel, without_torch: bool = False) -> "SecondPass":
+        """Read the language model, which may have been trained with another n-gram model; raises ModelError.
+
+        without_torch: as of `load_translator`.
+        """
+        network = None if without_torch or not has_bfloat16_tiles() else _in_bfloat16(path, ngram.characters)
+        return cls(network or NumpyCausal.load(path, ngram.characters), ngram)
 
     def added(self, texts: Sequence[Sequence[int]]) -> list[float]:
         """Return what is added to the score that the search gave each text of character ids."""
@@ -120,6 +125,17 @@ class SecondPass:
                 for n, gain in window.gains(log_probs):
                     gains[window.text][n] = gain
         return list(zip(totals, gains, strict=True))
+
+
+def _in_bfloat16(path: str | Path, characters: str) -> CausalModel | None:
+    """Return the language model in bfloat16 by torch; None where that is not installed."""
+    try:
+        from ramospeech.translate.seq2seq import file as seq2seq_file
+    except ModuleNotFoundError:
+        return None
+    network = seq2seq_file.read_causal(Path(path), characters)
+    network.optimise_for_inference()
+    return network
 
 
 @dataclass(frozen=True)

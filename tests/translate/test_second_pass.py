@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
+from safetensors.numpy import save_file
 from test_search import all_paths, random_model, random_sentence
 
 from ctc_decode import ConfusionNetwork, Slot
@@ -18,21 +20,23 @@ from ramospeech.errors import ListError, ModelError
 from ramospeech.lm.text import TextFile
 from ramospeech.text import collect_hotwords
 from ramospeech.translate import NgramTranslator, Phrases, Seq2SeqTranslator, load_translator
+from ramospeech.translate.causal import NumpyCausal
+from ramospeech.translate.forest import Forest
 from ramospeech.translate.ngram.alternatives import Change, Nodes, nodes_of
 from ramospeech.translate.ngram.engine import Lattice
-from ramospeech.translate.ngram.model import BOUNDARY, NgramModel
+from ramospeech.translate.ngram.model import BOUNDARY
 from ramospeech.translate.ngram.translator import _Sentence
 from ramospeech.translate.second_pass import MAX_LOSS, ROWS_AT_ONCE, Edit, SecondPass, best_together, changed
 from ramospeech.translate.seq2seq import file as seq2seq_file
-from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer, Forest
+from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer
 from ramospeech.translate.seq2seq.corpus import Corpus
 from ramospeech.translate.seq2seq.dev import perplexity
 from ramospeech.translate.seq2seq.windows import LENGTH, WindowStream, running_text
 
 
-def make_network(characters: int) -> CausalTransformer:
+def make_network(characters: int, heads: int = 2) -> CausalTransformer:
     torch.manual_seed(0)
-    network = CausalTransformer(CausalConfig(characters, width=16, layers=2, heads=2, inner=24))
+    network = CausalTransformer(CausalConfig(characters, width=16, layers=2, heads=heads, inner=24))
     with torch.no_grad():  # blocks that do something, and larger differences between characters
         for block in network.blocks:
             torch.nn.init.normal_(block.merge.weight, std=0.3)
@@ -40,6 +44,10 @@ def make_network(characters: int) -> CausalTransformer:
             torch.nn.init.normal_(block.neighbours, std=0.5)
         torch.nn.init.normal_(network.character.weight, std=0.5)
     return network.eval()
+
+
+def in_numpy(network: CausalTransformer) -> NumpyCausal:
+    return NumpyCausal({name: tensor.numpy() for name, tensor in network.state_dict().items()}, network.config.heads)
 
 
 class Unigram:
@@ -50,12 +58,6 @@ class Unigram:
 
     def log_probs_of_each(self, forests: Sequence[Forest], normalised: bool = True) -> list[np.ndarray]:
         return [np.where(np.array(forest.parents) < 0, 0.0, self.of_each[forest.ids]) for forest in forests]
-
-
-def second_pass(network, ngram: NgramModel, weight: float = 0.4) -> SecondPass:
-    result = SecondPass.__new__(SecondPass)
-    result.network, result.ngram, result.weight = network, ngram, weight
-    return result
 
 
 def random_lattice(rng: np.random.Generator, lattices: Callable, length: int, empty_fraction: float):
@@ -151,8 +153,10 @@ def test_a_forest_gives_what_each_text_alone_gives() -> None:
     assert network.log_probs(Forest()).tolist() == []
 
 
-def test_several_forests_at_once_are_each_alone() -> None:
-    network = make_network(40)
+@pytest.mark.parametrize("heads", [1, 2])
+def test_several_forests_at_once_are_each_alone(heads: int) -> None:
+    network = make_network(40, heads)
+    without_torch = in_numpy(network)
     generator = np.random.default_rng(4)
     forests = [Forest() for _ in range(5)]  # the last stays empty
     for forest, lengths in zip(forests, [(5, 3), (150,), (1,), (70, 2, 9)], strict=False):
@@ -161,9 +165,12 @@ def test_several_forests_at_once_are_each_alone() -> None:
     forests[1].add([7, 8], 20)
     for normalised in (True, False):
         together = network.log_probs_of_each(forests, normalised)
-        for forest, found in zip(forests, together, strict=True):
+        of_numpy = without_torch.log_probs_of_each(forests, normalised)
+        for forest, found, same in zip(forests, together, of_numpy, strict=True):
             assert found == pytest.approx(network.log_probs(forest, normalised), abs=1e-4)
-    assert network.log_probs_of_each([]) == [] and len(network.log_probs_of_each([Forest()])[0]) == 0
+            assert found == pytest.approx(same, abs=1e-4)
+    for each in (network, without_torch):
+        assert each.log_probs_of_each([]) == [] and len(each.log_probs_of_each([Forest()])[0]) == 0
 
 
 def test_a_position_sees_nothing_behind_it() -> None:
@@ -188,7 +195,7 @@ def test_the_best_path_has_the_score_that_is_promised(
     changes = beside = 0
     for _ in range(20):
         found, model, sentence, scores = random_lattice(rng, lattices, 5, empty_fraction)
-        judge = second_pass(Unigram(rng.normal(-3, 2, 12)), model)
+        judge = SecondPass(Unigram(rng.normal(-3, 2, 12)), model, weight=0.4)
 
         def ids(nodes: Nodes, sentence=sentence) -> list[int]:
             return [int(sentence[position].ids[n]) for position, n in nodes]
@@ -219,9 +226,7 @@ def test_the_best_path_has_the_score_that_is_promised(
 
 
 @pytest.fixture
-def translator(small_translator: NgramTranslator, monkeypatch: pytest.MonkeyPatch) -> NgramTranslator:
-    """A second pass in float32, whose ties do not depend on what is computed together."""
-    monkeypatch.setattr("ramospeech.translate.seq2seq.causal.multiplies_bfloat16", lambda: False)
+def translator(small_translator: NgramTranslator) -> NgramTranslator:
     network = make_network(len(small_translator.model.characters))
     model = small_translator.model
     return NgramTranslator(model, second_pass=SecondPass(network, model, weight=5.0))
@@ -324,20 +329,32 @@ def test_a_line_that_repeats_itself(translator: NgramTranslator, monkeypatch: py
     assert sum(sizes) >= 200 * 32 and max(sizes) <= ROWS_AT_ONCE
 
 
-def test_the_file(tmp_path: Path) -> None:
-    characters = NgramTranslator.load().model.characters
+@pytest.mark.parametrize("tiles", [False, True], ids=["numpy", "torch"])
+def test_the_file(tiles: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ramospeech.translate.second_pass.has_bfloat16_tiles", lambda: tiles)
+    ngram = NgramTranslator.load().model
+    characters = ngram.characters
     path = tmp_path / "lm.safetensors"
     network = make_network(len(characters))
     seq2seq_file.write(path, network, characters, {"steps": 1})
     loaded = load_translator(path)
     assert isinstance(loaded, NgramTranslator) and loaded.second_pass is not None
-    read = forest_of([5, 9, 700, BOUNDARY])
-    assert loaded.second_pass.network.log_probs(read) == pytest.approx(network.log_probs(read), abs=0.5)  # in 6 bits
+    assert isinstance(loaded.second_pass.network, CausalTransformer if tiles else NumpyCausal)
+
+    def log_probs(of_pass: SecondPass, text: list[int]) -> np.ndarray:
+        return of_pass.network.log_probs_of_each([forest_of(text)])[0]
+
+    text = [5, 9, 700, BOUNDARY]
+    assert log_probs(loaded.second_pass, text) == pytest.approx(
+        network.log_probs(forest_of(text)), abs=0.5
+    )  # in 6 bits
     reordered = characters[:2] + characters[:1:-1]
-    moved = SecondPass.load(path, replace(NgramTranslator.load().model, characters=reordered)).network.log_probs(
-        forest_of([reordered.index(characters[i]) for i in (5, 9)])
-    )
-    assert moved == pytest.approx(loaded.second_pass.network.log_probs(forest_of([5, 9])), abs=0.05)
+    moved = SecondPass.load(path, replace(ngram, characters=reordered))
+    same = log_probs(moved, [reordered.index(characters[i]) for i in (5, 9)])
+    assert same == pytest.approx(log_probs(loaded.second_pass, [5, 9]), abs=0.05)
+    fewer = SecondPass.load(path, replace(ngram, characters=characters[:-9] + "\ue000\ue001"))
+    [unknown] = fewer.network.log_probs_of_each([forest_of([len(characters) - 9])], normalised=False)
+    assert unknown[1] == pytest.approx(float(network.bias.detach().min()), abs=0.05)
     with pytest.raises(ModelError, match="not a seq2seq translator but a language model"):
         Seq2SeqTranslator.load(path)
     seq2seq_file.write(path, make_network(9), characters[:9], {})
@@ -345,19 +362,43 @@ def test_the_file(tmp_path: Path) -> None:
         load_translator(path)
 
 
-def test_two_passes_share_a_network(small_translator: NgramTranslator) -> None:
-    network = make_network(len(small_translator.model.characters))
-    first, second = (SecondPass(network, small_translator.model) for _ in range(2))
-    assert first.added([[2, 3, 4]]) == second.added([[2, 3, 4]])
+def test_files_without_torch_that_cannot_be_read(tmp_path: Path) -> None:
+    network, path = make_network(9), tmp_path / "lm.safetensors"
+
+    def changed_file(**changes: np.ndarray | None) -> None:
+        seq2seq_file.write(path, network, "abcdefghi", {})
+        with safetensors.safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()} | changes  # noqa: SIM118
+            metadata = file.metadata()
+        save_file({name: array for name, array in tensors.items() if array is not None}, path, metadata)
+
+    changed_file()
+    NumpyCausal.load(path, "abcdefghi")
+    for changes, reason in (
+        ({"last.weight": None}, "last.weight"),
+        ({"last.weight": np.full(16, np.nan, np.float32)}, "some of its weights are not numbers"),
+        ({"last.weight": np.ones(5, np.float32)}, "operands"),
+        ({"bias": np.ones(5, np.float32)}, "its parts do not fit together"),
+    ):
+        changed_file(**changes)
+        with pytest.raises(ModelError, match=f"lm.safetensors: the model is broken .*{reason}"):
+            NumpyCausal.load(path, "abcdefghi")
+    path.write_bytes(b"no file of tensors")
+    with pytest.raises(ModelError, match="not a causal language model"):
+        NumpyCausal.load(path, "abcdefghi")
 
 
-def test_loading_it_is_quick() -> None:
-    """Some shapes of torch's meta device load sympy: 25 MB and half a second of every program that translates."""
+@pytest.mark.parametrize(("tiles", "loaded"), [(False, "[]"), (True, "['torch']")])
+def test_loading_it_is_quick(tiles: bool, loaded: str) -> None:
+    """torch takes 170 MB and a second of every program that translates, and some shapes of its meta device load sympy:
+    25 MB and half a second."""
     program = (
-        "import sys; from ramospeech.translate import load_translator as load; load(); print('sympy' in sys.modules)"
+        f"import sys; from ramospeech.translate import second_pass; second_pass.has_bfloat16_tiles = lambda: {tiles};"
+        "from ramospeech.translate import load_translator as load; load();"
+        "print([name for name in ('torch', 'sympy') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "False"
+    assert found.stdout.strip() == loaded
 
 
 def forest_of(text: list[int]) -> Forest:
@@ -426,7 +467,7 @@ def test_a_long_text_is_read_in_windows(monkeypatch: pytest.MonkeyPatch) -> None
     """Windows with enough before them give what the whole text gives; memory does not grow with its square."""
     network = make_network(40)
     model = random_model(np.random.default_rng(3), 40)
-    rough = second_pass(network, model, 1.0)
+    rough = SecondPass(network, model, 1.0)
     text = np.random.default_rng(2).integers(2, 40, 150).tolist()
     spans, texts = [(0, 2), (40, 41), (63, 66), (149, 150), (150, 150)], [[5], [7, 8], [9, 9, 9], [], [4]]
     monkeypatch.setattr("ramospeech.translate.second_pass.BEHIND", 200)

@@ -17,7 +17,7 @@ from ramospeech.errors import ModelError
 from ramospeech.files import whole_file
 from ramospeech.model.quantise import dequantise, quantise
 from ramospeech.model.shapes import shapes_only
-from ramospeech.translate.load import CAUSAL_FORMAT, KEY, SEQ2SEQ_FORMATS
+from ramospeech.translate.network_file import CAUSAL_FORMAT, KEY, SEQ2SEQ_FORMATS, rows_of_characters
 from ramospeech.translate.seq2seq.causal import CausalConfig, CausalTransformer
 from ramospeech.translate.seq2seq.model import Seq2Seq, Seq2SeqConfig
 from ramospeech.translate.seq2seq.transformer import Transformer, TransformerConfig
@@ -31,7 +31,6 @@ FORMATS: dict[str, tuple[type[Network], type]] = {
     TRANSFORMER_FORMAT: (Transformer, TransformerConfig),
     CAUSAL_FORMAT: (CausalTransformer, CausalConfig),
 }
-MIN_SHARED_CHARACTERS = 0.9  # fraction of the n-gram model's characters that a network must know
 BITS = 6  # of the weights of a causal language model, which is shipped beside the n-gram model; of the others 8
 
 
@@ -72,6 +71,14 @@ def read(path: Path) -> tuple[Network, str]:
     return network.eval(), characters
 
 
+def read_causal(path: Path, characters: str) -> CausalTransformer:
+    """Read a causal language model for an n-gram model of these characters; raises ModelError."""
+    network, known = read(path)
+    if not isinstance(network, CausalTransformer):
+        raise ModelError(f"{path}: not a causal language model; train_translator.py --kind causal makes one")
+    return for_characters(network, known, characters, path).requires_grad_(False)
+
+
 def for_characters(network: AnyNetwork, known: str, wanted: str, path: str | Path) -> AnyNetwork:
     """Return the network of a file with the characters `wanted` (V) instead of those it was trained with, `known`.
 
@@ -80,14 +87,7 @@ def for_characters(network: AnyNetwork, known: str, wanted: str, path: str | Pat
     """
     if known == wanted:
         return network
-    shared = len(set(known) & set(wanted))
-    if shared < MIN_SHARED_CHARACTERS * len(wanted):
-        raise ModelError(
-            f"{path}: was trained with another n-gram model; it has {shared} of the {len(wanted)} characters of this "
-            "one; give the n-gram model of its training as --ngram"
-        )
-    position = {character: number for number, character in enumerate(known)}
-    rows = torch.tensor([position.get(character, -1) for character in wanted])
+    rows = torch.from_numpy(rows_of_characters(known, wanted, path))
     missing = rows < 0
     network.config = replace(network.config, characters=len(wanted))
     with torch.no_grad():
