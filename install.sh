@@ -46,12 +46,12 @@ install_packages() {
 
 # The build of `pip install .` without the rest of the wheel; its two compiled files go into the checkout.
 build_core() {
+    rm -f ctc_decode/_core*.so $SEARCH/_search*.so
     if ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1 && ! command -v clang++ >/dev/null 2>&1; then
-        say "note: no C++ compiler, so decoding searches in numpy, many times slower: apt-get install g++ python3-dev, then make"
+        say "note: no C++ compiler, so decoding searches in numpy, much slower: apt-get install g++ python3-dev, then make"
         return 0
     fi
     say "Building the compiled searches (once, about a minute; log: $CORE_LOG) ..."
-    rm -f ctc_decode/_core*.so $SEARCH/_search*.so
     wheel=$(mktemp -d)
     : > $CORE_LOG
     if follow core $CORE_LOG $PY -m pip wheel -v --disable-pip-version-check --no-deps -C build-dir="$wheel/build" -w "$wheel" ./packaging/compiled &&
@@ -61,7 +61,7 @@ build_core() {
         :
     else
         rm -f ctc_decode/_core*.so $SEARCH/_search*.so
-        say "note: the compiled searches did not build, see $CORE_LOG; decoding searches in numpy, many times slower. Again: ./install.sh --core"
+        say "note: the compiled searches did not build, see $CORE_LOG; decoding searches in numpy, much slower. Again: ./install.sh --core"
     fi
     rm -rf "$wheel"
     core_fingerprint > $CORE_STAMP

@@ -10,7 +10,7 @@ execute_process(COMMAND "${Python_EXECUTABLE}" -m nanobind --cmake_dir
 find_package(nanobind CONFIG REQUIRED)
 
 function(add_python_module NAME)
-    nanobind_add_module(${NAME} NOMINSIZE ${ARGN})
+    nanobind_add_module(${NAME} NOMINSIZE NB_DOMAIN ramospeech ${ARGN})
     target_compile_features(${NAME} PRIVATE cxx_std_17)
     if(NOT MSVC)
         target_compile_options(${NAME} PRIVATE -O3 -Wall -Wextra)

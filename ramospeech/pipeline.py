@@ -127,7 +127,7 @@ class Transcriber:
         speakers: names of those who speak in each recording, in the order in which they begin; each syllable gets one.
         backend: None is "onnx" for a file whose name ends in .onnx, which needs no torch; with "onnx" the file of
         another model is the one that `ramospeech export` writes beside it. threads: of the CPU; None leaves their
-        number to OMP_NUM_THREADS, or the runtime.
+        number to OMP_NUM_THREADS, or the runtime. numpy's, of the second pass, are those of OPENBLAS_NUM_THREADS.
         vad, precision, attention_maps: see the class.
         Raises ModelError for a file that is missing or cannot be used, ListError for such a text.
         """

@@ -18,7 +18,7 @@ from ramospeech.translate.ngram.phrases import Phrases
 from ramospeech.translate.ngram.translator import TONE_COST, NgramTranslator
 from ramospeech.translate.opennmt import opennmt_block
 
-if TYPE_CHECKING:  # the n-gram model alone needs no torch
+if TYPE_CHECKING:  # which needs torch
     from ramospeech.translate.seq2seq.translator import Seq2SeqTranslator
 
 LINES_AT_ONCE = 64

@@ -39,12 +39,12 @@ class NumpyCausal:
             if not all(np.isfinite(array).all() for array in weights.values()):
                 raise ValueError("some of its weights are not numbers")
             network, known = cls(weights, int(entry["config"]["heads"])), str(entry["characters"])
-            if {len(known)} != {len(weights["character.weight"]), len(weights["bias"])}:
+            if [weights["character.weight"].shape[:1], weights["bias"].shape] != [(len(known),)] * 2 or not known:
                 raise ValueError("its parts do not fit together")
             tried = Forest()
             tried.add([0, 0, 0])
             network.log_probs_of_each([tried])
-        except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        except (OSError, safetensors.SafetensorError, ValueError, LookupError, TypeError, ArithmeticError) as error:
             raise ModelError(f"{path}: the model is broken ({error}); fetch or train it again") from None
         if known != characters:
             network._take(rows_of_characters(known, characters, path))

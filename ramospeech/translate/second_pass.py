@@ -131,7 +131,9 @@ def _in_bfloat16(path: str | Path, characters: str) -> CausalModel | None:
     """Return the language model in bfloat16 by torch; None where that is not installed."""
     try:
         from ramospeech.translate.seq2seq import file as seq2seq_file
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         return None
     network = seq2seq_file.read_causal(Path(path), characters)
     network.optimise_for_inference()

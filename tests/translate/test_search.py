@@ -129,6 +129,37 @@ def test_both_searches_find_the_same(rng: np.random.Generator, most: int) -> Non
             assert plain.changes(max_loss, limit) == compiled.changes(max_loss, limit)
 
 
+def test_what_the_compiled_search_refuses(rng: np.random.Generator) -> None:
+    """It reads memory as it is told to, so all that does not fit together is an error and never read."""
+    search = pytest.importorskip("ramospeech.translate.ngram._search")
+    model = random_model(rng)
+    good = [0, 1, 3, 4], np.array([0, 2, 3, 0], np.int32), np.zeros(4, np.float32), np.full(3, -np.inf), None
+    assert np.isfinite(search.Lattice(model.compiled, *good).score)
+    short = np.zeros(3, np.int32), np.zeros(4, np.int32), np.zeros(4, bool)
+    for place, wrong, reason in (
+        (0, [0], "positions"),
+        (0, [0, 4], "positions"),
+        (0, [1, 2, 3, 4], "positions"),
+        (0, [0, 1, 3, 5], "positions"),
+        (0, [0, 1, 1, 4], "no candidates"),
+        (0, [0, 3, 1, 4], "no candidates"),
+        (0, [0, 1, 2, 4], "boundary"),
+        (1, np.array([0, 2, SIZE, 0], np.int32), "not a character"),
+        (1, np.array([0, -1, 2, 0], np.int32), "not a character"),
+        (2, np.zeros(3, np.float32), "differ"),
+        (3, np.zeros(2), "differ"),
+        (4, short, "ports"),
+    ):
+        given = list(good)
+        given[place] = wrong
+        with pytest.raises(ValueError, match=reason):
+            search.Lattice(model.compiled, *given)
+    for name in ("unigram_backoff", "bigram_boosts", "bigram_backoffs", "trigram_boosts"):
+        broken = replace(model, **{name: getattr(model, name)[:-1]})
+        with pytest.raises(ValueError, match="do not fit together"):
+            _ = broken.compiled
+
+
 def test_translations_do_not_depend_on_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ramospeech.translate.ngram._search")
     lines = [

@@ -383,6 +383,10 @@ def test_files_without_torch_that_cannot_be_read(tmp_path: Path) -> None:
         changed_file(**changes)
         with pytest.raises(ModelError, match=f"lm.safetensors: the model is broken .*{reason}"):
             NumpyCausal.load(path, "abcdefghi")
+    network.config = replace(network.config, heads=0)
+    changed_file()
+    with pytest.raises(ModelError, match=r"lm.safetensors: the model is broken .*zero"):
+        NumpyCausal.load(path, "abcdefghi")
     path.write_bytes(b"no file of tensors")
     with pytest.raises(ModelError, match="not a causal language model"):
         NumpyCausal.load(path, "abcdefghi")

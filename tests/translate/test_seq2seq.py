@@ -198,6 +198,16 @@ def test_nbest_takes_the_pair_with_the_best_joint_score(small_translator: NgramT
         translate_nbest(small_translator, [])
 
 
+@pytest.mark.parametrize("lengths", [None, torch.tensor([7, 4])], ids=["equal", "padded"])
+def test_training_in_bfloat16_is_close(lengths: torch.Tensor | None) -> None:
+    """Also on CPUs without AVX-512, where torch has no LSTM in that type."""
+    network, syllables, before = make_network(20), torch.randint(2, 50, (2, 7)), torch.randint(2, 20, (2, 7))
+    expected = network.write(network.encode(syllables, lengths), before)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network.write(network.encode(syllables, lengths), before)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+
+
 def test_the_file_gives_the_same_translator(translator: Seq2SeqTranslator, small_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     seq2seq_file.write(path, translator.network, translator.ngram.characters, {"steps": 1})

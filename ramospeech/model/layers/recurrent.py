@@ -18,10 +18,14 @@ KERNELS: dict[str, Any] = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": tor
 
 def in_supported_type(layer: Callable[..., Any], *tensors: Tensor) -> Any:
     """Return what a recurrent layer makes of tensors. Under autocast it is computed in float32 where oneDNN has no LSTM
-    in bfloat16, as on CPUs without AVX-512: torch would raise a RuntimeError."""
+    in its type, as on CPUs without AVX-512 in bfloat16: torch would raise a RuntimeError."""
     if tensors[0].is_cuda or not torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
         return layer(*tensors)
-    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    supported = {
+        torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+        torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    }
+    if supported[torch.get_autocast_dtype("cpu")]():
         return layer(*tensors)
     with torch.autocast("cpu", enabled=False):
         return layer(*(tensor.float() for tensor in tensors))

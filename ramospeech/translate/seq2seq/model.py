@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ramospeech.model.layers.recurrent import in_supported_type
 from ramospeech.translate.seq2seq.embedding import EmbeddingNetwork
 
 State = tuple[Tensor, Tensor]  # hidden and cell of the decoder
@@ -56,13 +57,17 @@ class Seq2Seq(EmbeddingNetwork):
         """Encode (B, U) to (B, U, 2 * width); lengths (B,) int64, in any order, if sentences are padded."""
         embedded = self.embedded(syllables)
         if lengths is None:
-            return self.encoder(self.dropout(embedded))[0]
-        packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
-        return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
+            return in_supported_type(self.encoder, self.dropout(embedded))[0]
+
+        def of_packed(embedded: Tensor) -> Tensor:
+            packed = nn.utils.rnn.pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+            return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
+
+        return in_supported_type(of_packed, embedded)
 
     def write(self, encoded: Tensor, before: Tensor) -> Tensor:
         """Decode encoder states (B, U, 2 * width) and previous characters (B, U) to states (B, U, width)."""
-        hidden = self.decoder(torch.cat((encoded, self.dropout(self.character(before))), -1))[0]
+        hidden = in_supported_type(self.decoder, torch.cat((encoded, self.dropout(self.character(before))), -1))[0]
         return self.out(self.dropout(torch.cat((hidden, encoded), -1)))
 
     def step(self, encoded: Tensor, before: Tensor, state: State) -> tuple[Tensor, State]:

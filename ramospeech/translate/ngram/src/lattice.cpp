@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
 namespace ngram {
 namespace {
@@ -10,6 +11,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr float kMinSkipLogProb = -14.0f;  // as in lattice.py
 // A table is gone through as a whole where it is not so many times longer than the list of what is looked for.
 constexpr size_t kSearched = 8;
+
+}  // namespace
 
 // Which entries of a list have a number: those that have the same one are chained.
 class Index {
@@ -34,6 +37,8 @@ class Index {
    private:
     std::vector<int32_t> first_, next_, numbers_;
 };
+
+namespace {
 
 // Calls visit(entry, trigram) for each trigram of a bigram whose rank an entry of the index has.
 template <typename Visit>
@@ -62,6 +67,7 @@ std::pair<const Trigram*, const Trigram*> Arc::explicit_of(int low, int high) co
 }
 
 Lattice::Lattice(const Model& model, const Positions& positions) {
+    positions.check(static_cast<int>(model.unigram.size));
     span(positions);
     look_up(model, positions);
     run_forward();
@@ -81,6 +87,22 @@ Lattice::Lattice(const Model& model, const Positions& positions) {
 }
 
 // The arcs from each position to the next, and over those that may be empty.
+void Positions::check(int characters) const {
+    const auto require = [](bool good, const char* message) {
+        if (!good) throw std::invalid_argument(message);
+    };
+    require(first.size() >= 3 && first.front() == 0 && first.back() == static_cast<int64_t>(ids.size),
+            "the positions of a lattice do not fit its candidates");
+    for (int i = 0; i < count(); ++i) require(first[i] < first[i + 1], "a position of a lattice has no candidates");
+    require(size(0) == 1 && size(count() - 1) == 1, "a lattice begins and ends with a boundary");
+    require(empty.size + 1 == first.size() && log_probs.size == ids.size, "the arrays of a lattice differ in length");
+    if (enter.data) {
+        require(enter.size == ids.size && leave.size == ids.size && fixed.size == ids.size,
+                "the ports of a lattice differ in length from its candidates");
+    }
+    for (size_t i = 0; i < ids.size; ++i) require(ids[i] >= 0 && ids[i] < characters, "a candidate is not a character");
+}
+
 void Lattice::span(const Positions& positions) {
     finish_ = positions.count() - 1;
     into_.resize(positions.count());
@@ -102,12 +124,14 @@ void Lattice::span(const Positions& positions) {
 
 void Lattice::look_up(const Model& model, const Positions& positions) {
     std::vector<std::vector<int32_t>> known(arcs_.size());  // the bigram of each pair
-    for (size_t i = 0; i < arcs_.size(); ++i) find_pairs(model, positions, arcs_[i], known[i]);
-    find_trigrams(model, known);
+    Index index;
+    for (size_t i = 0; i < arcs_.size(); ++i) find_pairs(model, positions, arcs_[i], index, known[i]);
+    find_trigrams(model, known, index);
 }
 
-void Lattice::find_pairs(const Model& model, const Positions& positions, Arc& arc, std::vector<int32_t>& known) const {
-    static thread_local Index index;
+// `index` is empty before and after.
+void Lattice::find_pairs(const Model& model, const Positions& positions, Arc& arc, Index& index,
+                         std::vector<int32_t>& known) const {
     const int64_t from = positions.first[arc.start], to = positions.first[arc.end];
     const size_t heights = arc.heights, widths = arc.widths;
     known.assign(heights * widths, kNone);
@@ -147,13 +171,12 @@ void Lattice::find_pairs(const Model& model, const Positions& positions, Arc& ar
     index.clear();
 }
 
-// Joins known pairs (a, b) with known pairs (b, c) at each b.
-void Lattice::find_trigrams(const Model& model, const std::vector<std::vector<int32_t>>& known) {
+// Joins known pairs (a, b) with known pairs (b, c) at each b, which `index` has by the rank of their bigram.
+void Lattice::find_trigrams(const Model& model, const std::vector<std::vector<int32_t>>& known, Index& index) {
     struct Pair {
         int arc;
         int32_t bc;
     };
-    static thread_local Index index;  // of the pairs (b, c) by the rank of their bigram
     std::vector<Pair> pairs;
     for (int position = 1; position < finish_; ++position) {
         if (into_[position].empty()) continue;

@@ -11,6 +11,8 @@
 
 namespace ngram {
 
+class Index;
+
 // The candidates of the positions of a sentence between two boundaries, concatenated: those of position i are first[i]
 // to first[i + 1]. enter, leave and fixed are empty without phrases.
 struct Positions {
@@ -20,6 +22,9 @@ struct Positions {
     Span<int32_t> enter, leave;
     Span<uint8_t> fixed;
     Span<double> empty;
+
+    // Throws std::invalid_argument where they do not fit together, or name other than so many characters.
+    void check(int characters) const;
 
     int count() const { return static_cast<int>(first.size()) - 1; }
     int size(int position) const { return static_cast<int>(first[position + 1] - first[position]); }
@@ -60,6 +65,7 @@ struct Change {
 
 class Lattice {
    public:
+    // Throws std::invalid_argument as `Positions::check`.
     Lattice(const Model& model, const Positions& positions);
 
     double score() const { return score_; }
@@ -72,8 +78,9 @@ class Lattice {
    private:
     void span(const Positions& positions);
     void look_up(const Model& model, const Positions& positions);
-    void find_pairs(const Model& model, const Positions& positions, Arc& arc, std::vector<int32_t>& known) const;
-    void find_trigrams(const Model& model, const std::vector<std::vector<int32_t>>& known);
+    void find_pairs(const Model& model, const Positions& positions, Arc& arc, Index& index,
+                    std::vector<int32_t>& known) const;
+    void find_trigrams(const Model& model, const std::vector<std::vector<int32_t>>& known, Index& index);
     void run_forward();
     void run_backward();
 

@@ -1,10 +1,23 @@
 #include "model.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace ngram {
 
 void Model::index() {
+    const auto is = [](size_t found, size_t expected) {
+        if (found != expected) throw std::invalid_argument("the arrays of an n-gram model do not fit together");
+    };
+    is(unigram.size <= static_cast<size_t>(kIds), true);
+    is(unigram_backoff.size, unigram.size);
+    is(first_bigram.size, unigram.size + 1);
+    is(static_cast<size_t>(first_bigram[unigram.size]), bigrams.size);
+    is(bigram_boosts.size, bigrams.size);
+    is(bigram_backoffs.size, bigrams.size);
+    is(trigram_starts.size > 0, true);
+    is(static_cast<size_t>(trigram_starts[trigram_starts.size - 1]), trigrams.size);
+    is(trigram_boosts.size, trigrams.size);
     const size_t blocks = bigrams.size / kBlock + 2;
     first_trigram_.assign(blocks, static_cast<uint32_t>(trigrams.size));
     size_t next = 0;  // the first block without an entry

@@ -34,7 +34,8 @@ class Model {
     Span<uint8_t> trigram_boosts;
     float step = 0.0f;
 
-    // Makes what finds the trigrams of a bigram; call it once the arrays are there.
+    // Makes what finds the trigrams of a bigram; call it once the arrays are there. Throws std::invalid_argument where
+    // their sizes do not fit together.
     void index();
 
     Children children(int32_t bigram) const;

@@ -1,4 +1,4 @@
-// The Python module ramospeech.translate.ngram._search. Arguments are made in Python; see compiled.py.
+// The Python module ramospeech.translate.ngram._search. Arguments are made in Python; see engine.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -86,6 +86,7 @@ std::vector<Change> changes(ngram::Lattice& lattice, double max_loss, size_t pos
 }  // namespace
 
 NB_MODULE(_search, module) {
+    nb::set_leak_warnings(false);  // threads that run when Python ends hold models
     nb::class_<Model>(module, "Model")
         .def(nb::init<Array<float>, Array<float>, Array<int32_t>, Array<uint8_t>, Array<uint8_t>, Array<int64_t>,
                       Array<uint32_t>, Array<int64_t>, Array<uint8_t>, float>());
