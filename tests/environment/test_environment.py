@@ -135,6 +135,20 @@ def ask(clean, *command: str, **settings: str) -> dict[str, str]:
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
+@pytest.mark.parametrize(
+    ("text", "tiles"),
+    [
+        ("flags\t\t: fpu avx2 amx_bf16 avx512_fp16 amx_tile\n", True),
+        ("flags\t\t: fpu avx2 avx512_bf16\n", False),
+        (None, False),
+    ],
+)
+def test_tiles_of_bfloat16(tmp_path, text, tiles):
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert environment.has_bfloat16_tiles(tmp_path / "cpuinfo") is tiles
+
+
 def test_the_library_sets_nothing(clean, root):
     clean.chdir(root)
     assert ask(clean, "-c", f"import ramospeech, ramospeech.pipeline; {SHOW}") == {}
