@@ -19,8 +19,14 @@ def site(root, tmp_path_factory):
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("no g++ on this machine")
-    runtime = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    if not os.path.isabs(runtime.stdout.strip()):
+    # The sanitizer ends the process at an exception where the C++ library comes later than it.
+    libraries = [
+        subprocess.run(
+            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("libasan.so", "libstdc++.so.6")
+    ]
+    if not all(map(os.path.isabs, libraries)):
         pytest.skip("no address sanitizer on this machine")
     folder = tmp_path_factory.mktemp("sanitized")
     options = ["-C", "cmake.define.CTC_SANITIZE=ON", "-C", f"build-dir={folder / 'build'}"]
@@ -37,7 +43,7 @@ def site(root, tmp_path_factory):
         archive.extractall(folder / "site")
     built = [*(folder / "site").rglob("*.so")]
     assert len(built) == 2 and all(b"__asan_init" in path.read_bytes() for path in built)
-    return folder / "site", runtime.stdout.strip()
+    return folder / "site", ":".join(libraries)
 
 
 @pytest.mark.parametrize("tests", [CORE, SEARCH], ids=["ctc_decode", "translator"])
